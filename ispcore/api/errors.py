@@ -1,0 +1,105 @@
+"""From exceptions to the error half of the envelope."""
+
+import re
+from typing import Any
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import IntegrityError, InterfaceError, OperationalError
+from drf_standardized_errors.formatter import flatten_errors
+from drf_standardized_errors.handler import ExceptionHandler
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from ispcore.errors import DomainError
+
+LOST_DEPENDENCY = (OperationalError, InterfaceError, RedisConnectionError, RedisTimeoutError)
+LOST_DEPENDENCY_MESSAGE = "The database or Redis does not answer. Nothing was changed; try again shortly."
+
+# Django REST framework's code -> ours, where the contract names another.
+_CODES = {
+    "parse_error": "malformed_request",
+    "authentication_failed": "invalid_token",
+    "throttled": "rate_limited",
+    "error": "internal_error",
+}
+
+
+class ApiError(exceptions.APIException):
+    """An answer with a status, a code and a message of its own."""
+
+    def __init__(self, status: int, code: str, message: str, *, field: str | None = None) -> None:
+        self.status_code = status
+        self.field = field
+        super().__init__(message, code)
+
+
+def handle(exc: Exception, context: Any) -> Response | None:
+    return _Handler(exc, context).run()
+
+
+class _Handler(ExceptionHandler):  # type: ignore[misc]
+    """Know our own refusals, and answer every validation error with all wrong fields at once."""
+
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        converted: Exception = super().convert_known_exceptions(exc)
+        if isinstance(converted, DomainError):
+            return ApiError(converted.status, converted.code, str(converted), field=converted.field)
+        if isinstance(converted, LOST_DEPENDENCY):
+            return ApiError(503, "dependency_unavailable", LOST_DEPENDENCY_MESSAGE)
+        if isinstance(converted, IntegrityError):
+            return integrity_refusal(converted)
+        if isinstance(converted, RequestDataTooBig):
+            return ApiError(413, "request_too_large", "The request body is too large.")
+        if isinstance(converted, BadRequest | SuspiciousOperation):
+            return ApiError(400, "malformed_request", "The request could not be read.")
+        return converted
+
+    def format_exception(self, exc: exceptions.APIException) -> dict[str, Any]:
+        if isinstance(exc, exceptions.ValidationError):
+            return _validation_body(exc)
+        errors = flatten_errors(exc.detail)
+        code = _CODES.get(errors[0].code, errors[0].code)
+        body = {"code": code, "message": errors[0].detail}
+        if code == "internal_error":
+            body["message"] = "Something went wrong here. The request id in `meta` finds it in the logs."
+        if getattr(exc, "field", None):
+            body["field"] = exc.field
+        return body
+
+    def get_response(self, exc: exceptions.APIException, data: dict[str, Any]) -> Response:
+        response: Response = super().get_response(exc, data)
+        if isinstance(exc, exceptions.ValidationError):
+            response.status_code = 400 if data["code"] == "missing_field" else 422
+        return response
+
+
+def _validation_body(exc: exceptions.ValidationError) -> dict[str, Any]:
+    """Missing fields are 400 `missing_field`, wrong ones 422; `fields` lists all of both."""
+    errors = flatten_errors(exc.detail)
+    fields = [{"field": e.attr or "", "code": e.code, "message": e.detail} for e in errors]
+    missing = [f for f in fields if f["code"] == "required"]
+    first = (missing or fields)[0]
+    where = f"{first['field']}: " if first["field"] and first["field"] != "non_field_errors" else ""
+    return {
+        "code": "missing_field" if missing else "validation_error",
+        "message": f"{where}{first['message']}",
+        "field": first["field"],
+        "fields": fields,
+    }
+
+
+def integrity_refusal(error: IntegrityError) -> ApiError:
+    """Turn a violated constraint into 409, its name as the code: names are chosen to be read.
+
+    `olt_name_unique_per_tenant` answers `duplicate_olt_name`.
+    """
+    diagnosis = getattr(error.__cause__, "diag", None)
+    constraint = (getattr(diagnosis, "constraint_name", None) or "conflict").removesuffix("_per_tenant")
+    if match := re.fullmatch(r"([a-z]+)_([a-z_]+)_unique", constraint):
+        model, field = match.groups()
+        return ApiError(
+            409, f"duplicate_{model}_{field}", f"There is already one with this {field}.", field=field
+        )
+    return ApiError(409, constraint, "This conflicts with what is already stored.")

@@ -1,0 +1,92 @@
+"""Safe retries: the first answer to a key is stored with what it did, in one transaction.
+
+The advisory lock ends with the transaction, so a key held by a crashed worker is free at once. A
+refused request leaves no row: the corrected one may use the same key.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+
+from ispcore.api.envelope import error_response
+from ispcore.api.models import IdempotentAnswer
+from ispcore.api.request import caller_of
+from ispcore.tenants.context import current_tenant_id
+
+HEADERS = ("X-Idempotency-Key", "Idempotency-Key")
+MAX_LENGTH = 255
+KEPT_HEADERS = ("Content-Type", "Location", "ETag")
+KEPT_HOURS = 24
+
+
+def serve(request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
+    """Run `view` once per key: replay the stored answer, or run and store it.
+
+    Runs inside the tenant's transaction, in which the answer and its effects commit together.
+    """
+    key = next((request.headers[name] for name in HEADERS if name in request.headers), None)
+    caller = caller_of(request)
+    if request.method != "POST" or key is None or caller.principal is None:
+        return view(request)
+    if not 1 <= len(key) <= MAX_LENGTH or not key.isprintable():
+        return _refuse(request, 400, "malformed_request", f"The idempotency key must be 1 to {MAX_LENGTH} characters.")
+    if not _lock(f"{current_tenant_id()}|{caller.principal.key}|{key}"):
+        return _refuse(request, 409, "idempotency_in_progress", "A request with this key is still running.")
+
+    fingerprint = _fingerprint(request)
+    stored = IdempotentAnswer.objects.filter(principal=caller.principal.key, key=key).first()
+    if stored is None:
+        return _run_and_store(request, view, principal=caller.principal.key, key=key, fingerprint=fingerprint)
+    if stored.fingerprint != fingerprint:
+        message = "This idempotency key was used for another request."
+        return _refuse(request, 422, "idempotency_key_reused", message)
+    return _replay(stored)
+
+
+def _run_and_store(
+    request: HttpRequest,
+    view: Callable[[HttpRequest], HttpResponse],
+    *,
+    principal: str,
+    key: str,
+    fingerprint: str,
+) -> HttpResponse:
+    response = view(request)
+    if response.status_code < 400:
+        IdempotentAnswer.objects.create(
+            principal=principal,
+            key=key,
+            fingerprint=fingerprint,
+            status=response.status_code,
+            headers={name: response[name] for name in KEPT_HEADERS if name in response},
+            job_id=getattr(response, "job_id", None),
+            body=response.content.decode(),
+        )
+    return response
+
+
+def _replay(stored: IdempotentAnswer) -> HttpResponse:
+    response = HttpResponse(stored.body, status=stored.status, headers=stored.headers)
+    response["Idempotency-Replayed"] = "true"
+    if stored.job_id:
+        response.job_id = stored.job_id  # type: ignore[attr-defined]
+    return response
+
+
+def _lock(name: str) -> bool:
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest, "big", signed=True)])
+        (locked,) = cursor.fetchone()
+    return bool(locked)
+
+
+def _fingerprint(request: HttpRequest) -> str:
+    parts = (request.method or "", request.get_full_path().rstrip("/"))
+    return hashlib.sha256("\n".join(parts).encode() + b"\n" + request.body).hexdigest()
+
+
+def _refuse(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    return error_response(request, status=status, code=code, message=message)

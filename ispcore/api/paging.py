@@ -1,0 +1,110 @@
+"""Pages by number for people, by cursor for deep walks whose cost must not grow with depth."""
+
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination, PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ispcore.api.errors import ApiError
+
+PARAMETERS = frozenset({"page", "page_size", "cursor", "total"})
+DEFAULT_SIZE = 50
+MAX_SIZE = 200
+EXACT_UP_TO = 10_000
+
+
+class _Cursor(CursorPagination):
+    page_size = DEFAULT_SIZE
+    page_size_query_param = "page_size"
+    max_page_size = MAX_SIZE
+    ordering = ("-id",)  # UUIDv7: newest first, and unique, so no page repeats a row.
+
+    def get_paginated_response(self, data: Any) -> Response:
+        response = Response(data)
+        response.pagination = {  # type: ignore[attr-defined]
+            "page_size": self.get_page_size(self.request),
+            "count": len(data),
+            "next": self.get_next_link(),
+            "previous": self.get_previous_link(),
+        }
+        return response
+
+
+class HousePagination(PageNumberPagination):
+    """`page` and `page_size`, or `cursor` (empty to begin).
+
+    `total` is exact up to 10,000 and the planner's estimate after that; `total=exact` counts.
+    """
+
+    page_size = DEFAULT_SIZE
+    page_size_query_param = "page_size"
+    max_page_size = MAX_SIZE
+
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+        self.request = request
+        self._require_numbers(request)
+        self.cursor = _Cursor() if "cursor" in request.query_params else None
+        if self.cursor:
+            return list(self.cursor.paginate_queryset(queryset, request, view) or [])
+
+        self.number = int(request.query_params.get("page", 1))
+        self.size = int(request.query_params.get("page_size", DEFAULT_SIZE))
+        self.total, self.is_estimate = _count(queryset, exact=request.query_params.get("total") == "exact")
+        start = (self.number - 1) * self.size
+        rows = list(queryset[start : start + self.size])
+        if not rows and self.number > 1:
+            raise NotFound(f"There is no page {self.number}.")
+        self.count = len(rows)
+        return rows
+
+    def get_paginated_response(self, data: Any) -> Response:
+        if self.cursor:
+            return self.cursor.get_paginated_response(data)
+        pages = max(1, -(-self.total // self.size))
+        response = Response(data)
+        response.pagination = {  # type: ignore[attr-defined]
+            "page": self.number,
+            "page_size": self.size,
+            "count": self.count,
+            "total": self.total,
+            "total_is_estimate": self.is_estimate,
+            "pages": pages,
+            "next": self._link(self.number + 1) if self.count == self.size and self.number < pages else None,
+            "previous": self._link(self.number - 1) if self.number > 1 else None,
+        }
+        return response
+
+    def _link(self, number: int) -> str:
+        query = self.request.query_params.copy()
+        query["page"] = str(number)
+        return f"{self.request.build_absolute_uri(self.request.path)}?{query.urlencode()}"
+
+    @staticmethod
+    def _require_numbers(request: Request) -> None:
+        """Refuse what the framework would silently replace by a default."""
+        for name, most in (("page", 1_000_000), ("page_size", MAX_SIZE)):
+            value = request.query_params.get(name)
+            if value is not None and not (value.isascii() and value.isdigit() and 1 <= int(value) <= most):
+                message = f"`{name}` must be a whole number from 1 to {most}."
+                raise ApiError(400, "malformed_request", message, field=name)
+        if request.query_params.get("total", "exact") != "exact":
+            raise ApiError(400, "malformed_request", "`total` can only be 'exact'.", field="total")
+
+
+def _count(queryset: QuerySet[Any], *, exact: bool) -> tuple[int, bool]:
+    """Count up to a bound, then ask the planner: a page must not cost more in a larger table."""
+    unordered = queryset.order_by()
+    if exact:
+        return unordered.count(), False
+    bounded = unordered[: EXACT_UP_TO + 1].count()
+    if bounded <= EXACT_UP_TO:
+        return bounded, False
+    sql, params = unordered.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+        (plan,) = cursor.fetchone()
+    return max(bounded, int(plan[0]["Plan"]["Plan Rows"])), True

@@ -1,0 +1,37 @@
+"""What the middleware learns about a request before the view runs."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import HttpRequest
+from rest_framework.exceptions import APIException
+
+from ispcore.auth.principal import Principal
+
+
+@dataclass
+class Caller:
+    """Who calls and for which tenant; `refusal` is raised by the view, so that it leaves in the envelope."""
+
+    principal: Principal | None = None
+    tenant_id: UUID | None = None
+    role: str | None = None
+    refusal: APIException | None = None
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    caller: Caller | None = getattr(request, "caller", None)
+    return caller or Caller()
+
+
+def request_id_of(request: HttpRequest) -> str:
+    return getattr(request, "request_id", "")
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """Return the peer's address; behind a proxy the server, not the application, restores it."""
+    return request.META.get("REMOTE_ADDR") or None
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")

@@ -1,0 +1,226 @@
+"""The base of every view under /api/v1: one place for who may, how often, and in which shape."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.db.models import Model, Prefetch, QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import mixins
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import NotFound
+from rest_framework.filters import OrderingFilter, SearchFilter
+from rest_framework.parsers import JSONParser
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from ispcore.api import paging
+from ispcore.api.envelope import UTC, EnvelopeRenderer
+from ispcore.api.errors import ApiError
+from ispcore.api.request import caller_of
+from ispcore.api.throttles import HouseThrottle
+from ispcore.tenants.roles import allows
+
+METHOD_VERBS = {"GET": "view", "HEAD": "view", "OPTIONS": "view", "POST": "add", "PUT": "change",
+                "PATCH": "change", "DELETE": "delete"}  # fmt: skip
+
+
+class CallerAuthentication(BaseAuthentication):
+    """Hand the view what the middleware found out, or raise its refusal."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        caller = caller_of(request._request)
+        if caller.refusal:
+            raise caller.refusal
+        return (caller.principal.user, caller.principal) if caller.principal else None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class RolePermission(BasePermission):
+    """Ask the role table: `app_label` and the verb of the operation."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        caller = caller_of(request._request)
+        return caller.tenant_id is not None and allows(caller.role, view.app_label, view.verb())
+
+
+class ApiView(APIView):
+    """A view of the house: enveloped, throttled, allowed by role; refuses unknown query parameters."""
+
+    app_label: ClassVar[str]
+    verbs: ClassVar[dict[str, str]] = {}
+    query_parameters: ClassVar[frozenset[str]] = frozenset()
+
+    renderer_classes = (EnvelopeRenderer,)
+    parser_classes = (JSONParser,)
+    authentication_classes = (CallerAuthentication,)
+    permission_classes: Sequence[Any] = (RolePermission,)
+    throttle_classes = (HouseThrottle,)
+
+    def verb(self) -> str:
+        """Return the role table's verb for this operation."""
+        action = getattr(self, "action", None) or (self.request.method or "").lower()
+        return self.verbs.get(action) or METHOD_VERBS.get(self.request.method or "", "change")
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        request.zone = _zone(request)  # type: ignore[attr-defined]
+        refuse_unknown_parameters(request, self.allowed_parameters())
+
+    def allowed_parameters(self) -> frozenset[str]:
+        return self.query_parameters
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        limit = getattr(request, "rate_limit", None)
+        if limit:
+            most, left, reset = limit
+            # draft-ietf-httpapi-ratelimit-headers: what is left, and seconds until it is whole again.
+            response["RateLimit-Policy"] = f'"default";q={most};w=60'
+            response["RateLimit"] = f'"default";r={left};t={reset}'
+        return response
+
+
+class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
+    """Records of one tenant: list with filters and paging, detail with ETag.
+
+    Subclasses set `model`, `serializer_class` and `filterset_class`; `related` names what the rows join.
+    """
+
+    model: ClassVar[type[Model]]
+    related: ClassVar[Iterable[str]] = ()
+    prefetched: ClassVar[Iterable[str | Prefetch]] = ()  # type: ignore[type-arg]
+    number_field: ClassVar[str | None] = None
+    pagination_class = paging.HousePagination
+    filter_backends = (DjangoFilterBackend, OrderingFilter, SearchFilter)
+    filterset_class: Any = None
+    search_fields: Sequence[str] = ()
+    ordering_fields: Any = ("created_at",)
+    ordering: Any = ("-id",)
+    lookup_value_regex = "[^/]+"
+
+    @property
+    def app_label(self) -> str:  # type: ignore[override]
+        return self.model._meta.app_label
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return self.model._base_manager.none()
+        queryset: QuerySet[Any] = self.model.objects.all()  # type: ignore[attr-defined]
+        return queryset.select_related(*self.related).prefetch_related(*self.prefetched)
+
+    def get_object(self) -> Any:
+        """Find by id or human number; another tenant's is not found. Checks `If-Match` on writes."""
+        rows = self.filter_queryset(self.get_queryset())
+        if self.request.method in ("PUT", "PATCH", "DELETE"):
+            rows = rows.select_for_update(of=("self",))
+        found = find_by_reference(rows, str(self.kwargs["pk"]), number_field=self.number_field)
+        self.check_object_permissions(self.request, found)
+        self._check_version(found)
+        return found
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset if "pk" in self.kwargs else super().filter_queryset(queryset)
+
+    def allowed_parameters(self) -> frozenset[str]:
+        if getattr(self, "action", None) != "list":
+            return self.query_parameters
+        names = set(self.filterset_class.base_filters) if self.filterset_class else set()
+        return self.query_parameters | names | paging.PARAMETERS | {"ordering"} | (
+            {"search"} if self.search_fields else set()
+        )  # fmt: skip
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        record = getattr(self, "record", None)
+        if record is not None and response.status_code < 300:
+            response["ETag"] = etag(record)
+        return response
+
+    def _check_version(self, found: Any) -> None:
+        self.record = found
+        wanted = self.request.headers.get("If-Match")
+        if wanted and wanted != "*" and etag(found) not in [tag.strip() for tag in wanted.split(",")]:
+            message = "The record changed since you read it. Read it again and repeat your change."
+            raise ApiError(412, "stale_version", message)
+
+
+class ListModelMixin(mixins.ListModelMixin):
+    """GET the collection."""
+
+
+class RetrieveModelMixin(mixins.RetrieveModelMixin):
+    """GET one; 304 when the caller already has this version."""
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().retrieve(request, *args, **kwargs)
+        if etag(self.record) in request.headers.get("If-None-Match", ""):  # type: ignore[attr-defined]
+            return Response(status=304)
+        return response
+
+
+def created(request: Request, *, view_name: str, pk: Any, data: Any) -> Response:
+    """Answer 201 with the record and its address."""
+    location = reverse(view_name, kwargs={"pk": pk}, request=request)
+    return Response(data, status=201, headers={"Location": location})
+
+
+def valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
+    """Return the checked input.
+
+    Raises ValidationError with every wrong field: 400 when one is missing, else 422.
+    """
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def etag(record: Any) -> str:
+    """Return the version tag of a record: it changes whenever `updated_at` does."""
+    version = f"{record.pk}:{record.updated_at.timestamp():.6f}"
+    return f'"{hashlib.blake2b(version.encode(), digest_size=10).hexdigest()}"'
+
+
+def find_by_reference(rows: QuerySet[Any], reference: str, *, number_field: str | None = None) -> Any:
+    """Return the row whose UUID or human number is `reference`.
+
+    Raises NotFound, also for another tenant's id.
+    """
+    try:
+        criteria: dict[str, Any] = {"pk": UUID(reference)}
+    except ValueError:
+        criteria = {number_field: reference} if number_field else {}
+    found = rows.filter(**criteria).first() if criteria else None
+    if found is None:
+        raise NotFound("There is no such record.")
+    return found
+
+
+def refuse_unknown_parameters(request: Request, allowed: frozenset[str]) -> None:
+    """Refuse a mistyped filter: ignoring it would answer with everything."""
+    unknown = sorted(set(request.query_params) - allowed)
+    if unknown:
+        known = ", ".join(sorted(allowed)) or "none"
+        message = f"Unknown query parameter `{unknown[0]}`. This operation knows: {known}."
+        raise ApiError(400, "unknown_parameter", message, field=unknown[0])
+    if any("\x00" in value for value in request.query_params.values()):
+        raise ApiError(400, "malformed_request", "A query parameter holds a NUL character.")
+
+
+def _zone(request: Request) -> ZoneInfo:
+    name = request.headers.get("X-Timezone")
+    if not name:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        message = "X-Timezone must be an IANA time zone such as Africa/Johannesburg."
+        raise ApiError(400, "malformed_request", message, field="X-Timezone") from error

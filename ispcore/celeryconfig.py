@@ -1,0 +1,26 @@
+"""Celery's settings. A message may arrive twice and a worker may die at any line: tasks are built for both."""
+
+from django.conf import settings
+
+from ispcore.schedule import SCHEDULE
+
+broker_url = settings.REDIS_URL
+broker_connection_retry_on_startup = True
+broker_transport_options = {
+    "visibility_timeout": 3600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "global_keyprefix": "celery:",
+}
+task_ignore_result = True
+task_acks_late = True
+task_reject_on_worker_lost = True
+worker_prefetch_multiplier = 1
+task_publish_retry = False  # A request must learn at once that the broker is gone.
+task_serializer = "json"
+accept_content = ["json"]
+task_default_queue = "default"
+worker_hijack_root_logger = False
+worker_send_task_events = False
+beat_schedule = SCHEDULE
+timezone = "UTC"

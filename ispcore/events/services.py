@@ -1,0 +1,48 @@
+"""The outbox: events are rows, delivered at least once."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
+
+from ispcore.celery import app
+from ispcore.events.models import Event
+from ispcore.tenants.context import current_tenant_id
+from ispcore.wiring import HANDLERS
+
+BATCH = 500
+
+
+def publish(name: str, **ids: str) -> None:
+    """Record an event in the caller's transaction; the relay delivers it at least once.
+
+    Raises KeyError for a name that `wiring.HANDLERS` does not list.
+    """
+    HANDLERS[name]
+    Event.objects.create(name=name, payload=ids)
+    transaction.on_commit(_wake_relay, robust=True)
+
+
+def relay_tenant() -> int:
+    """Hand one batch of the bound tenant's undelivered events to their handlers; return how many.
+
+    Safe to run in parallel: rows another relay holds are skipped. Sends before it commits, so a crash
+    between the two delivers an event twice and never not at all.
+    """
+    batch = list(
+        Event.objects.filter(delivered_at=None)
+        .order_by("id")
+        .select_for_update(skip_locked=True, of=("self",))[:BATCH]
+    )
+    for event in batch:
+        for task in HANDLERS.get(event.name, ()):
+            app.send_task(task, kwargs={"tenant_id": str(current_tenant_id()), **event.payload})
+    Event.objects.filter(pk__in=[event.pk for event in batch]).update(delivered_at=Now())
+    return len(batch)
+
+
+def _wake_relay() -> None:
+    """Tell the relay to look now; only a hint, since it also looks by itself."""
+    try:
+        app.send_task("ispcore.events.tasks.relay", ignore_result=True)
+    except OperationalError:
+        return

@@ -1,0 +1,15 @@
+"""Everything that runs by the clock. Seconds, or a crontab in UTC."""
+
+from typing import Any
+
+from celery.schedules import crontab
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "relay-events": {"task": "ispcore.events.tasks.relay", "schedule": 5.0},
+    "sweep-jobs": {"task": "ispcore.jobs.tasks.sweep", "schedule": 15.0},
+    "purge-idempotent-answers": {"task": "ispcore.api.tasks.purge_answers", "schedule": crontab(minute="17")},
+    "make-reading-partitions": {
+        "task": "hardware.tasks.make_reading_partitions",
+        "schedule": crontab(hour="2", minute="5"),
+    },
+}

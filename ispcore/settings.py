@@ -1,0 +1,179 @@
+"""Django settings, read from the environment (see .env.example for every name)."""
+
+import os
+import secrets
+from pathlib import Path
+
+import dj_database_url
+import pghistory
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(os.environ.get("ISP_DATA_DIR", BASE_DIR / ".run"))
+
+DEBUG = os.environ.get("DEBUG") == "1"
+# Commands such as makemigrations or mypy need settings but no secret: a random key then harms nobody,
+# because nothing signed with it outlives the process. `check_roles` refuses to serve without a real one.
+SECRET_KEY_IS_SET = bool(os.environ.get("SECRET_KEY"))
+SECRET_KEY = os.environ.get("SECRET_KEY") or secrets.token_urlsafe(48)
+FIELD_ENCRYPTION_KEYS = os.environ.get("FIELD_ENCRYPTION_KEYS", "")
+ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+
+INSTALLED_APPS = [
+    "ispcore.admin.apps.StaffSiteConfig",
+    "unfold",
+    "ispcore.tenants",
+    "ispcore.auth",
+    "ispcore.api",
+    "ispcore.events",
+    "ispcore.jobs",
+    "hardware",
+    "demo",
+    "pghistory",
+    "pgtrigger",
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_standardized_errors",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "corsheaders",
+    "django_prometheus",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "ispcore.api.middleware.RequestIdMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "ispcore.jobs.middleware.WaitForJobMiddleware",
+    "ispcore.tenants.middleware.TenantMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "ispcore.urls"
+WSGI_APPLICATION = "ispcore.wsgi.application"
+APPEND_SLASH = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Persistent connections, one per serving thread: a pool was measured no faster, and must not be forked.
+_DATABASE_OPTIONS = {"conn_max_age": 300, "conn_health_checks": True}
+DATABASES = {
+    "default": dj_database_url.parse(
+        os.environ.get("DATABASE_URL", "postgres://isp_app@127.0.0.1:5432/isp"), **_DATABASE_OPTIONS
+    )
+}
+DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+DATABASES["platform"] = (
+    dj_database_url.parse(os.environ["DATABASE_PLATFORM_URL"], **_DATABASE_OPTIONS)
+    if os.environ.get("DATABASE_PLATFORM_URL")
+    else dict(DATABASES["default"])
+)
+DATABASES["platform"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+DATABASES["platform"]["TEST"] = {"MIRROR": "default"}
+DATABASE_ROUTERS = ["ispcore.tenants.routers.OneSchema"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the state of an OIDC login on its way back.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("SECURE_COOKIES") == "1"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+
+REST_FRAMEWORK = {
+    # The house's own classes are set on ispcore.api.views.ApiView: naming them here would import that
+    # module while REST framework itself is loading. Whatever forgets to inherit is closed.
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_SCHEMA_CLASS": "ispcore.api.schema.EnvelopeSchema",
+    "EXCEPTION_HANDLER": "ispcore.api.errors.handle",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "DATETIME_FORMAT": None,
+    "UNAUTHENTICATED_USER": None,
+    "STRICT_JSON": True,
+}
+DRF_STANDARDIZED_ERRORS = {"ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ISPCore API",
+    "DESCRIPTION": "Subscribers, network, RADIUS and billing of an internet provider.",
+    "VERSION": "v1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "POSTPROCESSING_HOOKS": ["ispcore.api.schema.add_house_components"],
+    "PREPROCESSING_HOOKS": ["ispcore.api.schema.drop_slashed_twins"],
+}
+
+# Access tokens of the local issuer and of one configured OpenID Connect issuer.
+LOCAL_ISSUER = os.environ.get("LOCAL_ISSUER", "urn:ispcore:local")
+ACCESS_TOKEN_AUDIENCE = os.environ.get("ACCESS_TOKEN_AUDIENCE", "urn:ispcore:api")
+ACCESS_TOKEN_SECONDS = 900
+REFRESH_TOKEN_SECONDS = 30 * 24 * 3600
+OIDC_ISSUER = os.environ.get("OIDC_ISSUER", "")
+OIDC_JWKS_URL = os.environ.get("OIDC_JWKS_URL", "")
+OIDC_API_AUDIENCE = os.environ.get("OIDC_API_AUDIENCE", ACCESS_TOKEN_AUDIENCE)
+
+CORS_ALLOWED_ORIGINS = [o for o in os.environ.get("CORS_ALLOWED_ORIGINS", "").split(",") if o]
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = [
+    "accept", "authorization", "content-type", "if-match", "if-none-match", "prefer", "idempotency-key",
+    "x-idempotency-key", "x-request-id", "x-tenant-id", "x-timezone",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Idempotency-Replayed", "RateLimit", "Retry-After", "X-Request-ID"]
+RATE_LIMIT_PER_MINUTE = int(os.environ.get("RATE_LIMIT_PER_MINUTE", "1200"))
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+
+PGHISTORY_BASE_MODEL = "ispcore.audit.TenantEventModel"
+# Who and why stand in each history row itself: one table to isolate, no shared context rows across tenants.
+PGHISTORY_CONTEXT_FIELD = pghistory.ContextJSONField()
+PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="history")
+PGHISTORY_MIDDLEWARE_METHODS = ()
+SNMP_BACKEND = os.environ.get("SNMP_BACKEND", "gufo")
+
+LOGGING_CONFIG = "ispcore.logs.configure"
+LOGGING = {"level": os.environ.get("LOG_LEVEL", "INFO"), "json": os.environ.get("LOG_FORMAT") == "json"}

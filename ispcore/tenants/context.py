@@ -1,0 +1,59 @@
+"""Which tenant this code acts for: a context variable for Python, a transaction-local setting for PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from uuid import UUID
+
+from django.db import connection, transaction
+
+_tenant_id: ContextVar[UUID | None] = ContextVar("tenant_id", default=None)
+
+
+class TenantNotSet(RuntimeError):
+    """Raised when tenant data is touched while no tenant is bound."""
+
+
+def current_tenant_id() -> UUID:
+    """Return the bound tenant's id.
+
+    Raises TenantNotSet outside `tenant_context`.
+    """
+    tenant_id = _tenant_id.get()
+    if tenant_id is None:
+        raise TenantNotSet("No tenant is bound. Wrap this code in tenant_context(tenant_id).")
+    return tenant_id
+
+
+def tenant_is_bound() -> bool:
+    return _tenant_id.get() is not None
+
+
+@contextmanager
+def tenant_context(tenant_id: UUID) -> Iterator[None]:
+    """Act for one tenant: one transaction in which row-level security shows that tenant's rows only.
+
+    Contexts nest; the outer tenant is bound again when the inner one ends. The setting is
+    transaction-local, so a pooled connection can never carry it to its next user.
+    """
+    outer = _tenant_id.get()
+    with transaction.atomic():
+        _bind(tenant_id)
+        token = _tenant_id.set(tenant_id)
+        try:
+            yield
+        finally:
+            _tenant_id.reset(token)
+            # In a failed transaction no statement runs; the rollback restores the setting by itself.
+            if connection.in_atomic_block and not connection.needs_rollback and _usable():
+                _bind(outer)
+
+
+def _usable() -> bool:
+    raw = connection.connection
+    return raw is not None and not raw.closed and raw.info.transaction_status.name == "INTRANS"
+
+
+def _bind(tenant_id: UUID | None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id) if tenant_id else ""])

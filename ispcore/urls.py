@@ -1,0 +1,37 @@
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from ispcore import health
+from ispcore.admin.site import site
+from ispcore.api.me import MeView
+from ispcore.api.routers import HouseRouter
+from ispcore.auth.api import TokenView
+from ispcore.jobs.api import TaskViewSet
+
+router = HouseRouter()
+router.register("tasks", TaskViewSet, basename="task")
+
+api = [
+    re_path(r"^auth/token/?$", TokenView.as_view(), name="token"),
+    re_path(r"^me/?$", MeView.as_view(), name="me"),
+    path("", include(router.urls)),
+    path("hardware/", include("hardware.urls")),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", site.urls),
+    path("api/v1/", include(api)),
+    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^redoc/?$", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    re_path(r"^health/?$", health.health, name="health"),
+    re_path(r"^ready/?$", health.ready, name="ready"),
+    re_path(r"^metrics/?$", health.metrics, name="metrics"),
+]
+
+handler400 = "ispcore.api.handlers.bad_request"
+handler403 = "ispcore.api.handlers.permission_denied"
+handler404 = "ispcore.api.handlers.not_found"
+handler500 = "ispcore.api.handlers.server_error"

@@ -1,0 +1,8 @@
+"""What happens after what: event name -> names of the tasks that are told, each with the event's ids.
+
+An event that nobody handles yet is listed with an empty tuple: webhooks and the event feed still see it.
+"""
+
+HANDLERS: dict[str, tuple[str, ...]] = {
+    "hardware.discovery_finished": (),
+}
