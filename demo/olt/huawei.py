@@ -1,0 +1,193 @@
+"""A simulated Huawei SmartAX with one GPON card (HUAWEI-XPON-MIB, the GPON tree)."""
+
+from datetime import datetime
+
+from demo.olt import ber
+from demo.olt.agent import (
+    INCONSISTENT,
+    NO_CREATION,
+    NOT_WRITABLE,
+    WRONG_LENGTH,
+    WRONG_TYPE,
+    WRONG_VALUE,
+    Writes,
+)
+from demo.olt.device import SimulatedDevice, date_and_time
+from demo.olt.onu import SimulatedOnu
+
+XPON = "1.3.6.1.4.1.2011.6.128.1.1"
+CONFIG, CONTROL, OPTICS, COUNTERS = f"{XPON}.2.43.1", f"{XPON}.2.46.1", f"{XPON}.2.51.1", f"{XPON}.4.23.1"
+INVALID = 2147483647
+CREATE_AND_GO, DESTROY = 4, 6
+SLOT = 1
+_LAST_UP = date_and_time(datetime(2026, 3, 1, 6, 30))  # noqa: DTZ001  The OLT's own local time.
+_LAST_DOWN = date_and_time(datetime(2026, 3, 1, 6, 2))  # noqa: DTZ001
+
+
+def if_index(port: int) -> int:
+    """Return the ifIndex of GPON port 0/1/`port`: type 125, shelf 0, slot 1."""
+    return 125 << 25 | SLOT << 13 | port << 8
+
+
+class HuaweiOlt(SimulatedDevice):
+    """An MA5608T; ONUs can be described, created, deleted, (de)activated and rebooted by SET."""
+
+    sys_descr = "Huawei Integrated Access Software"
+    sys_object_id = "1.3.6.1.4.1.2011.2.248"
+    serial_vendor = b"HWTC"
+
+    def _put_port(self, port: int) -> None:
+        index = if_index(port)
+        onus = [onu for onu in self.onus.values() if onu.port == port]
+        up = any(onu.online for onu in onus)
+        received = sum(onu.up_bytes for onu in onus)
+        self._put_interface(
+            index,
+            name=f"GPON 0/{SLOT}/{port}",
+            descr="Huawei-MA5600-V800R018-GPON_UNI",
+            kind=250,
+            up=up,
+            octets=received,
+        )
+        self.mib.put_integer(f"{XPON}.2.21.1.16.{index}", len(onus))
+        for column, value in ((1, 34), (2, 322), (3, 32), (4, 711 - port), (5, INVALID)):
+            self.mib.put_integer(f"{XPON}.2.23.1.{column}.{index}", value)
+        self.mib.put_integer(f"{XPON}.4.21.1.15.{index}", received, ber.COUNTER64)
+        self.mib.put_integer(f"{XPON}.4.21.1.30.{index}", received * 9, ber.COUNTER64)
+
+    def _put_onu(self, onu: SimulatedOnu) -> None:
+        index = f"{if_index(onu.port)}.{onu.onu_id}"
+        put, text = self.mib.put_integer, self.mib.put_octets
+        put(f"{CONFIG}.2.{index}", 1)
+        text(f"{CONFIG}.3.{index}", onu.serial)
+        text(f"{CONFIG}.7.{index}", b"line-profile_100M")
+        text(f"{CONFIG}.8.{index}", b"srv-profile_bridge")
+        text(f"{CONFIG}.9.{index}", onu.description.encode())
+        put(f"{CONFIG}.10.{index}", 1)
+        put(f"{CONTROL}.1.{index}", 1 if onu.active else 2)
+        put(f"{CONTROL}.15.{index}", 1 if onu.online else 2)
+        put(f"{CONTROL}.16.{index}", 2)
+        put(f"{CONTROL}.18.{index}", 2)
+        put(f"{CONTROL}.20.{index}", onu.distance_m if onu.online else -1)
+        text(f"{CONTROL}.22.{index}", _LAST_UP)
+        text(f"{CONTROL}.23.{index}", _LAST_DOWN)
+        put(f"{CONTROL}.24.{index}", onu.down_cause)
+        for column, value in (
+            (1, onu.temperature_c),
+            (2, onu.bias_ma),
+            (3, round(onu.tx_dbm * 100)),
+            (4, round(onu.rx_dbm * 100)),
+            (5, onu.millivolts),
+            (6, round(onu.olt_rx_dbm * 100) + 10_000),
+        ):
+            put(f"{OPTICS}.{column}.{index}", value if onu.online else INVALID)
+        put(f"{COUNTERS}.3.{index}", onu.up_bytes, ber.COUNTER64)
+        put(f"{COUNTERS}.4.{index}", onu.down_bytes, ber.COUNTER64)
+
+    def _remove_onu(self, onu: SimulatedOnu) -> None:
+        index = f"{if_index(onu.port)}.{onu.onu_id}"
+        columns = {
+            CONFIG: (2, 3, 7, 8, 9, 10),
+            CONTROL: (1, 15, 16, 18, 20, 22, 23, 24),
+            OPTICS: range(1, 7),
+            COUNTERS: (3, 4),
+        }
+        for table, numbers in columns.items():
+            for number in numbers:
+                self.mib.remove(f"{table}.{number}.{index}")
+
+    def write(self, pairs: Writes) -> tuple[int, int]:
+        cells = [_cell(oid) for oid, _ in pairs]
+        creating = {
+            cell[1:]
+            for cell, (_, value) in zip(cells, pairs, strict=True)
+            if cell and cell[0] == f"{CONFIG}.10" and value == CREATE_AND_GO
+        }
+        for position, (cell, (_, value)) in enumerate(zip(cells, pairs, strict=True), start=1):
+            if cell is None:
+                return NOT_WRITABLE, position
+            if status := self._refusal(cell, value, creating):
+                return status, position
+        serials = {
+            cell[1:]: value
+            for cell, (_, value) in zip(cells, pairs, strict=True)
+            if cell and cell[0] == f"{CONFIG}.3"
+        }
+        for number, key in enumerate(creating):
+            if not isinstance(serials.get(key), bytes):
+                return INCONSISTENT, number + 1
+        for cell, (_, value) in zip(cells, pairs, strict=True):
+            if cell:
+                self._apply(cell, value)
+        return 0, 0
+
+    def _refusal(self, cell: tuple[str, int, int], value: int | bytes, creating: set[tuple[int, int]]) -> int:
+        """Return the error-status this write deserves, 0 for none."""
+        column, *key = cell
+        if column not in _WRITABLE:
+            return NOT_WRITABLE
+        kind, allowed = _WRITABLE[column]
+        if not isinstance(value, kind):
+            return WRONG_TYPE
+        if isinstance(value, bytes):
+            if len(value) not in allowed:
+                return WRONG_LENGTH
+        elif value not in allowed:
+            return WRONG_VALUE
+        exists = tuple(key) in self.onus
+        if column == f"{CONFIG}.10" and value == CREATE_AND_GO:
+            taken = exists or not 0 <= key[0] < self.ports or not 0 <= key[1] < 128
+            return INCONSISTENT if taken else 0
+        return 0 if exists or tuple(key) in creating else NO_CREATION
+
+    def _apply(self, cell: tuple[str, int, int], value: int | bytes) -> None:
+        column, port, onu_id = cell
+        onu = self.onus.get((port, onu_id))
+        if onu is None:  # Only a creation gets here, whatever the order of its cells.
+            onu = self.add_onu_at(port, onu_id)
+        if column == f"{CONFIG}.3" and isinstance(value, bytes):
+            onu.serial = value
+        elif column == f"{CONFIG}.9" and isinstance(value, bytes):
+            onu.description = value.decode(errors="replace")
+        elif column == f"{CONFIG}.10" and value == DESTROY:
+            self.remove_onu(port, onu_id)
+            return
+        elif column == f"{CONTROL}.1":
+            onu.active = onu.online = value == 1
+            if not onu.online:
+                onu.down_cause = 8  # Deactivated.
+        elif column == f"{CONTROL}.2":
+            onu.down_cause = 9  # Reset.
+        self.put_onu(onu)
+        self._put_port(port)
+
+    def add_onu_at(self, port: int, onu_id: int) -> SimulatedOnu:
+        """Add an ONU under a chosen id."""
+        onu = self.add_onu(port)
+        if onu.onu_id != onu_id:
+            self.remove_onu(port, onu.onu_id)
+            onu.onu_id = onu_id
+            self.put_onu(onu)
+        return onu
+
+
+# Column to the type and the values, or lengths, that a SET may carry.
+_WRITABLE: dict[str, tuple[type, range | tuple[int, ...]]] = {
+    f"{CONFIG}.2": (int, range(1, 9)),
+    f"{CONFIG}.3": (bytes, (8,)),
+    f"{CONFIG}.6": (int, (1, 2)),
+    f"{CONFIG}.7": (bytes, range(33)),
+    f"{CONFIG}.8": (bytes, range(33)),
+    f"{CONFIG}.9": (bytes, range(129)),
+    f"{CONFIG}.10": (int, (CREATE_AND_GO, DESTROY)),
+    f"{CONTROL}.1": (int, (1, 2)),
+    f"{CONTROL}.2": (int, (1,)),
+}
+
+
+def _cell(oid: str) -> tuple[str, int, int] | None:
+    """Split an ONU cell's OID into column, port and ONU id."""
+    column, index, onu_id = ([*oid.rsplit(".", 2), "", ""])[:3]
+    if not index.isdigit() or not onu_id.isdigit():
+        return None
+    return column, int(index) - if_index(0) >> 8, int(onu_id)
