@@ -33,7 +33,7 @@ SCREEN = """
   Open      {url}/admin/
   Log in    admin@demo.example  / demo-admin    the demo provider
             admin@rival.example / demo-admin    a second provider, who sees nothing of the first
-  API docs  {url}/api/docs/
+  API docs  {url}/docs/
 {notes}
   Find the ONUs of the simulated OLT:
 

@@ -1,0 +1,74 @@
+# Everything a developer types. `make help` lists it; each target repeats safely.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format requirements bench-discovery clean venv venv-dev
+# Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: venv ## Start ISPCore with its own servers, a demo provider and simulated devices
+	@exec $(PY) -m ispcore.embedded run
+
+test: venv-dev ## Run all tests (as root on Debian the programs they drive are installed first)
+	@$(PY) tests/system_packages.py --install
+	@exec $(PY) -m pytest
+
+lint: venv-dev ## Check style, types, import layers and missing migrations
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy .
+	.venv/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+
+format: venv-dev ## Format the code and repair what ruff can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+requirements: venv-dev ## Compile the version pins anew from requirements*.in
+	@$(PIP) install pip-tools
+	@for name in requirements requirements-dev; do \
+		$(PY) -m piptools compile --quiet --upgrade --strip-extras --no-header --annotation-style=line \
+			--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+			--output-file $$name.txt $$name.in || exit 1; \
+	done
+
+bench-discovery: venv-dev ## Measure OLT discovery against its peers
+	@exec $(PY) -m bench.discovery
+
+clean: ## Remove the virtual environment and caches; the data in .run stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The installed list is kept beside what it was installed from, so only a changed list costs time.
+venv: .venv/bin/python
+	@cmp -s requirements.txt .venv/requirements.txt || { \
+		echo "Installing requirements.txt into .venv"; \
+		$(PIP) install -r requirements.txt && cp requirements.txt .venv/requirements.txt; }
+
+venv-dev: venv
+	@cmp -s requirements-dev.txt .venv/requirements-dev.txt || { \
+		echo "Installing requirements-dev.txt into .venv"; \
+		$(PIP) install -r requirements.txt -r requirements-dev.txt \
+			&& cp requirements-dev.txt .venv/requirements-dev.txt; }
+
+# A virtual environment whose Python was removed or upgraded away does not answer and is made anew.
+.PHONY: .venv/bin/python
+.venv/bin/python:
+	@if ! .venv/bin/python -c 'import pip' 2>/dev/null; then \
+		for python in $$PYTHON python3.13 python3.12 python3.11 python3.14 python3 python; do \
+			if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo "ISPCore needs Python 3.11 or newer, and none was found in PATH. Install one, or name it: PYTHON=/path/to/python3 make run" >&2; exit 1; \
+		fi; \
+		echo "Creating .venv with $$($$found --version)"; \
+		rm -rf .venv; \
+		if ! $$found -m venv .venv >.venv-error 2>&1; then \
+			sed 's/^/    /' .venv-error >&2; rm -rf .venv .venv-error; \
+			echo "$$found cannot create a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+		fi; \
+		rm -f .venv-error; \
+	fi
