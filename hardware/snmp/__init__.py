@@ -1,7 +1,5 @@
 """Talk SNMP to a device: `open_transport(target)` and the errors it may raise."""
 
-from typing import Literal
-
 from hardware.snmp.errors import (
     SnmpBadAnswer,
     SnmpError,
@@ -11,10 +9,10 @@ from hardware.snmp.errors import (
 )
 from hardware.snmp.transport import Target, Transport, Value
 
-Backend = Literal["gufo", "pysnmp", "easysnmp"]
+BACKENDS = ("gufo", "pysnmp", "easysnmp")
 
 __all__ = [
-    "Backend",
+    "BACKENDS",
     "SnmpBadAnswer",
     "SnmpError",
     "SnmpNonIncreasing",
@@ -27,13 +25,16 @@ __all__ = [
 ]
 
 
-def open_transport(target: Target, backend: Backend = "gufo") -> Transport:
+def open_transport(target: Target, backend: str = "gufo") -> Transport:
     """Open a transport to `target`; close it, or use it in a `with` block.
 
     Nothing is sent yet. gufo speaks v2c only, so version 1 always goes through pysnmp.
 
-    Raises SnmpError when the host has no address, or the backend is not installed.
+    Raises SnmpError when the host has no address or the backend is not installed, ValueError for a backend that
+    is not one of `BACKENDS`.
     """
+    if backend not in BACKENDS:
+        raise ValueError(f"no SNMP backend is called {backend}; there are {', '.join(BACKENDS)}")
     if backend == "easysnmp":
         from hardware.snmp.easysnmp_backend import EasysnmpTransport
 
@@ -42,8 +43,6 @@ def open_transport(target: Target, backend: Backend = "gufo") -> Transport:
         from hardware.snmp.pysnmp_backend import PysnmpTransport
 
         return PysnmpTransport(target)
-    if backend != "gufo":
-        raise ValueError(f"no SNMP backend is called {backend}")
     from hardware.snmp.gufo_backend import GufoTransport
 
     return GufoTransport(target)

@@ -97,7 +97,7 @@ class EasysnmpTransport(SteppingTransport):
                 raise SnmpError(
                     f"{self.target.host}:{self.target.port} cannot be reached: {error}"
                 ) from error
-            # easysnmp sets the output format of the whole process for each answer and puts back what it found.
+            # easysnmp sets the whole process's output format for each answer and puts back what it found.
             # Threads can interleave and leave names behind; what it finds numeric, it puts back numeric.
             ctypes.CDLL(easysnmp.interface.__file__).netsnmp_ds_set_int(
                 _LIBRARY, _OID_OUTPUT_FORMAT, _NUMERIC

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Protocol, Self
 
 from hardware.snmp.errors import SnmpError
 
@@ -25,7 +25,7 @@ class Target:
     host: str
     port: int = 161
     community: str = field(default="public", repr=False)
-    version: Literal["1", "2c"] = "2c"
+    version: str = "2c"  # or "1"
     timeout_seconds: float = 5.0
     retries: int = 2
     max_repetitions: int = 25
@@ -34,6 +34,8 @@ class Target:
         # max-repetitions 0 asks for nothing (RFC 3416, 4.2.3) and is known to hang a ZTE C300.
         if self.max_repetitions < 1 or self.retries < 0 or self.timeout_seconds <= 0:
             raise ValueError("max_repetitions must be 1 or more, retries 0 or more, timeout_seconds above 0")
+        if self.version not in ("1", "2c"):
+            raise ValueError(f"SNMP version {self.version} is not spoken here, only 1 and 2c")
 
     @property
     def tries(self) -> int:

@@ -1,0 +1,43 @@
+"""One driver per OLT vendor, and how to tell which one a device needs."""
+
+from hardware.drivers.base import (
+    AdminState,
+    Discovery,
+    DownCause,
+    Driver,
+    DriverError,
+    OnuInfo,
+    PonPortInfo,
+    RunStatus,
+    SystemInfo,
+    read_system,
+)
+from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook
+from hardware.drivers.huawei import HuaweiDriver
+from hardware.drivers.ufiber import UfiberDriver
+
+__all__ = [
+    "ALL_PASSES",
+    "DRIVERS",
+    "AdminState",
+    "ColumnFailure",
+    "Discovery",
+    "DownCause",
+    "Driver",
+    "DriverError",
+    "OnuInfo",
+    "Pass",
+    "PonPortInfo",
+    "ProgressHook",
+    "RunStatus",
+    "SystemInfo",
+    "detect",
+    "read_system",
+]
+
+DRIVERS: dict[str, Driver] = {driver.vendor: driver for driver in (HuaweiDriver(), UfiberDriver())}
+
+
+def detect(sys_object_id: str, sys_descr: str) -> Driver | None:
+    """Find the driver for what a device's system group says, None when there is none for it."""
+    return next((driver for driver in DRIVERS.values() if driver.matches(sys_object_id, sys_descr)), None)

@@ -1,0 +1,285 @@
+"""What every OLT driver hands back, and the reading they all share: columns in, dataclasses out.
+
+Drivers know devices and nothing else: no database, no clock, no settings.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from hardware.drivers.cells import text
+from hardware.drivers.columns import (
+    ALL_PASSES,
+    SYS_UPTIME,
+    UNREADABLE,
+    Column,
+    ColumnFailure,
+    ColumnReader,
+    Pass,
+    ProgressHook,
+    Table,
+)
+from hardware.snmp.transport import Transport, Value
+
+# SNMPv2-MIB, the system group.
+SYS_DESCR = "1.3.6.1.2.1.1.1.0"
+SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
+SYS_NAME = "1.3.6.1.2.1.1.5.0"
+
+
+class DriverError(Exception):
+    """The device answered, but not as the OLT this driver knows."""
+
+
+class RunStatus(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+
+
+class DownCause(StrEnum):
+    """Why an ONU went down last, the vendors' dozens of codes folded into what staff act on."""
+
+    LOS = "los"
+    DYING_GASP = "dying_gasp"
+    ADMIN = "admin"
+    RESET = "reset"
+    REGISTRATION = "registration"
+    ROGUE = "rogue"
+    UNKNOWN = "unknown"
+
+
+class AdminState(StrEnum):
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+# None here is no news: an ONU that is off still belongs to the port it was last on.
+_NO_NEWS_WHEN_NONE = ("run_status", "pon_port")
+
+
+@dataclass(frozen=True, slots=True)
+class SystemInfo:
+    """SNMPv2-MIB's system group; `model` where the vendor's sysObjectID tells it."""
+
+    sys_descr: str
+    sys_object_id: str
+    sys_name: str
+    uptime_seconds: int | None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PonPortInfo:
+    """One PON port; `index` is shelf/slot/port, or the port number on a box without shelves.
+
+    `read` names the fields the device answered for, where None means it has no value; any other field was not
+    read and says nothing.
+    """
+
+    index: str
+    if_index: int | None = None
+    name: str | None = None
+    is_up: bool | None = None
+    onu_count: int | None = None
+    tx_power_dbm: float | None = None
+    temperature_c: float | None = None
+    up_bytes: int | None = None
+    down_bytes: int | None = None
+    read: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OnuInfo:
+    """One ONU; `index` is the PON port and the ONU id, or the serial where the device has no ids.
+
+    Powers in dBm as measured at the ONU, `olt_rx_power_dbm` at the OLT for this ONU. `up_bytes` come from the
+    subscriber, `down_bytes` go there. `read` names the fields the device answered for, where None means it has
+    no value (an offline ONU has no power); any other field was not read and says nothing.
+    """
+
+    index: str
+    pon_port: str | None = None
+    onu_id: int | None = None
+    serial: str | None = None
+    description: str | None = None
+    model: str | None = None
+    vendor_id: str | None = None
+    admin_state: AdminState | None = None
+    line_profile: str | None = None
+    service_profile: str | None = None
+    run_status: RunStatus = RunStatus.UNKNOWN
+    last_down_cause: DownCause | None = None
+    rx_power_dbm: float | None = None
+    tx_power_dbm: float | None = None
+    olt_rx_power_dbm: float | None = None
+    temperature_c: float | None = None
+    voltage_v: float | None = None
+    bias_ma: float | None = None
+    distance_m: int | None = None
+    up_bytes: int | None = None
+    down_bytes: int | None = None
+    read: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What one discovery saw, in full or in part.
+
+    `read_columns` are the columns read to their end, named `onu.serial`, `port.name` and so on. Only when
+    `onus_complete` may an ONU that is not listed be taken for gone. `bad_cells` counts, by column, the values
+    that made no sense; their fields count as not read.
+    """
+
+    system: SystemInfo
+    ports: list[PonPortInfo] = field(default_factory=list)
+    onus: list[OnuInfo] = field(default_factory=list)
+    read_columns: frozenset[str] = frozenset()
+    failures: tuple[ColumnFailure, ...] = ()
+    bad_cells: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def onus_complete(self) -> bool:
+        unknown = self.bad_cells.keys() & {"onu.serial", "onu.index"}
+        return "onu.serial" in self.read_columns and not unknown
+
+    @property
+    def ports_complete(self) -> bool:
+        return "port.name" in self.read_columns
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a table row belongs: the index staff know, and what else the raw index tells."""
+
+    index: str
+    pon_port: str | None = None
+    number: int | None = None  # ifIndex of a port, ONU id of an ONU.
+
+
+class Driver(ABC):
+    """One vendor's OLT. Stateless: one instance serves all threads."""
+
+    vendor: ClassVar[str]
+    columns: ClassVar[tuple[Column, ...]]
+
+    @abstractmethod
+    def matches(self, sys_object_id: str, sys_descr: str) -> bool:
+        """Tell whether the system group is this vendor's."""
+
+    @abstractmethod
+    def place_port(self, index: str, name: str | None) -> Place | None:
+        """Tell a port by its row's raw index and name; None for a row that is no PON port."""
+
+    @abstractmethod
+    def place_onu(self, index: str) -> Place | None:
+        """Decode an ONU row's raw index; None for one that cannot be."""
+
+    def model(self, sys_object_id: str, sys_descr: str) -> str | None:
+        """Name the model, where the system group tells it."""
+        return None
+
+    def read_system(self, transport: Transport) -> SystemInfo:
+        """Read the system group. Raises SnmpError; DriverError when another vendor answers."""
+        system = read_system(transport)
+        if not self.matches(system.sys_object_id, system.sys_descr):
+            raise DriverError(f"{system.sys_object_id} ({system.sys_descr[:60]}) is not a {self.vendor} OLT")
+        return SystemInfo(
+            sys_descr=system.sys_descr,
+            sys_object_id=system.sys_object_id,
+            sys_name=system.sys_name,
+            uptime_seconds=system.uptime_seconds,
+            model=self.model(system.sys_object_id, system.sys_descr),
+        )
+
+    def discover(
+        self,
+        transport: Transport,
+        on_progress: ProgressHook | None = None,
+        passes: Collection[Pass] = ALL_PASSES,
+    ) -> Discovery:
+        """Read the columns of `passes`, one after the other; a column that fails does not stop the rest.
+
+        Serials and port names are read in every pass. When the device falls silent altogether, what was read
+        so far is returned and the rest recorded as failed.
+
+        Raises SnmpError when not even the system group is answered, DriverError when another vendor answers,
+        and whatever `on_progress` raises.
+        """
+        system = self.read_system(transport)
+        wanted = [column for column in self.columns if column.reads in passes or column.is_key]
+        run = ColumnReader(transport, wanted, on_progress)
+        run.read_all()
+        onus = list(self._build_onus(run))
+        # Read to the end, yet without news of every ONU: not to be taken for complete.
+        partial = {f"onu.{name}" for name in _NO_NEWS_WHEN_NONE if any(name not in onu.read for onu in onus)}
+        return Discovery(
+            system=system,
+            ports=list(self._build_ports(run)),
+            onus=onus,
+            read_columns=frozenset(run.complete - partial),
+            failures=tuple(run.failures),
+            bad_cells=run.bad_cells,
+        )
+
+    def _build_ports(self, run: ColumnReader) -> Iterator[PonPortInfo]:
+        complete = run.complete_fields(Table.PORT)
+        for raw, cells in run.cells[Table.PORT].items():
+            name = cells.get("name")
+            if place := self.place_port(raw, name if isinstance(name, str) else None):
+                known = _readable(dict.fromkeys(complete) | cells)
+                yield PonPortInfo(
+                    index=place.index,
+                    if_index=place.number,
+                    read=run.shared(frozenset(known)),
+                    **known,  # type: ignore[arg-type]  # A column decodes to what its field holds.
+                )
+
+    def _build_onus(self, run: ColumnReader) -> Iterator[OnuInfo]:
+        complete = run.complete_fields(Table.ONU)
+        for raw, cells in run.cells[Table.ONU].items():
+            place = self.place_onu(raw)
+            if place is None:
+                run.bad_cells["onu.index"] = run.bad_cells.get("onu.index", 0) + 1
+                continue
+            known = _readable(dict.fromkeys(complete) | cells)
+            for name in _NO_NEWS_WHEN_NONE:
+                if known.get(name) is None:
+                    known.pop(name, None)
+            if isinstance(serial := known.get("serial"), str):
+                known["vendor_id"] = serial[:4]
+            if place.pon_port is not None:
+                known["pon_port"] = place.pon_port
+            yield OnuInfo(
+                index=place.index,
+                onu_id=place.number,
+                read=run.shared(frozenset(known)),
+                **known,  # type: ignore[arg-type]  # As above.
+            )
+
+
+def _readable(cells: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in cells.items() if value is not UNREADABLE}
+
+
+def read_system(transport: Transport) -> SystemInfo:
+    """Read the system group of any device.
+
+    Raises SnmpError; DriverError when the device has no sysObjectID.
+    """
+    answer = transport.get([SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME, SYS_NAME])
+    object_id, ticks = answer[SYS_OBJECT_ID], answer[SYS_UPTIME]
+    if not isinstance(object_id, str):
+        raise DriverError("the device does not say what it is: no sysObjectID")
+    return SystemInfo(
+        sys_descr=_text_or_empty(answer[SYS_DESCR]),
+        sys_object_id=object_id,
+        sys_name=_text_or_empty(answer[SYS_NAME]),
+        uptime_seconds=ticks // 100 if isinstance(ticks, int) and ticks >= 0 else None,
+    )
+
+
+def _text_or_empty(value: Value | None) -> str:
+    return (text(value) or "") if isinstance(value, bytes) else ""

@@ -1,0 +1,100 @@
+"""Decode single cells; one that cannot be what its MIB says raises BadCellError and becomes None.
+
+Bounds are physical, so that a device gone mad cannot hand on a number that no column of ours holds.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
+
+from hardware.snmp.transport import Value
+
+Meaning = TypeVar("Meaning")
+
+_COUNTER64 = 2**64
+# Text columns of the MIBs read here hold at most 128 characters; some firmware forgets.
+_LONGEST_TEXT = 255
+
+
+class BadCellError(ValueError):
+    """The device put a value into a cell that does not belong there."""
+
+
+def integer(value: Value) -> int:
+    if not isinstance(value, int):
+        raise BadCellError(f"not a number: {value!r}"[:80])
+    return value
+
+
+def text(value: Value) -> str | None:
+    """Decode UTF-8, or Latin-1 where it is not; without control characters, None when nothing is left."""
+    if not isinstance(value, bytes):
+        raise BadCellError(f"not text: {value!r}"[:80])
+    try:
+        decoded = value.decode()
+    except UnicodeDecodeError:
+        decoded = value.decode("latin-1")
+    # PostgreSQL refuses NUL, and a browser the other control characters.
+    return "".join(letter for letter in decoded if letter.isprintable()).strip()[:_LONGEST_TEXT] or None
+
+
+def counter(value: Value) -> int:
+    """Decode a byte counter."""
+    number = integer(value)
+    if not 0 <= number < _COUNTER64:
+        raise BadCellError(f"not a counter: {number}")
+    return number
+
+
+def scaled(
+    factor: float, *, low: float, high: float, offset: int = 0, none: Collection[int] = ()
+) -> Callable[[Value], float | None]:
+    """Return a decoder of (value - offset) * factor, rounded to 0.01; values in `none` mean there is none."""
+
+    def decode(value: Value) -> float | None:
+        number = integer(value)
+        if number in none:
+            return None
+        result = round((number - offset) * factor, 2)
+        if not low <= result <= high:
+            raise BadCellError(f"out of range: {number}")
+        return result
+
+    return decode
+
+
+def power(
+    factor: float = 0.01, *, offset: int = 0, none: Collection[int] = ()
+) -> Callable[[Value], float | None]:
+    """Return a decoder of optical power in dBm."""
+    return scaled(factor, low=-60, high=20, offset=offset, none=none)
+
+
+def celsius(*, none: Collection[int] = ()) -> Callable[[Value], float | None]:
+    """Return a decoder of whole degrees."""
+    return scaled(1, low=-60, high=150, none=none)
+
+
+def whole(*, high: int, none: Collection[int] = ()) -> Callable[[Value], int | None]:
+    """Return a decoder of a number from 0 to `high`; the values in `none` mean there is none."""
+
+    def decode(value: Value) -> int | None:
+        number = integer(value)
+        if number in none:
+            return None
+        if not 0 <= number <= high:
+            raise BadCellError(f"out of range: {number}")
+        return number
+
+    return decode
+
+
+def enumerated(
+    meanings: Mapping[int, Meaning], *, otherwise: Meaning | None = None, none: Collection[int] = ()
+) -> Callable[[Value], Meaning | None]:
+    """Return a decoder of a coded value; codes that `meanings` does not list are `otherwise`."""
+
+    def decode(value: Value) -> Meaning | None:
+        number = integer(value)
+        return None if number in none else meanings.get(number, otherwise)
+
+    return decode

@@ -1,0 +1,167 @@
+"""Read MIB columns one after the other; keep account of what was read, what failed and what was nonsense."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hardware.drivers.cells import BadCellError
+from hardware.snmp.errors import SnmpError, SnmpTimeout
+from hardware.snmp.transport import Transport, Value
+
+SYS_UPTIME = "1.3.6.1.2.1.1.3.0"  # SNMPv2-MIB
+
+# Read in every pass, because without them nothing says which rows exist.
+KEY_COLUMNS = frozenset({"port.name", "onu.serial"})
+
+_PROGRESS_SECONDS = 1.0
+
+# Called with columns done, columns in all, and what is being read; what it raises aborts the discovery.
+ProgressHook = Callable[[int, int, str], None]
+
+# Stands for a cell that was answered and made no sense.
+UNREADABLE = object()
+
+Cells = dict[str, dict[str, object]]
+
+
+class Pass(StrEnum):
+    """How often a column is worth reading: inventory on change, status every few minutes, optics rarely."""
+
+    INVENTORY = "inventory"
+    STATUS = "status"
+    OPTICS = "optics"
+
+
+ALL_PASSES = frozenset(Pass)
+
+
+class Table(StrEnum):
+    PORT = "port"
+    ONU = "onu"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One MIB column: the field it fills, when it is worth reading, how to decode a cell.
+
+    `decode` raises BadCellError for a value the MIB does not allow. `patience` multiplies the timeout.
+    """
+
+    table: Table
+    field: str
+    oid: str
+    reads: Pass
+    decode: Callable[[Value], object]
+    patience: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}.{self.field}"
+
+    @property
+    def is_key(self) -> bool:
+        """Tell whether this column says which rows exist."""
+        return self.name in KEY_COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFailure:
+    """A column that was not read to its end; the first `rows` rows of it were."""
+
+    column: str
+    rows: int
+    reason: str
+
+
+class ColumnReader:
+    """One discovery in progress; holds one row of decoded cells per port and ONU."""
+
+    def __init__(self, transport: Transport, columns: list[Column], on_progress: ProgressHook | None) -> None:
+        self.cells: dict[Table, Cells] = {Table.PORT: {}, Table.ONU: {}}
+        self.complete: set[str] = set()
+        self.failures: list[ColumnFailure] = []
+        self.bad_cells: dict[str, int] = {}
+        self._transport = transport
+        self._columns = columns
+        self._on_progress = on_progress
+        self._rows: dict[str, int] = {}
+        self._sets: dict[frozenset[str], frozenset[str]] = {}
+
+    def complete_fields(self, table: Table) -> set[str]:
+        return {
+            column.field for column in self._columns if column.table == table and column.name in self.complete
+        }
+
+    def shared(self, names: frozenset[str]) -> frozenset[str]:
+        """Return one set for all rows that were read alike, instead of thousands of equal ones."""
+        return self._sets.setdefault(names, names)
+
+    def read_all(self) -> None:
+        for done, column in enumerate(self._columns):
+            self._tell(done, f"{column.name}: reading")
+            failure = self._read(done, column)
+            if failure is None:
+                self.complete.add(column.name)
+                continue
+            self.failures.append(failure)
+            if not self._still_there():
+                self.failures += [
+                    ColumnFailure(rest.name, 0, "not asked: the OLT stopped answering")
+                    for rest in self._columns[done + 1 :]
+                ]
+                break
+        self._doubt_empty_columns()
+        self._tell(len(self._columns), "read")
+
+    def _read(self, done: int, column: Column) -> ColumnFailure | None:
+        rows = 0
+        cells = self.cells[column.table]
+        told = time.monotonic()
+        try:
+            for index, value in self._transport.walk(column.oid, patience=column.patience):
+                row = cells.get(index)
+                if row is None:
+                    row = cells[index] = {}
+                row[column.field] = self._decode(column, value)
+                rows += 1
+                if time.monotonic() - told >= _PROGRESS_SECONDS:
+                    self._tell(done, f"{column.name}: {rows} rows")
+                    told = time.monotonic()
+        except SnmpError as error:
+            return ColumnFailure(column.name, rows, str(error))
+        finally:
+            self._rows[column.name] = rows
+        return None
+
+    def _doubt_empty_columns(self) -> None:
+        """Take back the columns that ended without a row in a table that has rows: they say nothing of them.
+
+        Firmware that lacks a column answers like that, and so does an OLT that is still starting.
+        """
+        for column in self._columns:
+            if column.name in self.complete and not self._rows[column.name] and self.cells[column.table]:
+                self.complete.discard(column.name)
+                if column.is_key:
+                    self.failures.append(ColumnFailure(column.name, 0, "empty, though the table has rows"))
+
+    def _decode(self, column: Column, value: Value) -> object:
+        try:
+            return column.decode(value)
+        except BadCellError:
+            self.bad_cells[column.name] = self.bad_cells.get(column.name, 0) + 1
+            return UNREADABLE
+
+    def _still_there(self) -> bool:
+        """Ask for the uptime: a lost column is the column's fault if this is answered."""
+        try:
+            self._transport.get([SYS_UPTIME])
+        except SnmpTimeout:
+            return False
+        except SnmpError:
+            return True
+        return True
+
+    def _tell(self, done: int, message: str) -> None:
+        if self._on_progress:
+            self._on_progress(done, len(self._columns), message)
