@@ -96,16 +96,21 @@ class Postgres:
         pid = self.running_pid()
         if pid is not None:
             self.port = self._running_port()
-            self._wait_until_ready(pid)
-            return False
+            # False when it was just dying; then a new one is started.
+            if self._wait_until_ready(pid):
+                return False
+        if self._own is not None:
+            # Killed from outside: collected here, so that it does not stay a zombie.
+            self._own.wait()
         self._access_rules.write_text(ACCESS_RULES)
         self._access_rules.chmod(0o644)
         deadline = time.monotonic() + LEFTOVER_SECONDS
         while True:
             mark = self.log.stat().st_size if self.log.exists() else 0
             own = self._launch(die_with_parent)
+            # Noted before it is ready, so that a start that is interrupted can be stopped.
+            self._own = own
             if self._wait_until_ready(own.pid, own):
-                self._own = own
                 return True
             complaint = self._log_since(mark)
             if "address" not in complaint.lower() and "shared memory block" not in complaint:
@@ -123,12 +128,11 @@ class Postgres:
 
         SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for ever for a client that stays connected.
         """
-        pid = self.running_pid()
+        own = self._own
+        pid = own.pid if own is not None and own.poll() is None else self.running_pid()
         if pid is not None:
-            signal_and_wait(pid, signal.SIGINT, timeout_seconds=None, own=self._own)
-        if self._own is not None:
-            self._own.wait()
-            self._own = None
+            signal_and_wait(pid, signal.SIGINT, own=own)
+        self._own = None
 
     def _initialise(self) -> None:
         if self.directory.exists():
@@ -168,10 +172,10 @@ class Postgres:
         arguments = [f"--{name}={value}" for name, value in settings.items()]
         env = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
         lock = self._lock_file()
-        if lock and is_alive(int(lock[0])):
-            # PostgreSQL refuses to start while the pid in a stale postmaster.pid lives, and skips this
-            # check for its grandparent (CreateLockFile in miscinit.c). Its shared memory check still
-            # guards the data.
+        if lock:
+            # Stale, as the caller has found out. PostgreSQL refuses to start while the pid in it exists, be
+            # it another program's or a zombie's, and skips this check for its grandparent (CreateLockFile
+            # in miscinit.c). Its shared memory check still guards the data.
             env["PG_GRANDPARENT_PID"] = lock[0]
         return spawn(
             [

@@ -156,25 +156,19 @@ def _ps(pid: int, column: str) -> str:
     return result.stdout.strip()
 
 
-def signal_and_wait(
-    pid: int,
-    sig: signal.Signals,
-    *,
-    timeout_seconds: float | None,
-    own: subprocess.Popen[bytes] | None = None,
-) -> bool:
-    """Send a signal and wait until the process is gone; False when it outlives the timeout."""
+def signal_and_wait(pid: int, sig: signal.Signals, *, own: subprocess.Popen[bytes] | None = None) -> None:
+    """Send a signal and wait until the process is gone; `own` is its handle when this process started it.
+
+    Waits without a limit: a database that is writing its last checkpoint must not be hurried.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, sig)
-    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    while True:
-        if own is not None and own.pid == pid:
+    while is_alive(pid):
+        if own is not None:
             own.poll()
-        if not is_alive(pid):
-            return True
-        if deadline is not None and time.monotonic() > deadline:
-            return False
         time.sleep(0.02)
+    if own is not None:
+        own.wait()
 
 
 def free_port(remembered: Path) -> int:

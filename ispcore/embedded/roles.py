@@ -14,12 +14,21 @@ from ispcore.embedded.process import EmbeddedError
 
 OWNER, APP, PLATFORM, RADIUS = "isp_owner", "isp_app", "isp_platform", "isp_radius"
 ROLE_NAMES = (OWNER, APP, PLATFORM, RADIUS)
-# The owner needs BYPASSRLS: under FORCE ROW LEVEL SECURITY a data migration would silently see no rows.
+# pg_roles columns and the attribute each stands for. The order is that of the tuples below.
 ATTRIBUTES = {
-    OWNER: "LOGIN NOSUPERUSER INHERIT CREATEDB NOCREATEROLE BYPASSRLS",
-    APP: "LOGIN NOSUPERUSER INHERIT NOCREATEDB NOCREATEROLE NOBYPASSRLS",
-    PLATFORM: "LOGIN NOSUPERUSER INHERIT NOCREATEDB NOCREATEROLE NOBYPASSRLS",
-    RADIUS: "LOGIN NOSUPERUSER INHERIT NOCREATEDB NOCREATEROLE NOBYPASSRLS",
+    "rolcanlogin": "LOGIN",
+    "rolsuper": "SUPERUSER",
+    "rolinherit": "INHERIT",
+    "rolcreatedb": "CREATEDB",
+    "rolcreaterole": "CREATEROLE",
+    "rolbypassrls": "BYPASSRLS",
+}
+WANTED = {
+    # The owner needs BYPASSRLS: under FORCE ROW LEVEL SECURITY a data migration would silently see no rows.
+    OWNER: (True, False, True, True, False, True),
+    APP: (True, False, True, False, False, False),
+    PLATFORM: (True, False, True, False, False, False),
+    RADIUS: (True, False, True, False, False, False),
 }
 GRANTS = f"""
 ALTER SCHEMA public OWNER TO {OWNER};
@@ -59,11 +68,24 @@ def ensure_roles(admin_url: str, *, passwords: Mapping[str, str], ours: bool) ->
     a server of somebody else's a role that exists with another password belongs to another installation.
     Raises EmbeddedError for such a role, and when the administrator may not grant what is needed.
     """
+    columns = sql.SQL(", ").join(map(sql.Identifier, ATTRIBUTES))
+    query = sql.SQL("SELECT rolname, {} FROM pg_roles").format(columns)
     with _connect(url_for_maintenance(admin_url)) as connection:
-        existing = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+        present = {str(row[0]): row[1:] for row in connection.execute(query)}
         try:
             for role in ROLE_NAMES:
-                _ensure_role(connection, admin_url, role, passwords[role], exists=role in existing, ours=ours)
+                lets_in = role in present and _lets_in(
+                    url_for(admin_url, role=role, password=passwords[role])
+                )
+                if role in present and not lets_in and not ours:
+                    raise EmbeddedError(
+                        f"The role {role} already exists on the server in DATABASE_URL with a password that "
+                        "is not in secrets.env: it belongs to another installation. Set DATABASE_URL to its "
+                        "isp_app role (and DATABASE_OWNER_URL to isp_owner for migrations), or use a server "
+                        "of its own."
+                    )
+                if not lets_in or present[role] != WANTED[role]:
+                    _write_role(connection, role, passwords[role], exists=role in present)
             connection.execute(
                 sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(
                     sql.Identifier(PLATFORM)
@@ -72,39 +94,27 @@ def ensure_roles(admin_url: str, *, passwords: Mapping[str, str], ours: bool) ->
         except psycopg.errors.InsufficientPrivilege as error:
             raise EmbeddedError(
                 "The role in DATABASE_URL cannot create the roles ISPCore needs: "
-                f"{error.diag.message_primary}. "
-                "Use a superuser once (isp_owner needs BYPASSRLS), or create the roles as "
-                "docs/runbooks/local-servers.md "
-                "shows and set DATABASE_URL to isp_app and DATABASE_OWNER_URL to isp_owner."
+                f"{error.diag.message_primary}. Use a superuser once (isp_owner needs BYPASSRLS), or create "
+                "the roles as docs/runbooks/local-servers.md shows and set DATABASE_URL to isp_app and "
+                "DATABASE_OWNER_URL to isp_owner."
             ) from error
 
 
-def _ensure_role(
-    connection: "psycopg.Connection[tuple[object, ...]]",
-    admin_url: str,
-    role: str,
-    password: str,
-    *,
-    exists: bool,
-    ours: bool,
+def _write_role(
+    connection: "psycopg.Connection[tuple[object, ...]]", role: str, password: str, *, exists: bool
 ) -> None:
-    lets_in = exists and _lets_in(url_for(admin_url, role=role, password=password))
-    if exists and not lets_in and not ours:
-        raise EmbeddedError(
-            f"The role {role} already exists on the server in DATABASE_URL with a password that is not in "
-            "secrets.env: it "
-            "belongs to another installation. Set DATABASE_URL to its isp_app role (and DATABASE_OWNER_URL "
-            "to "
-            "isp_owner for migrations), or use a server of its own."
-        )
-    verb = "ALTER" if exists else "CREATE"
-    statement = sql.SQL(verb + " ROLE {} " + ATTRIBUTES[role]).format(sql.Identifier(role))
-    if not lets_in:
-        # The verifier, not the password: the statement may end up in the server's log.
-        verifier = connection.pgconn.encrypt_password(
-            password.encode(), role.encode(), b"scram-sha-256"
-        ).decode()
-        statement += sql.SQL(" PASSWORD {}").format(sql.Literal(verifier))
+    words = [
+        word if wanted else f"NO{word}"
+        for word, wanted in zip(ATTRIBUTES.values(), WANTED[role], strict=True)
+    ]
+    # The verifier, not the password: the statement may end up in the server's log.
+    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    statement = sql.SQL("{} ROLE {} {} PASSWORD {}").format(
+        sql.SQL("ALTER" if exists else "CREATE"),
+        sql.Identifier(role),
+        sql.SQL(" ".join(words)),
+        sql.Literal(verifier.decode()),
+    )
     connection.execute(statement)
 
 

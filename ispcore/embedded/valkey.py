@@ -82,12 +82,16 @@ class Valkey:
         pid = self.running_pid()
         if pid is not None:
             self.port = int(self._note.read_text().split()[1])
-            self._wait_until_ready(None)
-            return False
+            # False when it was just dying; then a new one is started.
+            if self._wait_until_ready(None):
+                return False
+        if self._own is not None:
+            # Killed from outside: collected here, so that it does not stay a zombie.
+            self._own.wait()
         for _ in range(3):
             own = self._launch(die_with_parent)
+            self._own = own
             if self._wait_until_ready(own):
-                self._own = own
                 return True
             if "Address already in use" not in last_lines(self.log):
                 break
@@ -95,12 +99,11 @@ class Valkey:
 
     def stop(self) -> None:
         """Stop the server if it runs; SIGTERM makes it write its append-only file to the end."""
-        pid = self.running_pid()
+        own = self._own
+        pid = own.pid if own is not None and own.poll() is None else self.running_pid()
         if pid is not None:
-            signal_and_wait(pid, signal.SIGTERM, timeout_seconds=None, own=self._own)
-        if self._own is not None:
-            self._own.wait()
-            self._own = None
+            signal_and_wait(pid, signal.SIGTERM, own=own)
+        self._own = None
         self._note.unlink(missing_ok=True)
 
     def _launch(self, die_with_parent: bool) -> subprocess.Popen[bytes]:
