@@ -95,9 +95,9 @@ class PonPortInfo:
 class OnuInfo:
     """One ONU; `index` is the PON port and the ONU id, or the serial where the device has no ids.
 
-    Powers in dBm as measured at the ONU, `olt_rx_power_dbm` at the OLT for this ONU. `up_bytes` come from the
-    subscriber, `down_bytes` go there. `read` names the fields the device answered for, where None means it has
-    no value (an offline ONU has no power); any other field was not read and says nothing.
+    Powers in dBm as measured at the ONU, `olt_rx_power_dbm` at the OLT for this ONU. `up_bytes` come from
+    the subscriber, `down_bytes` go there. `read` names the fields the device answered for, where None means
+    it has no value (an offline ONU has no power); any other field was not read and says nothing.
     """
 
     index: str

@@ -4,6 +4,7 @@ Bounds are physical, so that a device gone mad cannot hand on a number that no c
 """
 
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from typing import TypeVar
 
 from hardware.snmp.transport import Value
@@ -17,6 +18,11 @@ _LONGEST_TEXT = 255
 
 class BadCellError(ValueError):
     """The device put a value into a cell that does not belong there."""
+
+
+def _remembering(decode: Callable[[Value], Meaning]) -> Callable[[Value], Meaning]:
+    """Keep results: thousands of ONUs share a few hundred readings, and looking one up is cheaper."""
+    return lru_cache(maxsize=4096)(decode)
 
 
 def integer(value: Value) -> int:
@@ -33,8 +39,9 @@ def text(value: Value) -> str | None:
         decoded = value.decode()
     except UnicodeDecodeError:
         decoded = value.decode("latin-1")
-    # PostgreSQL refuses NUL, and a browser the other control characters.
-    return "".join(letter for letter in decoded if letter.isprintable()).strip()[:_LONGEST_TEXT] or None
+    if not decoded.isprintable():  # PostgreSQL refuses NUL, and a browser the other control characters.
+        decoded = "".join(letter for letter in decoded if letter.isprintable())
+    return decoded.strip()[:_LONGEST_TEXT] or None
 
 
 def counter(value: Value) -> int:
@@ -59,7 +66,7 @@ def scaled(
             raise BadCellError(f"out of range: {number}")
         return result
 
-    return decode
+    return _remembering(decode)
 
 
 def power(
@@ -85,7 +92,7 @@ def whole(*, high: int, none: Collection[int] = ()) -> Callable[[Value], int | N
             raise BadCellError(f"out of range: {number}")
         return number
 
-    return decode
+    return _remembering(decode)
 
 
 def enumerated(
@@ -97,4 +104,4 @@ def enumerated(
         number = integer(value)
         return None if number in none else meanings.get(number, otherwise)
 
-    return decode
+    return _remembering(decode)

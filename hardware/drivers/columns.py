@@ -15,6 +15,7 @@ SYS_UPTIME = "1.3.6.1.2.1.1.3.0"  # SNMPv2-MIB
 KEY_COLUMNS = frozenset({"port.name", "onu.serial"})
 
 _PROGRESS_SECONDS = 1.0
+_ROWS_PER_LOOK = 25  # At the clock: once per full answer.
 
 # Called with columns done, columns in all, and what is being read; what it raises aborts the discovery.
 ProgressHook = Callable[[int, int, str], None]
@@ -116,16 +117,20 @@ class ColumnReader:
 
     def _read(self, done: int, column: Column) -> ColumnFailure | None:
         rows = 0
-        cells = self.cells[column.table]
+        cells, name, decode = self.cells[column.table], column.field, column.decode
         told = time.monotonic()
         try:
             for index, value in self._transport.walk(column.oid, patience=column.patience):
                 row = cells.get(index)
                 if row is None:
                     row = cells[index] = {}
-                row[column.field] = self._decode(column, value)
+                try:
+                    row[name] = decode(value)
+                except BadCellError:
+                    row[name] = UNREADABLE
+                    self.bad_cells[column.name] = self.bad_cells.get(column.name, 0) + 1
                 rows += 1
-                if time.monotonic() - told >= _PROGRESS_SECONDS:
+                if rows % _ROWS_PER_LOOK == 0 and time.monotonic() - told >= _PROGRESS_SECONDS:
                     self._tell(done, f"{column.name}: {rows} rows")
                     told = time.monotonic()
         except SnmpError as error:
@@ -144,13 +149,6 @@ class ColumnReader:
                 self.complete.discard(column.name)
                 if column.is_key:
                     self.failures.append(ColumnFailure(column.name, 0, "empty, though the table has rows"))
-
-    def _decode(self, column: Column, value: Value) -> object:
-        try:
-            return column.decode(value)
-        except BadCellError:
-            self.bad_cells[column.name] = self.bad_cells.get(column.name, 0) + 1
-            return UNREADABLE
 
     def _still_there(self) -> bool:
         """Ask for the uptime: a lost column is the column's fault if this is answered."""

@@ -30,8 +30,8 @@ def open_transport(target: Target, backend: str = "gufo") -> Transport:
 
     Nothing is sent yet. gufo speaks v2c only, so version 1 always goes through pysnmp.
 
-    Raises SnmpError when the host has no address or the backend is not installed, ValueError for a backend that
-    is not one of `BACKENDS`.
+    Raises SnmpError when the host has no address or the backend is not installed, ValueError for a backend
+    that is not one of `BACKENDS`.
     """
     if backend not in BACKENDS:
         raise ValueError(f"no SNMP backend is called {backend}; there are {', '.join(BACKENDS)}")
