@@ -32,7 +32,9 @@ class DownCause(models.TextChoices):
     LOS = "los", "Loss of signal"
     DYING_GASP = "dying_gasp", "Power failure (dying gasp)"
     ADMIN = "admin", "Switched off by staff"
-    OTHER = "other", "Other"
+    RESET = "reset", "Restarted"
+    REGISTRATION = "registration", "Registration failed"
+    ROGUE = "rogue", "Rogue: sends out of turn"
     UNKNOWN = "unknown", "Unknown"
 
 
@@ -44,14 +46,24 @@ class RunOutcome(models.TextChoices):
 
 
 @audit.track(
-    ignore=("sys_name", "sys_descr", "sys_object_id", "model", "uptime_seconds", "last_answer_at", "last_error")
+    ignore=(
+        "sys_name",
+        "sys_descr",
+        "sys_object_id",
+        "model",
+        "uptime_seconds",
+        "last_answer_at",
+        "last_error",
+    )
 )
 class Olt(TenantModel):
     """An optical line terminal and how to reach it."""
 
     name = models.CharField(max_length=80, help_text="What staff call it, for example 'Central 1'.")
     vendor = models.CharField(max_length=20, choices=Vendor, help_text="Decides which driver reads it.")
-    ip = models.GenericIPAddressField(verbose_name="IP address", help_text="Management address that answers SNMP.")
+    ip = models.GenericIPAddressField(
+        verbose_name="IP address", help_text="Management address that answers SNMP."
+    )
     snmp_port = models.PositiveIntegerField(
         "SNMP port", default=161, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
@@ -133,8 +145,12 @@ class Onu(TenantModel):
     temperature_c = models.FloatField(null=True)
     voltage_v = models.FloatField(null=True)
     bias_ma = models.FloatField(null=True)
-    in_bytes = models.DecimalField(max_digits=20, decimal_places=0, null=True, help_text="Counter64, from the ONU.")
-    out_bytes = models.DecimalField(max_digits=20, decimal_places=0, null=True, help_text="Counter64, to the ONU.")
+    up_bytes = models.DecimalField(
+        max_digits=20, decimal_places=0, null=True, help_text="Counter64 of bytes from the subscriber."
+    )
+    down_bytes = models.DecimalField(
+        max_digits=20, decimal_places=0, null=True, help_text="Counter64 of bytes to the subscriber."
+    )
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField(help_text="When a discovery last listed it.")
     measured_at = models.DateTimeField(null=True, help_text="When its optics were last read.")
@@ -173,8 +189,8 @@ class Reading(models.Model):
     olt_rx_power_dbm = models.FloatField(null=True)
     temperature_c = models.FloatField(null=True)
     distance_m = models.PositiveIntegerField(null=True)
-    in_bytes = models.DecimalField(max_digits=20, decimal_places=0, null=True)
-    out_bytes = models.DecimalField(max_digits=20, decimal_places=0, null=True)
+    up_bytes = models.DecimalField(max_digits=20, decimal_places=0, null=True)
+    down_bytes = models.DecimalField(max_digits=20, decimal_places=0, null=True)
 
     objects: TenantManager[Any] = TenantManager()
 

@@ -2,14 +2,14 @@
 
 import django.core.validators
 import django.db.models.deletion
-import ispcore.audit
-import ispcore.crypto
-import ispcore.tenants.fields
 import pghistory.utils
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
 
+import ispcore.audit
+import ispcore.crypto
+import ispcore.tenants.fields
 from ispcore.tenants.rls import IsolateTenantTable
 
 # Range-partitioned by month. The runtime role cannot make tables: the function below does it for it, for
@@ -25,8 +25,8 @@ CREATE TABLE hardware_reading (
     olt_rx_power_dbm double precision,
     temperature_c double precision,
     distance_m integer,
-    in_bytes numeric(20, 0),
-    out_bytes numeric(20, 0),
+    up_bytes numeric(20, 0),
+    down_bytes numeric(20, 0),
     PRIMARY KEY (tenant_id, onu_id, at)
 ) PARTITION BY RANGE (at);
 
@@ -391,7 +391,9 @@ class Migration(migrations.Migration):
                             ("los", "Loss of signal"),
                             ("dying_gasp", "Power failure (dying gasp)"),
                             ("admin", "Switched off by staff"),
-                            ("other", "Other"),
+                            ("reset", "Restarted"),
+                            ("registration", "Registration failed"),
+                            ("rogue", "Rogue: sends out of turn"),
                             ("unknown", "Unknown"),
                         ],
                         max_length=12,
@@ -408,15 +410,21 @@ class Migration(migrations.Migration):
                 ("voltage_v", models.FloatField(null=True)),
                 ("bias_ma", models.FloatField(null=True)),
                 (
-                    "in_bytes",
+                    "up_bytes",
                     models.DecimalField(
-                        decimal_places=0, help_text="Counter64, from the ONU.", max_digits=20, null=True
+                        decimal_places=0,
+                        help_text="Counter64 of bytes from the subscriber.",
+                        max_digits=20,
+                        null=True,
                     ),
                 ),
                 (
-                    "out_bytes",
+                    "down_bytes",
                     models.DecimalField(
-                        decimal_places=0, help_text="Counter64, to the ONU.", max_digits=20, null=True
+                        decimal_places=0,
+                        help_text="Counter64 of bytes to the subscriber.",
+                        max_digits=20,
+                        null=True,
                     ),
                 ),
                 ("first_seen_at", models.DateTimeField()),
@@ -491,8 +499,8 @@ class Migration(migrations.Migration):
                         ("olt_rx_power_dbm", models.FloatField(null=True)),
                         ("temperature_c", models.FloatField(null=True)),
                         ("distance_m", models.PositiveIntegerField(null=True)),
-                        ("in_bytes", models.DecimalField(decimal_places=0, max_digits=20, null=True)),
-                        ("out_bytes", models.DecimalField(decimal_places=0, max_digits=20, null=True)),
+                        ("up_bytes", models.DecimalField(decimal_places=0, max_digits=20, null=True)),
+                        ("down_bytes", models.DecimalField(decimal_places=0, max_digits=20, null=True)),
                         (
                             "onu",
                             ispcore.tenants.fields.TenantForeignKey(

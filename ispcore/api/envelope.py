@@ -39,7 +39,7 @@ class EnvelopeRenderer(BaseRenderer):
                 failed=response.status_code >= 400,
                 pagination=getattr(response, "pagination", None),
             ),
-            zone=getattr(request, "zone", UTC),
+            zone=getattr(request._request, "zone", UTC),
         )
 
 

@@ -39,5 +39,3 @@ class HouseFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         CharField: {"filter_class": TextFilter},
         TextField: {"filter_class": TextFilter},
     }
-
-

@@ -40,7 +40,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
             request,
             status=503 if lost else 500,
             code="dependency_unavailable" if lost else "internal_error",
-            message=LOST_DEPENDENCY_MESSAGE if lost else "Something went wrong here; the request id finds it in the logs.",
+            message=LOST_DEPENDENCY_MESSAGE
+            if lost
+            else "Something went wrong here; the request id finds it in the logs.",
             retry_after=RETRY_AFTER_SECONDS if lost else None,
         )
     if lost:

@@ -31,7 +31,9 @@ def serve(request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]) -> 
     if request.method != "POST" or key is None or caller.principal is None:
         return view(request)
     if not 1 <= len(key) <= MAX_LENGTH or not key.isprintable():
-        return _refuse(request, 400, "malformed_request", f"The idempotency key must be 1 to {MAX_LENGTH} characters.")
+        return _refuse(
+            request, 400, "malformed_request", f"The idempotency key must be 1 to {MAX_LENGTH} characters."
+        )
     if not _lock(f"{current_tenant_id()}|{caller.principal.key}|{key}"):
         return _refuse(request, 409, "idempotency_in_progress", "A request with this key is still running.")
 

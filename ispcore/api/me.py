@@ -46,7 +46,12 @@ class MeView(ApiView):
                 "id": user.pk if user else None,
                 "email": user.email if user else None,
                 "full_name": user.full_name if user else None,
-                "tenant": {"id": tenant.pk, "slug": tenant.slug, "name": tenant.name, "timezone": tenant.timezone},
+                "tenant": {
+                    "id": tenant.pk,
+                    "slug": tenant.slug,
+                    "name": tenant.name,
+                    "timezone": tenant.timezone,
+                },
                 "role": caller.role,
                 "permissions": sorted(f"{app}.{verb}" for app, verbs in grants.items() for verb in verbs),
             }

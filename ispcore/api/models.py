@@ -13,11 +13,15 @@ class IdempotentAnswer(TenantModel):
     headers = models.JSONField(default=dict)
     # Text, not jsonb: the replay must be the same bytes, in the same order.
     body = models.TextField()
-    job_id = models.UUIDField(null=True, help_text="The job the answer stands for, waited for again on replay.")
+    job_id = models.UUIDField(
+        null=True, help_text="The job the answer stands for, waited for again on replay."
+    )
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "principal", "key"], name="idempotent_answer_one_per_key"),
+            models.UniqueConstraint(
+                fields=["tenant", "principal", "key"], name="idempotent_answer_one_per_key"
+            ),
         ]
         indexes = [models.Index(fields=["tenant", "created_at"], name="idempotent_answer_age")]
 

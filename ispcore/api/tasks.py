@@ -13,7 +13,9 @@ from ispcore.tenants.context import tenant_context
 def purge_answers() -> None:
     """Forget idempotency keys older than 24 hours."""
     old = {"created_at__lt": Now() - timedelta(hours=KEPT_HOURS)}
-    tenants = IdempotentAnswer._base_manager.using("platform").filter(**old).values_list("tenant_id").distinct()
+    tenants = (
+        IdempotentAnswer._base_manager.using("platform").filter(**old).values_list("tenant_id").distinct()
+    )
     for (tenant_id,) in list(tenants):
         with tenant_context(tenant_id):
             IdempotentAnswer.objects.filter(**old).delete()

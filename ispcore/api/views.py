@@ -73,7 +73,7 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        request.zone = _zone(request)  # type: ignore[attr-defined]
+        request._request.zone = _zone(request)  # type: ignore[attr-defined]
         refuse_unknown_parameters(request, self.allowed_parameters())
 
     def allowed_parameters(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ from ispcore.api.filters import HouseFilterSet
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet
 from ispcore.jobs import services
 from ispcore.jobs.models import Job, JobStatus
+from ispcore.jobs.results import result_of
 
 MAX_WAIT_SECONDS = 60
 
@@ -50,6 +51,16 @@ class TaskSerializer(serializers.ModelSerializer[Job]):
         return {"code": job.error_code, "message": job.error_message} if job.error_code else None
 
 
+class TaskDetailSerializer(TaskSerializer):
+    """One background run with its whole result."""
+
+    result = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_result(self, job: Job) -> Any:
+        return result_of(job)
+
+
 class TaskFilter(HouseFilterSet):
     status = django_filters.ChoiceFilter(choices=JobStatus.choices)
     kind = django_filters.CharFilter()
@@ -67,6 +78,9 @@ class TaskViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     filterset_class = TaskFilter
     ordering_fields = ("created_at", "finished_at")
     verbs: ClassVar[dict[str, str]] = {"cancel": "change"}
+
+    def get_serializer_class(self) -> type[TaskSerializer]:
+        return TaskDetailSerializer if self.action == "retrieve" else TaskSerializer
 
     @extend_schema(request=None, responses=TaskSerializer)
     @action(detail=True, methods=["post"])

@@ -9,6 +9,7 @@ from ispcore.api.envelope import UTC, dump, error_response, wrap
 from ispcore.api.request import caller_of, request_id_of
 from ispcore.jobs.api import TaskSerializer, preferred_wait
 from ispcore.jobs.models import Job, JobStatus
+from ispcore.jobs.results import result_of
 from ispcore.tenants.context import tenant_context
 
 FIRST_LOOK_SECONDS = 0.05
@@ -37,7 +38,8 @@ class WaitForJobMiddleware:
         if wait is None:  # A replayed answer: the view did not run.
             wait = preferred_wait(request, default=REPLAY_WAIT_SECONDS)
         job = wait_for(job_id, tenant_id=tenant_id, seconds=wait)
-        return answer(request, job, accepted=response)
+        with tenant_context(tenant_id):
+            return answer(request, job, accepted=response)
 
 
 def wait_for(job_id: UUID, *, tenant_id: UUID, seconds: float) -> Job:
@@ -62,7 +64,7 @@ def answer(request: HttpRequest, job: Job, *, accepted: HttpResponse) -> HttpRes
         response = error_response(request, status=status, code=code, message=message)
     else:
         done = job.status == JobStatus.SUCCEEDED
-        body: Any = job.result if done else TaskSerializer(job).data
+        body: Any = result_of(job) if done else TaskSerializer(job).data
         content = dump(wrap(body, request_id=request_id_of(request)), zone=getattr(request, "zone", UTC))
         response = HttpResponse(content, status=200 if done else 202, content_type="application/json")
     for name in ("Location", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy"):

@@ -19,7 +19,9 @@ ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 class Job(TenantModel):
     """One background run: what, for whom, how far, and how it ended."""
 
-    kind = models.CharField(max_length=80, help_text="The task's name without `.tasks.`: hardware.discover_olt.")
+    kind = models.CharField(
+        max_length=80, help_text="The task's name without `.tasks.`: hardware.discover_olt."
+    )
     subject = models.CharField(
         max_length=80, blank=True, help_text="What it works on; one active job per kind and subject."
     )
@@ -32,9 +34,13 @@ class Job(TenantModel):
     result = models.JSONField(null=True)
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=1000, blank=True)
-    error_status = models.PositiveSmallIntegerField(default=0, help_text="The HTTP status the error stands for.")
+    error_status = models.PositiveSmallIntegerField(
+        default=0, help_text="The HTTP status the error stands for."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
-    run_token = models.UUIDField(null=True, help_text="Names the one worker that may still write to this row.")
+    run_token = models.UUIDField(
+        null=True, help_text="Names the one worker that may still write to this row."
+    )
     heartbeat_at = models.DateTimeField(null=True)
     dispatched_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)

@@ -75,7 +75,9 @@ def enqueue(
     except IntegrityError:
         running = Job.objects.filter(kind=kind, subject=subject, status__in=ACTIVE).first()
         if running is None:  # It ended between the two statements: there is room for a new one.
-            return enqueue(kind=kind, params=params, label=label, subject=subject, queue=queue, user_id=user_id)
+            return enqueue(
+                kind=kind, params=params, label=label, subject=subject, queue=queue, user_id=user_id
+            )
         return running
     tenant_id = current_tenant_id()
     transaction.on_commit(lambda: _send_or_fail(job, tenant_id))
@@ -146,12 +148,12 @@ class Run:
             raise JobLost
 
     def succeed(self, result: dict[str, Any]) -> None:
-        self._end(status=JobStatus.SUCCEEDED, result=result)
+        self._end(
+            status=JobStatus.SUCCEEDED, result=result, progress_done=F("progress_total"), progress_message=""
+        )
 
     def fail(self, *, code: str, message: str, status: int) -> None:
-        self._end(
-            status=JobStatus.FAILED, error_code=code, error_message=message[:1000], error_status=status
-        )
+        self._end(status=JobStatus.FAILED, error_code=code, error_message=message[:1000], error_status=status)
 
     def _end(self, **values: Any) -> None:
         try:
@@ -196,7 +198,9 @@ def take_up_abandoned() -> int:
         updated_at=Now(),
     )
     again = list(
-        Job.objects.filter(dead | unsent).select_for_update(skip_locked=True, of=("self",)).order_by("pk")[:500]
+        Job.objects.filter(dead | unsent)
+        .select_for_update(skip_locked=True, of=("self",))
+        .order_by("pk")[:500]
     )
     Job.objects.filter(pk__in=[job.pk for job in again]).update(
         status=JobStatus.QUEUED, run_token=None, dispatched_at=Now(), updated_at=Now()

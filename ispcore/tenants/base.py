@@ -18,11 +18,23 @@ class TenantQuerySet(models.QuerySet[M]):
         return self.order_by("pk").select_for_update(of=("self",))
 
 
+class CurrentTenant(models.Expression):
+    """The bound tenant's id, looked up when the query runs, so that a queryset may be written at import.
+
+    Running it with no tenant bound raises TenantNotSet.
+    """
+
+    output_field = models.UUIDField()
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [current_tenant_id()]
+
+
 class TenantManager(models.Manager[M]):
-    """Shows the bound tenant's rows; raises TenantNotSet when none is bound."""
+    """Shows the bound tenant's rows; running its queries with none bound raises TenantNotSet."""
 
     def get_queryset(self) -> TenantQuerySet[M]:
-        return TenantQuerySet(self.model, using=self._db).filter(tenant_id=current_tenant_id())
+        return TenantQuerySet(self.model, using=self._db).filter(tenant_id=CurrentTenant())
 
 
 class TenantModel(models.Model):

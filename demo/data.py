@@ -1,0 +1,120 @@
+"""The demo's two providers: `demo`, with a network and a week of readings, and `rival`, small and apart.
+
+Everything here is made up; the addresses are loopback addresses of the simulated devices.
+"""
+
+from datetime import datetime, timedelta
+from typing import cast
+
+from django.db import connection
+
+from demo.olt import SimulatedOlt, Vendor
+from hardware import services
+from hardware.models import Olt
+from ispcore.jobs import services as jobs
+from ispcore.tenants.context import current_tenant_id, tenant_context
+from ispcore.tenants.models import Membership, Tenant, User
+from ispcore.tenants.roles import Role
+
+PASSWORD = "demo-admin"  # noqa: S105  (public on purpose; refused on any address but loopback)
+HISTORY = timedelta(days=7)
+
+TENANTS = {
+    "demo": ("Demo Fibre", "Europe/Lisbon"),
+    "rival": ("Rival Networks", "Africa/Johannesburg"),
+}
+STAFF = {
+    "demo": {
+        "admin": ("Ada Admin", Role.ADMINISTRATOR),
+        "noc": ("Nils Network", Role.NETWORK_OPERATIONS),
+        "office": ("Olga Office", Role.SUBSCRIBER_ACCOUNTS),
+        "helpdesk": ("Hana Helpdesk", Role.SUPPORT),
+    },
+    "rival": {"admin": ("Rita Rival", Role.ADMINISTRATOR)},
+}
+# tenant, name, vendor, address, site, ONUs: what the Procfile's simulated OLTs serve.
+OLTS: tuple[tuple[str, str, Vendor, str, str, int], ...] = (
+    ("demo", "Central", "huawei", "127.0.0.2", "Exchange building", 512),
+    ("demo", "Hillside", "ufiber", "127.0.0.3", "Water tower", 32),
+    ("rival", "Main", "huawei", "127.0.0.5", "Headquarters", 24),
+)
+SNMP_PORT = 16161
+COMMUNITY = "public"
+
+
+def load(*, at: datetime) -> None:
+    """Make the demo's tenants, people, OLTs and readings; what is there already stays as it is."""
+    for slug, (name, timezone) in TENANTS.items():
+        tenant, _ = Tenant.objects.get_or_create(slug=slug, defaults={"name": name, "timezone": timezone})
+        with tenant_context(tenant.pk):
+            _make_staff(tenant)
+        for owner, olt_name, vendor, ip, site, onus in OLTS:
+            if owner == slug:
+                _make_olt(tenant, name=olt_name, vendor=vendor, ip=ip, site=site, onus=onus, at=at)
+
+
+def _make_staff(tenant: Tenant) -> None:
+    for login, (full_name, role) in STAFF[tenant.slug].items():
+        email = f"{login}@{tenant.slug}.example"
+        user = User.objects.filter(email=email).first() or User.objects.create_user(
+            email=email, password=PASSWORD, full_name=full_name
+        )
+        Membership.objects.get_or_create(tenant=tenant, user=user, defaults={"role": role})
+
+
+def _make_olt(
+    tenant: Tenant, *, name: str, vendor: Vendor, ip: str, site: str, onus: int, at: datetime
+) -> None:
+    """Register one OLT and discover it once from a simulator in this process, on a port of its own."""
+    with tenant_context(tenant.pk):
+        if Olt.objects.filter(name=name).exists():
+            return
+    with SimulatedOlt(vendor, onus=onus, pon_ports=16, host="127.0.0.1", community=COMMUNITY) as simulator:
+        with tenant_context(tenant.pk):
+            olt = Olt.objects.create(
+                name=name,
+                vendor=vendor,
+                ip=simulator.host,
+                snmp_port=simulator.port,
+                community=COMMUNITY,
+                site=site,
+            )
+            job = services.request_discovery(olt_id=olt.pk, user_id=None)
+        jobs.perform(
+            tenant_id=str(tenant.pk),
+            job_id=str(job.pk),
+            work=lambda run: services.discover_olt(run, at=at),
+        )
+    with tenant_context(tenant.pk):
+        Olt.objects.filter(pk=olt.pk).update(ip=ip, snmp_port=SNMP_PORT)
+        services.make_reading_partitions(on=(at - HISTORY).date())
+        _invent_readings(olt, until=at)
+
+
+def _invent_readings(olt: Olt, *, until: datetime) -> None:
+    """File an hourly reading per ONU for the week before, swaying a little around today's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO hardware_reading (tenant_id, onu_id, at, is_online, rx_power_dbm, tx_power_dbm,
+                                          olt_rx_power_dbm, temperature_c, distance_m)
+            SELECT onu.tenant_id, onu.id, moment, true,
+                   round((onu.rx_power_dbm + sway)::numeric, 2), onu.tx_power_dbm,
+                   round((onu.olt_rx_power_dbm + sway)::numeric, 2),
+                   round((onu.temperature_c + 4 * sin(extract(epoch FROM moment) / 13750))::numeric, 0),
+                   onu.distance_m
+            FROM hardware_onu AS onu,
+                 generate_series(%(until)s - %(history)s, %(until)s - interval '1 hour', '1 hour') AS moment,
+                 LATERAL (SELECT 0.3 * sin(extract(epoch FROM moment) / 9000) + 0.2 * random() AS sway) AS s
+            WHERE onu.tenant_id = %(tenant)s AND onu.olt_id = %(olt)s AND onu.rx_power_dbm IS NOT NULL
+            ON CONFLICT DO NOTHING
+            """,
+            {"tenant": current_tenant_id(), "olt": olt.pk, "until": until, "history": HISTORY},
+        )
+
+
+def password_still_works() -> bool:
+    """Tell whether somebody could log in with the demo's public password."""
+    emails = [f"{login}@{slug}.example" for slug, staff in STAFF.items() for login in staff]
+    users = User.objects.filter(email__in=emails, is_active=True)
+    return any(cast(User, user).check_password(PASSWORD) for user in users)

@@ -1,0 +1,224 @@
+"""The OpenAPI document says exactly what goes over the wire: enveloped bodies, errors, headers and roles."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+from ispcore.api.envelope import PlainRenderer
+from ispcore.tenants.roles import Role, roles_that_may
+
+ERRORS = {
+    "400": "Not JSON, a required field missing, an unknown query parameter, or no tenant chosen.",
+    "401": "No credential, an invalid or an expired one.",
+    "403": "The role does not allow it, or the tenant is not the caller's.",
+    "404": "There is no such record; another tenant's looks the same.",
+    "405": "The verb is not known here.",
+    "406": "Only application/json is spoken.",
+    "409": "The business refuses; `code` says why.",
+    "412": "`If-Match` names an older version.",
+    "413": "The body is too large.",
+    "415": "The body's content type is not known here.",
+    "422": "A field is there but wrong; `fields` lists all of them.",
+    "429": "Too many requests; `Retry-After` says when to come back.",
+    "503": "A device, the broker or the database did not answer.",
+}
+ALWAYS = ("400", "401", "403", "406", "429", "503")
+WRITES = ("409", "413", "415", "422")
+
+HEADER_PARAMETERS = {
+    "X-Tenant-ID": "The tenant's slug or id; needed when the credential belongs to several.",
+    "X-Timezone": "IANA zone in which times are written; UTC by default.",
+    "X-Request-ID": "Your own id for this request: up to 64 letters, digits, dots, hyphens, underscores.",
+}
+IDEMPOTENCY = "Repeat with the same key and body: the stored answer is replayed. Kept for 24 hours."
+IF_MATCH = "The ETag you read; 412 when the record has changed since."
+PREFER = "`wait=N` seconds for the result (at most 60), or `respond-async` for the task at once."
+
+PAGINATION_SCHEMA = {
+    "type": "object",
+    "description": "By number: all of these. By cursor: page_size, count, next and previous.",
+    "properties": {
+        "page": {"type": "integer"},
+        "page_size": {"type": "integer"},
+        "count": {"type": "integer", "description": "Records in this answer."},
+        "total": {"type": "integer"},
+        "total_is_estimate": {"type": "boolean", "description": "True above 10,000 unless `total=exact`."},
+        "pages": {"type": "integer"},
+        "next": {"type": ["string", "null"], "format": "uri"},
+        "previous": {"type": ["string", "null"], "format": "uri"},
+    },
+    "required": ["page_size", "count", "next", "previous"],
+}
+META_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "request_id": {"type": "string", "description": "Also in the X-Request-ID header and the logs."},
+        "api_version": {"const": "v1"},
+        "pagination": {"$ref": "#/components/schemas/Pagination"},
+    },
+    "required": ["request_id", "api_version"],
+}
+ERROR_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "success": {"const": False},
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string", "examples": ["validation_error"]},
+                "message": {"type": "string"},
+                "field": {"type": "string"},
+                "fields": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "field": {"type": "string"},
+                            "code": {"type": "string"},
+                            "message": {"type": "string"},
+                        },
+                        "required": ["field", "code", "message"],
+                    },
+                },
+            },
+            "required": ["code", "message"],
+        },
+        "meta": {"$ref": "#/components/schemas/Meta"},
+    },
+    "required": ["success", "error", "meta"],
+}
+
+
+class EnvelopeSchema(AutoSchema):  # type: ignore[misc]
+    """Describe an operation of the house."""
+
+    def get_tags(self) -> list[str]:
+        parts = self.path.removeprefix("/api/v1/").split("/")
+        return [parts[0] or "platform"]
+
+    def get_description(self) -> str:
+        """Append the roles that may, straight from the role table."""
+        text: str = super().get_description()
+        roles = self._roles()
+        if roles is None:
+            return text
+        names = ", ".join(role.label for role in roles) or "none"
+        return f"{text}\n\n**Roles:** {names}."
+
+    def get_extensions(self) -> dict[str, Any]:
+        roles = self._roles()
+        return {"x-roles": [role.value for role in roles]} if roles is not None else {}
+
+    def get_override_parameters(self) -> list[OpenApiParameter]:
+        parameters = [_header(name, text) for name, text in HEADER_PARAMETERS.items()]
+        if self.method == "POST":
+            parameters.append(_header("X-Idempotency-Key", IDEMPOTENCY))
+            if self._may_be_a_task():
+                parameters.append(_header("Prefer", PREFER))
+        if self.method in ("PUT", "PATCH", "DELETE"):
+            parameters.append(_header("If-Match", IF_MATCH))
+        if self.method == "GET" and self._is_list_view():
+            parameters += [
+                OpenApiParameter(
+                    "cursor", str, description="Walk by cursor instead of page; empty to begin."
+                ),
+                OpenApiParameter("total", str, enum=["exact"], description="Count exactly above 10,000 too."),
+            ]
+        return parameters
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        if not self._is_bare():
+            for status, body in bodies.items():
+                self._wrap(status, body)
+        for status in self._error_statuses():
+            bodies.setdefault(status, _error_body(status))
+        return bodies
+
+    def _wrap(self, status: str, body: dict[str, Any]) -> None:
+        for media in body.get("content", {}).values():
+            data = media["schema"]
+            if self._is_list_view() and data.get("$ref", "").startswith("#/components/schemas/Paginated"):
+                data = self._unpaginate(data)
+            media["schema"] = {
+                "type": "object",
+                "properties": {
+                    "success": {"const": True},
+                    "data": data,
+                    "meta": {"$ref": "#/components/schemas/Meta"},
+                },
+                "required": ["success", "data", "meta"],
+            }
+        if status in ("200", "201", "202"):
+            body.setdefault("headers", {})["X-Request-ID"] = {"schema": {"type": "string"}}
+
+    def _unpaginate(self, reference: dict[str, Any]) -> dict[str, Any]:
+        """Take the rows out of the framework's page object: ours carries the page in `meta`."""
+        name = reference["$ref"].rsplit("/", 1)[-1]
+        item = name.removeprefix("Paginated").removesuffix("List")
+        return {"type": "array", "items": {"$ref": f"#/components/schemas/{item}"}}
+
+    def _error_statuses(self) -> list[str]:
+        statuses = [*ALWAYS]
+        if "{" in self.path:
+            statuses.append("404")
+        if self.method not in ("GET", "HEAD"):
+            statuses += WRITES
+        if self.method in ("PUT", "PATCH", "DELETE"):
+            statuses.append("412")
+        if self._may_be_a_task():
+            statuses.append("404")
+        return sorted(set(statuses))
+
+    def _roles(self) -> list[Role] | None:
+        app_label = getattr(self.view, "app_label", None)
+        if app_label is None or not hasattr(self.view, "verb") or not self.view.permission_classes:
+            return None
+        return roles_that_may(app_label, self.view.verb())
+
+    def _may_be_a_task(self) -> bool:
+        return "operate" in getattr(self.view, "verbs", {}).values() and self.method == "POST"
+
+    def _is_bare(self) -> bool:
+        return PlainRenderer in getattr(self.view, "renderer_classes", ())
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+    target_class = "ispcore.api.views.CallerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An access token of the identity provider or of `POST /api/v1/auth/token`, or an API key.",
+        }
+
+
+def add_house_components(
+    result: dict[str, Any], generator: Any, request: Any, public: bool
+) -> dict[str, Any]:
+    """Put the shapes every operation shares beside the others, and drop pages nobody refers to."""
+    schemas = result["components"]["schemas"]
+    for name in [name for name in schemas if name.startswith("Paginated")]:
+        del schemas[name]
+    schemas |= {"Meta": META_SCHEMA, "Pagination": PAGINATION_SCHEMA, "ErrorEnvelope": ERROR_SCHEMA}
+    return result
+
+
+def drop_slashed_twins(endpoints: list[Any], **kwargs: Any) -> list[Any]:
+    """Every route answers with and without a slash; the document shows it once, without."""
+    return [(path.removesuffix("/?").rstrip("/"), *rest) for path, *rest in endpoints]
+
+
+def _header(name: str, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description)
+
+
+def _error_body(status: str) -> dict[str, Any]:
+    return {
+        "description": ERRORS[status],
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}},
+    }
