@@ -8,7 +8,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from redis.exceptions import RedisError
 from rest_framework import serializers
-from rest_framework.exceptions import Throttled
+from rest_framework.exceptions import ParseError, Throttled
 from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -35,7 +35,10 @@ class _Small:
         if len(body) > MAX_BODY_BYTES:
             raise ApiError(413, "request_too_large", "The request body is too large.")
         context = {**(parser_context or {}), "encoding": "utf-8"}
-        return super().parse(BytesIO(body), media_type, context)  # type: ignore[misc]
+        try:
+            return super().parse(BytesIO(body), media_type, context)  # type: ignore[misc]
+        except RecursionError as error:
+            raise ParseError("The body is nested too deeply.") from error
 
 
 class SmallFormParser(_Small, FormParser):

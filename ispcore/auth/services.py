@@ -143,7 +143,7 @@ def create_api_key(
 @transaction.atomic
 def revoke_api_key(*, key_id: UUID, at: datetime) -> ApiKey:
     """Close a key of the bound tenant for good. Safe to repeat: the first time stays. Raises NoSuchApiKey."""
-    key = ApiKey.objects.filter(pk=key_id).for_update().first()
+    key = ApiKey.objects.select_for_update(of=("self",)).filter(pk=key_id).first()
     if key is None:
         raise NoSuchApiKey
     if key.revoked_at is None:

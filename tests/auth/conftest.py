@@ -1,0 +1,69 @@
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ispcore import redis
+from ispcore.auth.issuer_keys import issuer_keys
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import Membership, Tenant, User
+from ispcore.tenants.roles import Role
+from tests.auth import issuer
+
+PASSWORD = "correct horse battery"
+
+
+class Clock:
+    """Lets hours pass for what measures durations."""
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+
+    def advance(self, seconds: float) -> None:
+        self.offset += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    moved = Clock()
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + moved.offset)
+    return moved
+
+
+@pytest.fixture
+def keys(settings) -> Iterator[issuer.KeyServer]:
+    """The configured issuer's key server, with nothing cached yet."""
+    issuer_keys.cache_clear()
+    with issuer.serve_keys() as server:
+        settings.OIDC_ISSUER = issuer.ISSUER
+        settings.OIDC_JWKS_URL = server.url
+        settings.OIDC_API_AUDIENCE = issuer.AUDIENCE
+        yield server
+    issuer_keys.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def fast_hasher(settings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def fresh_limits() -> None:
+    """Forget the attempts that earlier tests counted."""
+    for key in redis.client().scan_iter("limit:*"):
+        redis.client().delete(key)
+
+
+@pytest.fixture
+def provider(db) -> Tenant:
+    return Tenant.objects.create(slug="north", name="North Fibre")
+
+
+@pytest.fixture
+def alice(provider: Tenant) -> User:
+    """Works for one provider and knows PASSWORD."""
+    user = User.objects.create_user(email="alice@north.example", password=PASSWORD)
+    with tenant_context(provider.pk):
+        Membership.objects.create(tenant=provider, user=user, role=Role.SUPPORT)
+    return user
