@@ -7,6 +7,8 @@ from pathlib import Path
 import dj_database_url
 import pghistory
 
+from ispcore.admin.theme import UNFOLD as UNFOLD  # How the staff site looks stands beside the staff site.
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("ISP_DATA_DIR", BASE_DIR / ".run"))
 
@@ -118,6 +120,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "ispcore" / "admin" / "static"]
 
 REST_FRAMEWORK = {
     # The house's own classes are set on ispcore.api.views.ApiView: naming them here would import that
@@ -171,7 +174,9 @@ METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 PGHISTORY_BASE_MODEL = "ispcore.audit.TenantEventModel"
 # Who and why stand in each history row itself: one table to isolate, no shared context rows across tenants.
 PGHISTORY_CONTEXT_FIELD = pghistory.ContextJSONField()
-PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="history")
+# Their index begins with the tenant, like every other; see ispcore.audit.
+PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="history", db_index=False)
+PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
 PGHISTORY_MIDDLEWARE_METHODS = ()
 SNMP_BACKEND = os.environ.get("SNMP_BACKEND", "gufo")
 

@@ -63,7 +63,9 @@ class ApiKey(TenantModel):
         blank=True,
         help_text="Addresses or networks it may be used from; empty: anywhere.",
     )
-    created_by = models.ForeignKey(User, models.PROTECT, null=True, editable=False, related_name="+")
+    created_by = models.ForeignKey(
+        User, models.PROTECT, null=True, editable=False, related_name="+", db_index=False
+    )
     last_used_at = models.DateTimeField(null=True, editable=False, help_text="Exact to five minutes.")
     revoked_at = models.DateTimeField(null=True, editable=False)
 

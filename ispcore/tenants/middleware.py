@@ -22,6 +22,8 @@ from ispcore.tenants.roles import STAFF_ROLES, Role
 from ispcore.tenants.selectors import find_tenant, grants_of
 
 SESSION_KEY = "tenant_id"
+# It reads no credential but the one in its body, and what it remembers of a refused one must stay.
+TOKEN_PATH = "/api/v1/auth/token"
 
 
 class TenantMiddleware:
@@ -73,7 +75,7 @@ class TenantMiddleware:
 def api_caller(request: HttpRequest) -> Caller:
     """Check the credential and choose the tenant; a refusal is kept for the view to raise."""
     header = request.headers.get("Authorization", "")
-    if not header:
+    if not header or request.path_info.rstrip("/") == TOKEN_PATH:
         return Caller()
     try:
         principal = authenticate(header, ip=client_ip(request))

@@ -125,7 +125,7 @@ class AuditEntry(TenantModel):
 
     action = models.CharField(max_length=40)
     detail = models.CharField(max_length=200, blank=True)
-    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
     ip = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
 

@@ -1,0 +1,153 @@
+"""Fixtures every test may use. The database is real, and tests see it as the runtime role `isp_app`."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.core.management import call_command
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from ispcore import redis
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import Membership, Tenant, User
+from ispcore.tenants.roles import Role
+from tests import servers
+from tests.client import Api
+
+PASSWORD = "correct horse battery"
+_PASSWORD_HASH = make_password(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> None:
+    """Make the tables as their owner, then hand the connection back to the runtime role."""
+    with django_db_blocker.unblock():
+        with _as_owner():
+            call_command("migrate", verbosity=0)
+            with connection.cursor() as cursor:
+                # Only here: Django empties the tables between tests that commit.
+                cursor.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO isp_app")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_user")
+            assert cursor.fetchone() == ("isp_app",)
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis(request: pytest.FixtureRequest) -> None:
+    """No test meets the limits or messages of another."""
+    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
+        redis.client().flushdb()
+
+
+@pytest.fixture
+def make_tenant(db: None) -> Callable[..., Tenant]:
+    def make(slug: str, **fields: Any) -> Tenant:
+        return Tenant.objects.create(slug=slug, name=fields.pop("name", slug.title()), **fields)
+
+    return make
+
+
+@pytest.fixture
+def tenant(make_tenant: Callable[..., Tenant]) -> Tenant:
+    """The tenant a test acts for; nothing is bound, use `acting` or a client."""
+    return make_tenant("north")
+
+
+@pytest.fixture
+def other_tenant(make_tenant: Callable[..., Tenant]) -> Tenant:
+    """A tenant that must never be seen."""
+    return make_tenant("south")
+
+
+@pytest.fixture
+def acting(tenant: Tenant) -> Iterator[Tenant]:
+    """Bind `tenant` for the whole test."""
+    with tenant_context(tenant.pk):
+        yield tenant
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """Make a user with a role in each tenant given: `make_user("noc", {tenant: Role.SUPPORT})`."""
+
+    def make(login: str, roles: dict[Tenant, Role] | None = None, **fields: Any) -> User:
+        user = User.objects.create(
+            email=f"{login}@staff.example", full_name=login.title(), password=_PASSWORD_HASH, **fields
+        )
+        for tenant, role in (roles or {}).items():
+            with tenant_context(tenant.pk):
+                Membership.objects.create(tenant=tenant, user=user, role=role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def admin_user(tenant: Tenant, make_user: Callable[..., User]) -> User:
+    """An administrator of `tenant` alone."""
+    return make_user("admin", {tenant: Role.ADMINISTRATOR})
+
+
+@pytest.fixture
+def api(admin_user: User) -> Api:
+    """The API as `tenant`'s administrator."""
+    return Api(admin_user)
+
+
+@pytest.fixture
+def api_as(tenant: Tenant, make_user: Callable[..., User]) -> Callable[[Role], Api]:
+    """The API as somebody with the role given."""
+    return lambda role: Api(make_user(str(role), {tenant: role}))
+
+
+@pytest.fixture
+def query_count() -> Callable[..., int]:
+    """Count the queries of a call: `query_count(api.get, "/api/v1/tasks")`."""
+
+    def count(function: Callable[..., Any], *args: Any, **kwargs: Any) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            function(*args, **kwargs)
+        return len(captured)
+
+    return count
+
+
+@pytest.fixture(scope="session")
+def _worker_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    log = tmp_path_factory.mktemp("worker") / "worker.log"
+    command = [
+        sys.executable, "-m", "celery", "-A", "ispcore", "worker", "--queues", "default,devices", "--pool", "threads",
+        "--concurrency", "8", "--without-gossip", "--without-mingle", "--loglevel", "INFO",
+    ]  # fmt: skip
+    with ExitStack() as stack:
+        output = stack.enter_context(log.open("w"))
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        yield
+
+
+@pytest.fixture
+def worker(_worker_process: None, transactional_db: None) -> None:
+    """A real Celery worker in its own process, for tests that commit."""
+
+
+class _as_owner:  # noqa: N801  (reads as a verb where it is used)
+    """Make the default connection that of the tables' owner for a block."""
+
+    def __enter__(self) -> None:
+        self._runtime = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
+        owner = urlsplit(servers.servers.owner_url)
+        connection.close()
+        connection.settings_dict.update(USER=owner.username, PASSWORD=owner.password)
+
+    def __exit__(self, *exc: object) -> None:
+        connection.close()
+        connections["default"].settings_dict.update(self._runtime)

@@ -1,0 +1,30 @@
+"""A pytest plugin: one PostgreSQL and one Valkey for the whole run, started before Django reads its settings."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ispcore.embedded import Servers, start_servers
+
+_stack = contextlib.ExitStack()
+servers: Servers
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Iterator[Any]:
+    """Start the servers on free loopback ports; what runs is the runtime role, never the owner."""
+    global servers
+    directory = _stack.enter_context(tempfile.TemporaryDirectory(prefix="isp-", ignore_cleanup_errors=True))
+    servers = _stack.enter_context(start_servers(Path(directory), durable=False))
+    os.environ.update(servers.environment())
+    os.environ["ACCESS_TOKEN_AUDIENCE"] = "urn:ispcore:api"
+    return (yield)
+
+
+def pytest_unconfigure() -> None:
+    _stack.close()
