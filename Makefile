@@ -34,6 +34,8 @@ requirements: venv-dev ## Compile the version pins anew from requirements*.in
 			--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 			--output-file $$name.txt $$name.in || exit 1; \
 	done
+	@# pip-compile looks at this machine's Python only; Debian 12 has 3.11.2.
+	@echo 'async-timeout==5.0.1 ; python_full_version < "3.11.3"  # via redis' >>requirements.txt
 
 bench-discovery: venv-dev ## Measure OLT discovery against its peers
 	@exec $(PY) -m bench.discovery
