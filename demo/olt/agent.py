@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Protocol
 
 from demo.olt import ber
@@ -110,25 +111,23 @@ class Agent:
             self._next(key, name)[0]
             for key, name in zip(request.keys[:single], request.names[:single], strict=True)
         ]
-        columns = [
-            self._rows(key, name, max(0, request.second))
-            for key, name in zip(request.keys[single:], request.names[single:], strict=True)
-        ]
+        repeated = list(zip(request.keys[single:], request.names[single:], strict=True))
+        columns = [self._rows(key, name, max(0, request.second)) for key, name in repeated]
         if len(columns) == 1:
             varbinds += columns[0]
-        else:
-            varbinds += [varbind for row in zip(*columns, strict=True) for varbind in row]
+        else:  # Row by row; a column that ended is filled up with its end.
+            varbinds += [varbind for row in zip_longest(*columns) for varbind in _filled(row, columns)]
         return self._fit(request, varbinds)
 
     def _rows(self, key: bytes, name: bytes, count: int) -> list[bytes]:
+        """Return up to `count` rows after `key`, closed by endOfMibView if the MIB ends within them."""
         rows = self.device.mib.rows(self.device.mib.after(key), count)
         if len(rows) < count:
-            last = rows[-1] if rows else None
-            if last is not None:
-                _, start, _ = ber.read_header(last, 0)
-                _, _, end = ber.read_header(last, start)
-                name = last[start:end]
-            rows += [ber.encode(ber.SEQUENCE, name + ber.END_OF_MIB)] * (count - len(rows))
+            if rows:
+                _, start, _ = ber.read_header(rows[-1], 0)
+                _, _, end = ber.read_header(rows[-1], start)
+                name = rows[-1][start:end]
+            rows.append(ber.encode(ber.SEQUENCE, name + ber.END_OF_MIB))
         return rows
 
     def _fit(self, request: ber.Request, varbinds: list[bytes]) -> bytes:
@@ -147,6 +146,10 @@ class Agent:
                 return echo(request, WRONG_TYPE, position)
             pairs.append((ber.key_text(key), value))
         return echo(request, *self.device.write(pairs))
+
+
+def _filled(row: tuple[bytes | None, ...], columns: list[list[bytes]]) -> list[bytes]:
+    return [cell or column[-1] for cell, column in zip(row, columns, strict=True)]
 
 
 def echo(request: ber.Request, status: int, index: int) -> bytes:

@@ -47,9 +47,11 @@ class Mib:
         return bisect_left(self._keys, key)
 
     def rows(self, position: int, count: int) -> list[bytes]:
+        self._sort()
         return self._ordered[position : position + count]
 
     def key(self, position: int) -> bytes | None:
+        self._sort()
         return self._keys[position] if 0 <= position < len(self._keys) else None
 
     def _sort(self) -> None:

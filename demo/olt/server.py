@@ -37,7 +37,6 @@ class AgentServer:
     def __init__(self, agents: Sequence[tuple[Agent, Address]], *, latency_seconds: float = 0.0) -> None:
         self._agents = agents
         self._latency = latency_seconds
-        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="simulated-olt", daemon=True)
         self._ready = threading.Event()
         self._error: OSError | None = None
@@ -54,6 +53,7 @@ class AgentServer:
 
     def start(self) -> None:
         """Bind all addresses and answer in a thread. Raises OSError when one is taken."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         self._ready.wait()
         if self._error:

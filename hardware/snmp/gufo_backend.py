@@ -6,11 +6,12 @@ deadline, and wherever an answer is missing or ambiguous the walk goes on from t
 `PysnmpTransport`.
 """
 
+import contextlib
 import select
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 
 from gufo.snmp import SnmpError as GufoError
 from gufo.snmp._fast import GetIter, SnmpV2cClientSocket
@@ -19,6 +20,8 @@ from hardware.snmp.errors import SnmpError
 from hardware.snmp.pysnmp_backend import PysnmpTransport
 from hardware.snmp.stepping import check_increasing
 from hardware.snmp.transport import Target, Value, resolve
+
+Answer = TypeVar("Answer")
 
 
 class _NoAnswerError(Exception):
@@ -107,40 +110,28 @@ class GufoTransport:
 
     def _get(self, oids: list[str]) -> dict[str, Value]:
         sock = self._open_socket()
-        try:
-            sock.send_get_many(oids)
-        except (OSError, GufoError) as error:
-            raise _NoAnswerError from error
-        except ValueError as error:
-            raise SnmpError(f"not an OID among {oids}") from error
+        _guarded(lambda: sock.send_get_many(oids))
         deadline = time.monotonic() + self.target.timeout_seconds
-        while True:
-            self._wait(deadline)
-            try:
-                return cast("dict[str, Value]", sock.recv_get_many())
-            except BlockingIOError:  # It was the answer to another request.
-                continue
-            except (OSError, GufoError, RuntimeError) as error:
-                raise _NoAnswerError from error
+        return cast("dict[str, Value]", self._receive(sock.recv_get_many, deadline))
 
     def _get_bulk(self, step: GetIter, timeout_seconds: float) -> list[tuple[str, object] | None]:
         """Return the next rows; a trailing None is the column's end, an empty list that gufo cannot tell."""
         sock = self._open_socket()
-        try:
-            sock.send_get_bulk(step)
-        except (OSError, GufoError) as error:
-            raise _NoAnswerError from error
+        _guarded(lambda: sock.send_get_bulk(step))
         deadline = time.monotonic() + timeout_seconds
+        try:
+            return cast(
+                "list[tuple[str, object] | None]", self._receive(lambda: sock.recv_get_bulk(step), deadline)
+            )
+        except StopAsyncIteration:
+            return []
+
+    def _receive(self, receive: Callable[[], Answer], deadline: float) -> Answer:
         while True:
             self._wait(deadline)
-            try:
-                return cast("list[tuple[str, object] | None]", sock.recv_get_bulk(step))
-            except BlockingIOError:  # It was the answer to another request.
-                continue
-            except StopAsyncIteration:
-                return []
-            except (OSError, GufoError, RuntimeError) as error:
-                raise _NoAnswerError from error
+            # BlockingIOError: what arrived was the answer to another request.
+            with contextlib.suppress(BlockingIOError):
+                return _guarded(receive)
 
     def _wait(self, deadline: float) -> None:
         left = deadline - time.monotonic()
@@ -151,3 +142,21 @@ class GufoTransport:
         if self._socket is None:
             raise SnmpError("the transport is closed")
         return self._socket
+
+
+def _guarded(act: Callable[[], Answer]) -> Answer:
+    """Turn whatever gufo raises for a device's fault into one error.
+
+    Cut-off BER makes it panic, and a panic is no Exception: left alone, it would take the worker down. Its
+    state stays usable, which a test with mutilated answers checks.
+    """
+    try:
+        return act()
+    except (BlockingIOError, StopAsyncIteration):
+        raise
+    except (OSError, GufoError, RuntimeError) as error:
+        raise _NoAnswerError from error
+    except BaseException as error:
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise _NoAnswerError from error
