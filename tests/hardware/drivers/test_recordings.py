@@ -1,0 +1,85 @@
+"""Conformance: the drivers against what real OLTs answered. The recordings are not part of the project."""
+
+import pytest
+
+from demo.olt import SimulatedOlt
+from hardware.drivers import RunStatus, detect, read_system
+from hardware.snmp import open_transport
+
+
+@pytest.fixture
+def discover(recordings, target_of):
+    def discover(name):
+        path = recordings / name
+        if not path.is_file():
+            pytest.skip(f"the recording {name} is not among those in {recordings.name}")
+        with SimulatedOlt(replay=path) as olt, open_transport(target_of(olt)) as transport:
+            system = read_system(transport)
+            driver = detect(system.sys_object_id, system.sys_descr)
+            return driver.vendor, driver.discover(transport)
+
+    return discover
+
+
+def test_every_recording_is_read_without_a_bad_cell_or_has_no_driver(recordings, target_of):
+    read = set()
+    for path in sorted(recordings.glob("*.snmp*")):
+        with SimulatedOlt(replay=path) as olt, open_transport(target_of(olt)) as transport:
+            system = read_system(transport)
+            driver = detect(system.sys_object_id, system.sys_descr)
+            if driver:
+                found = driver.discover(transport)
+                assert (found.failures, found.bad_cells) == ((), {}), path.name
+                read.add(path.name)
+
+    assert read
+
+
+def test_huawei_with_three_onus(discover):
+    vendor, found = discover("centreon_huawei-gpon.snmpwalk")
+
+    assert vendor == "huawei"
+    assert [(onu.index, onu.serial, onu.description) for onu in found.onus] == [
+        ("0/1/0/1", "ANON00000001", "xDSL ANO 1"),
+        ("0/1/0/2", "ANON00000002", "xDSL ANO 2"),
+        ("0/1/0/3", "ANON00000003", "DSLAM ANO 3"),
+    ]
+    first = found.onus[0]
+    assert (first.rx_power_dbm, first.tx_power_dbm, first.olt_rx_power_dbm) == (-14.14, 2.13, -19.36)
+    assert (first.temperature_c, first.voltage_v) == (41, 3.22)
+    assert (first.up_bytes, first.down_bytes) == (136888321822, 722546186186)
+    # The row status says active; nothing here says whether they are online.
+    assert {onu.run_status for onu in found.onus} == {RunStatus.UNKNOWN}
+    assert all("run_status" not in onu.read and "distance_m" not in onu.read for onu in found.onus)
+
+
+def test_huawei_with_ports_and_no_onus(discover):
+    vendor, found = discover("librenms_smartax.snmprec")
+
+    assert (vendor, found.system.model, len(found.ports), found.onus) == ("huawei", "MA5603T", 32, [])
+    assert [port.index for port in found.ports] == [
+        f"0/{slot}/{port}" for slot in (0, 1) for port in range(16)
+    ]
+    assert all(port.name == f"GPON {port.index}" for port in found.ports)
+    assert (found.ports[0].tx_power_dbm, found.ports[0].temperature_c, found.ports[0].onu_count) == (
+        7.11,
+        28,
+        0,
+    )
+
+
+def test_ufiber_with_29_onus(discover):
+    vendor, found = discover("librenms_edgeosolt.snmprec")
+
+    online = [onu for onu in found.onus if onu.run_status == RunStatus.ONLINE]
+    assert (vendor, len(found.onus), len(online), len(found.ports)) == ("ufiber", 29, 16, 8)
+    assert all(onu.rx_power_dbm is not None and onu.pon_port for onu in online)
+    assert all(onu.rx_power_dbm is None for onu in found.onus if onu not in online)
+    first = found.onus[0]
+    assert (first.serial, first.pon_port, first.rx_power_dbm, first.tx_power_dbm) == (
+        "UBNT20731888",
+        "2",
+        -24.81,
+        2.28,
+    )
+    assert [port.is_up for port in found.ports] == [True] * 5 + [False] * 3
