@@ -18,6 +18,7 @@ from ispcore.events.services import publish
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
 
+TIMEOUT_SECONDS = 5.0  # What practitioners allow an OLT for status columns; drivers allow optics more.
 INTERRUPTED = "The worker died while this ran; the run was taken up again."
 
 
@@ -109,6 +110,7 @@ def _target(olt: Olt) -> Target:
         port=olt.snmp_port,
         community=olt.community.reveal(),
         version=olt.snmp_version,
+        timeout_seconds=TIMEOUT_SECONDS,
     )
 
 

@@ -27,7 +27,7 @@ from ispcore.tenants.fields import new_id
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=60)  # Longer than any pause between two heartbeats: an OLT's worst answer is 45 s.
+LEASE = timedelta(seconds=90)  # Longer than any pause between two heartbeats: an OLT's worst one is 60 s.
 DISPATCH_GRACE = timedelta(seconds=60)  # A queued job whose message was lost is sent again after this.
 MAX_ATTEMPTS = 3
 HEARTBEAT_EVERY_SECONDS = 1.0
