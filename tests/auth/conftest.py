@@ -3,14 +3,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from ispcore import redis
 from ispcore.auth.issuer_keys import issuer_keys
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import Role
 from tests.auth import issuer
-
-PASSWORD = "correct horse battery"
+from tests.conftest import PASSWORD
 
 
 class Clock:
@@ -49,21 +47,9 @@ def fast_hasher(settings) -> None:
 
 
 @pytest.fixture
-def fresh_limits() -> None:
-    """Forget the attempts that earlier tests counted."""
-    for key in redis.client().scan_iter("limit:*"):
-        redis.client().delete(key)
-
-
-@pytest.fixture
-def provider(db) -> Tenant:
-    return Tenant.objects.create(slug="north", name="North Fibre")
-
-
-@pytest.fixture
-def alice(provider: Tenant) -> User:
-    """Works for one provider and knows PASSWORD."""
+def alice(tenant: Tenant) -> User:
+    """Works for `tenant` and knows PASSWORD."""
     user = User.objects.create_user(email="alice@north.example", password=PASSWORD)
-    with tenant_context(provider.pk):
-        Membership.objects.create(tenant=provider, user=user, role=Role.SUPPORT)
+    with tenant_context(tenant.pk):
+        Membership.objects.create(tenant=tenant, user=user, role=Role.SUPPORT)
     return user

@@ -24,13 +24,13 @@ def test_a_token_of_no_known_kind_is_invalid(token):
     assert refusal.value.auth_header == 'Bearer error="invalid_token"'
 
 
-def test_a_linked_subject_is_the_person_with_their_grants(alice, provider, keys):
+def test_a_linked_subject_is_the_person_with_their_grants(alice, tenant, keys):
     services.link_identity(user=alice, issuer=issuer.ISSUER, subject="alice-7f3")
 
     principal = authenticate(f"Bearer {issuer.token()}", ip=None)
 
     assert principal.user == alice
-    assert principal.grants == {provider.pk: "support"}
+    assert principal.grants == {tenant.pk: "support"}
     assert not principal.every_tenant
 
 
@@ -66,7 +66,7 @@ def test_a_linked_person_switched_off_is_refused(alice, keys):
         authenticate(f"Bearer {issuer.token()}", ip=None)
 
 
-def test_a_provider_switched_off_grants_nothing(alice, keys):
+def test_a_tenant_switched_off_grants_nothing(alice, keys):
     services.link_identity(user=alice, issuer=issuer.ISSUER, subject="alice-7f3")
     Tenant.objects.update(is_active=False)
 

@@ -1,9 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from jwt.exceptions import PyJWKClientError
 
 from ispcore.api.errors import ApiError
 from ispcore.auth import access_tokens
+from ispcore.auth.issuer_keys import issuer_keys
 from ispcore.auth.refusals import InvalidToken
 from tests.auth import issuer
 
@@ -122,6 +124,14 @@ def test_a_withdrawn_key_is_refused_once_the_cache_ends(keys, clock):
     clock.advance(301)
 
     assert not accepted()
+
+
+def test_a_shared_secret_in_the_published_keys_is_no_key(keys):
+    keys.keys.append({"kty": "oct", "kid": "shared", "alg": "HS256", "k": issuer.b64(issuer.SHARED_SECRET)})
+
+    assert issuer_keys(keys.url).get_signing_key("first").algorithm_name == "RS256"
+    with pytest.raises(PyJWKClientError):
+        issuer_keys(keys.url).get_signing_key("shared")
 
 
 def test_a_redirect_is_not_followed(keys):

@@ -1,5 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -10,7 +10,7 @@ from ispcore.auth import services
 from ispcore.auth.authenticate import authenticate
 from ispcore.auth.models import RefreshToken
 from ispcore.auth.refusals import InvalidToken, TokenExpired
-from tests.auth.conftest import PASSWORD
+from tests.conftest import PASSWORD
 
 NOW = timezone.now()
 
@@ -100,6 +100,20 @@ def test_purges_only_what_has_ended(alice):
 
     assert services.purge_refresh_tokens(NOW) == 0
     assert services.refresh(token=kept, at=NOW)
+
+
+def test_a_use_that_overtakes_another_ends_the_log_in(alice, monkeypatch):
+    token = log_in().refresh_token
+    require_alive, overtaking = services._require_alive, []
+
+    def be_overtaken(row: RefreshToken, at: datetime) -> None:
+        monkeypatch.setattr(services, "_require_alive", require_alive)
+        overtaking.append(services.refresh(token=token, at=at).refresh_token)
+
+    monkeypatch.setattr(services, "_require_alive", be_overtaken)
+
+    assert refuses(token)
+    assert refuses(overtaking[0])
 
 
 @pytest.mark.django_db(transaction=True)
