@@ -1,0 +1,97 @@
+"""The outbox: an event is a row of the transaction that made it, and is told at least once."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from ispcore import redis, wiring
+from ispcore.events import services
+from ispcore.events.models import Event
+from ispcore.events.tasks import relay
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import Tenant
+
+NAME = "hardware.discovery_finished"
+
+
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two tasks are told; their queue has no worker here, so the messages can be counted."""
+    monkeypatch.setitem(wiring.HANDLERS, NAME, ("tests.first", "tests.second"))
+
+
+def messages(task: str) -> list[dict[str, Any]]:
+    """The keyword arguments of every message for `task` that lies in the broker."""
+    found = []
+    for raw in redis.client().lrange("celery:default", 0, -1):
+        message = json.loads(raw)
+        if message["headers"]["task"] == task:
+            found.append(json.loads(message["headers"]["kwargsrepr"].replace("'", '"')))
+    return found
+
+
+@pytest.mark.django_db
+def test_an_event_nobody_wired_is_a_mistake(acting: Tenant) -> None:
+    with pytest.raises(KeyError):
+        services.publish("nobody.knows_this")
+
+    assert not Event.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_change_is_no_event(tenant: Tenant) -> None:
+    with pytest.raises(ZeroDivisionError), tenant_context(tenant.pk):
+        services.publish(NAME, olt_id="x")
+        raise ZeroDivisionError
+
+    with tenant_context(tenant.pk):
+        assert not Event.objects.exists()
+
+
+@pytest.mark.django_db(databases=["default", "platform"], transaction=True)
+@pytest.mark.usefixtures("handlers")
+class TestRelay:
+    def test_tells_every_handler_once_with_tenant_and_ids(self, tenant: Tenant) -> None:
+        with tenant_context(tenant.pk):
+            services.publish(NAME, olt_id="x")
+
+        assert (relay(), relay()) == (1, 0)
+
+        told = {"tenant_id": str(tenant.pk), "olt_id": "x"}
+        assert messages("tests.first") == [told]
+        assert messages("tests.second") == [told]
+
+    def test_goes_through_all_tenants(self, tenant: Tenant, other_tenant: Tenant) -> None:
+        for each in (tenant, other_tenant):
+            with tenant_context(each.pk):
+                services.publish(NAME, olt_id="x")
+
+        relay()
+
+        assert {told["tenant_id"] for told in messages("tests.first")} == {
+            str(tenant.pk),
+            str(other_tenant.pk),
+        }
+
+    def test_a_crash_between_sending_and_committing_tells_twice_and_never_not(self, tenant: Tenant) -> None:
+        with tenant_context(tenant.pk):
+            services.publish(NAME, olt_id="x")
+
+        with pytest.raises(ZeroDivisionError), tenant_context(tenant.pk), transaction.atomic():
+            services.relay_tenant()
+            raise ZeroDivisionError
+        relay()
+
+        assert len(messages("tests.first")) == 2
+
+    def test_an_event_is_told_in_the_order_it_was_made(self, tenant: Tenant) -> None:
+        with tenant_context(tenant.pk):
+            for number in range(5):
+                services.publish(NAME, olt_id=str(number))
+
+        relay()
+
+        # The broker's list is read from its other end.
+        assert [told["olt_id"] for told in reversed(messages("tests.first"))] == list("01234")
