@@ -21,8 +21,8 @@ FIELD_ENCRYPTION_KEYS = os.environ.get("FIELD_ENCRYPTION_KEYS", "")
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 
 INSTALLED_APPS = [
+    "unfold",  # Before the admin, whose templates it replaces.
     "ispcore.admin.apps.StaffSiteConfig",
-    "unfold",
     "ispcore.tenants",
     "ispcore.auth",
     "ispcore.api",

@@ -5,11 +5,14 @@ from django.contrib import admin
 from django.contrib.auth.password_validation import validate_password
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from ispcore.admin import navigation
 from ispcore.admin.base import ReadOnlyAdmin, StaffModelAdmin, TenantForm
-from ispcore.admin.formats import DASH, moment, pill, time_column
+from ispcore.admin.fields import EmailInput, PasswordInput, TextInput
+from ispcore.admin.formats import moment, pill, time_column
 from ispcore.admin.site import register
+from ispcore.errors import DomainError
 from ispcore.tenants import services
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import AuditEntry, Membership, Tenant
@@ -66,26 +69,22 @@ class TenantAdmin(StaffModelAdmin):
         return False
 
 
-class MembershipForm(TenantForm):
+class NewMemberForm(TenantForm):
     """Give a person a role; a person unknown so far gets an account with a first password."""
 
-    email = forms.EmailField(help_text="The log-in name.", required=True)
-    full_name = forms.CharField(max_length=120, required=False)
+    email = forms.EmailField(widget=EmailInput(), label="E-mail", help_text="The log-in name.")
+    full_name = forms.CharField(widget=TextInput(), max_length=120, required=False)
     password = forms.CharField(
+        widget=PasswordInput({"autocomplete": "new-password"}),
+        label="First password",
         required=False,
-        help_text="For a new account, at least 10 characters; the person changes it after the first log-in. "
-        "Someone who already has an account keeps theirs.",
+        help_text="For a new account: at least 10 characters, to be changed after the first log-in. "
+        "Someone who has an account keeps their password.",
     )
 
     class Meta:
         model = Membership
         fields = ("role",)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not self.instance._state.adding:
-            for name in ("email", "full_name", "password"):
-                self.fields.pop(name, None)
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
@@ -95,12 +94,11 @@ class MembershipForm(TenantForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if not self.instance._state.adding or "email" not in data:
-            return data
-        try:
-            services.check_new_member(email=data["email"], has_password=bool(data.get("password")))
-        except services.MembershipRefused as refusal:
-            self.add_error(refusal.field, str(refusal))
+        if "email" in data and "password" in data:
+            try:
+                services.check_new_member(email=data["email"], has_password=bool(data["password"]))
+            except DomainError as refusal:
+                self.add_error(refusal.field, str(refusal))
         return data
 
 
@@ -108,43 +106,91 @@ class MembershipForm(TenantForm):
 class MembershipAdmin(StaffModelAdmin):
     """Who works here, and as what."""
 
-    form = MembershipForm
-    list_display = ("person", "email", "role", "account", "last_log_in")
+    list_display = ("person", "role", "account", "last_log_in")
     list_filter = ("role",)
     list_select_related = ("user",)
-    search_fields = ("user__full_name", "^user__email")
+    search_fields = ("user__full_name", "user__email")
     ordering = ("user__full_name", "user__email")
-    readonly_fields = ("person", "email_of", "account", "last_log_in")
-    add_fieldsets = (
-        (
-            None,
-            {"fields": ("email", "full_name", "role", "password")},
-        ),
-    )
-    fieldsets = ((None, {"fields": ("person", "email_of", "account", "last_log_in", "role")}),)
+    readonly_fields = ("person", "account", "last_log_in")
+    add_fieldsets = ((None, {"fields": ("email", "full_name", "role", "password")}),)
+    fieldsets = ((None, {"fields": ("person", "account", "last_log_in", "role")}),)
     empty_title = "Nobody works here yet"
     empty_help = "Add the people of this provider and choose their role; the role decides what each may see and do."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         # Row-level security also shows a person their memberships elsewhere, so the tenant is named here.
-        return super().get_queryset(request).filter(tenant_id=current_tenant_id())
+        return super().get_queryset(request).filter(tenant_id=current_tenant_id()).select_related("user")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        kwargs["fields"] = ("role",)
-        form = super().get_form(request, obj, change, **kwargs)
-        for name in ("email", "full_name", "password"):
-            self._dress(form.base_fields.get(name), name)
-        return form
-
-    def _dress(self, field: Any, name: str) -> None:
-        from unfold.widgets import UnfoldAdminEmailInputWidget  # pragma: no cover
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return self.readonly_fields if obj else ()
+        if obj is None:
+            kwargs["form"] = NewMemberForm
+        return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        pass
+        data = form.cleaned_data
+        if change:
+            services.change_role(membership_id=obj.pk, role=data["role"], by=request.user.pk)
+            return
+        made = services.add_member(
+            email=data["email"], full_name=data["full_name"], role=data["role"], password=data["password"]
+        )
+        obj.__dict__.update(made.__dict__)
 
-    @admin.display(description="Name", ordering="user__full_name")
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        services.remove_member(membership_id=obj.pk, by=request.user.pk)
+
+    @admin.display(description="Person", ordering="user__full_name")
     def person(self, obj: Membership) -> str:
-        return obj.user.full_name or DASH
+        name = obj.user.full_name
+        return format_html('{} <span class="isp-muted">{}</span>', name, obj.user.email) if name else obj.user.email
+
+    @admin.display(description="Account", ordering="user__is_active")
+    def account(self, obj: Membership) -> str:
+        return pill("Active", "good") if obj.user.is_active else pill("Switched off", "warning")
+
+    @admin.display(description="Last log-in", ordering="user__last_login")
+    def last_log_in(self, obj: Membership) -> str:
+        return moment(obj.user.last_login, empty="never")
+
+
+@register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Deeds that change no row. What changed in a row stands in that row's own history."""
+
+    list_display = ("what", "user", time_column("created_at", "When"), "ip", "request_id")
+    list_filter = ("action", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("detail", "=request_id")
+    fieldsets = ((None, {"fields": ("what", "user", time_column("created_at", "When"), "ip", "request_id")}),)
+    ordering = ("-created_at",)
+    empty_title = "Nothing recorded yet"
+    empty_help = (
+        "Here stands what people did that changes no record: acting for this provider, revealing a secret. "
+        "Who changed a record stands in that record's history."
+    )
+
+    @admin.display(description="What", ordering="action")
+    def what(self, obj: AuditEntry) -> str:
+        text = obj.action[:1].upper() + obj.action[1:]
+        return format_html('{} <span class="isp-muted">{}</span>', text, obj.detail) if obj.detail else text
+
+
+navigation.add(
+    "Platform", 10, "Tenants", url_name="admin:tenants_tenant_changelist", icon="apartment", allowed=_is_platform_staff
+)
+navigation.add(
+    "Platform",
+    20,
+    "Users",
+    url_name="admin:tenants_membership_changelist",
+    icon="group",
+    allowed="tenants.view_membership",
+)
+navigation.add(
+    "Platform",
+    70,
+    "Audit",
+    url_name="admin:tenants_auditentry_changelist",
+    icon="policy",
+    allowed="tenants.view_auditentry",
+)

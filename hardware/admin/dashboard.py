@@ -1,0 +1,168 @@
+"""The network's part of the dashboard."""
+
+from datetime import timedelta
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from hardware import selectors
+from hardware.admin.signals import SIGNAL_TONES
+from hardware.models import Olt, OnuStatus
+from hardware.selectors import SIGNAL_HINTS, Overview, Signal
+from ispcore.admin import dashboard
+from ispcore.admin.dashboard import Bar, Chart, Concern, FirstStep, Part, Tile, share
+
+OLTS_SHOWN = 8
+CONCERNS_SHOWN = 6
+
+
+def tiles(request: HttpRequest) -> list[Tile]:
+    found = _overview(request)
+    if not found.olts:
+        return []
+    onus = reverse("admin:hardware_onu_changelist")
+    present = sum(found.onus.values()) - found.onus[OnuStatus.VANISHED]
+    low = found.signals[Signal.CRITICAL] + found.signals[Signal.WARNING]
+    offline, vanished = found.onus[OnuStatus.OFFLINE], found.onus[OnuStatus.VANISHED]
+    return [
+        Tile("OLTs", found.olts, reverse("admin:hardware_olt_changelist"), hint="registered", icon="dns"),
+        Tile(
+            "ONUs online",
+            found.onus[OnuStatus.ONLINE],
+            f"{onus}?status__exact=online",
+            hint=f"of {present}",
+            tone="good",
+            icon="router",
+        ),
+        Tile(
+            "ONUs offline",
+            offline,
+            f"{onus}?status__exact=offline",
+            hint="at the last reading",
+            tone="danger" if offline else "",
+            icon="power_off",
+        ),
+        Tile(
+            "ONUs vanished",
+            vanished,
+            f"{onus}?status__exact=vanished",
+            hint="no longer listed",
+            tone="warning" if vanished else "",
+            icon="help",
+        ),
+        Tile(
+            "Low signal",
+            low,
+            f"{onus}?status__exact=online&rx_power_dbm__lt={selectors.WARNING_BELOW_DBM:.0f}",
+            hint="online, below −25 dBm",
+            tone="warning" if low else "",
+            icon="signal_cellular_alt_1_bar",
+        ),
+    ]
+
+
+def signal_chart(request: HttpRequest) -> list[Chart]:
+    found = _overview(request)
+    if not found.olts:
+        return []
+    online = sum(found.signals.values())
+    onus = reverse("admin:hardware_onu_changelist")
+    bars = [
+        Bar(
+            label=kind.label,
+            hint=SIGNAL_HINTS[kind],
+            value=f"{found.signals[kind]} ({100 * found.signals[kind] / online:.0f} %)",
+            parts=[Part(kind.label, found.signals[kind], share(found.signals[kind], online), SIGNAL_TONES[kind])],
+            url=f"{onus}?status__exact=online&signal={kind.value}",
+        )
+        for kind in Signal
+        if online
+    ]
+    return [
+        Chart(
+            "ONUs by signal",
+            bars,
+            hint="What the online ONUs receive, by class.",
+            empty="No ONU is online. Discover an OLT to read its ONUs.",
+        )
+    ]
+
+
+def olt_chart(request: HttpRequest) -> list[Chart]:
+    if not _overview(request).olts:
+        return []
+    olts = selectors.with_onu_counts(Olt.objects.all()).order_by("-onu_total", "name")[:OLTS_SHOWN]
+    good = Part("Online", 0, 0, "good")
+    other = Part("Offline or unknown", 0, 0, "danger")
+    bars = [
+        Bar(
+            label=olt.name,
+            value=f"{olt.onu_online} of {olt.onu_total} online",
+            parts=[
+                Part(good.label, olt.onu_online, share(olt.onu_online, olt.onu_total), good.tone),
+                Part(
+                    other.label,
+                    olt.onu_total - olt.onu_online,
+                    share(olt.onu_total - olt.onu_online, olt.onu_total),
+                    other.tone,
+                ),
+            ],
+            url=reverse("admin:hardware_olt_change", args=[olt.pk]),
+        )
+        for olt in olts
+    ]
+    hint = f"The {OLTS_SHOWN} largest." if len(bars) == OLTS_SHOWN else ""
+    return [Chart("ONUs by OLT", bars, empty="No OLT is registered.", hint=hint, legend=[good, other])]
+
+
+def concerns(request: HttpRequest) -> list[Concern]:
+    troubled = [
+        Concern(
+            title=olt.name,
+            detail=olt.last_error,
+            url=reverse("admin:hardware_olt_change", args=[olt.pk]),
+            at=olt.last_answer_at,
+            tone="warning",
+        )
+        for olt in selectors.troubled_olts(CONCERNS_SHOWN)
+    ]
+    failed = [
+        Concern(
+            title=f"Discovery of {run.olt.name}",
+            detail=run.message,
+            url=reverse("admin:hardware_discoveryrun_change", args=[run.pk]),
+            at=run.started_at,
+        )
+        for run in selectors.failed_runs(timezone.now() - timedelta(days=1), CONCERNS_SHOWN)
+    ]
+    return troubled + failed
+
+
+def first_steps(request: HttpRequest) -> list[FirstStep]:
+    if _overview(request).olts:
+        return []
+    return [
+        FirstStep(
+            "Register your first OLT",
+            "Give its address and SNMP read community, press Discover, and its ports and ONUs appear here with "
+            "their signal levels.",
+            "Register an OLT",
+            reverse("admin:hardware_olt_add"),
+        )
+    ]
+
+
+def _overview(request: HttpRequest) -> Overview:
+    """Count once per request: several parts of the dashboard show the same numbers."""
+    if not hasattr(request, "network_overview"):
+        request.network_overview = selectors.overview()  # type: ignore[attr-defined]
+    found: Overview = request.network_overview  # type: ignore[attr-defined]
+    return found
+
+
+dashboard.add_tiles(40, allowed="hardware.view_olt", read=tiles)
+dashboard.add_charts(40, allowed="hardware.view_olt", read=signal_chart)
+dashboard.add_charts(41, allowed="hardware.view_olt", read=olt_chart)
+dashboard.add_concerns(40, allowed="hardware.view_olt", read=concerns)
+dashboard.add_first_steps(40, allowed="hardware.add_olt", read=first_steps)

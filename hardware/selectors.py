@@ -1,0 +1,134 @@
+"""Reads across hardware for pages: signal classes, counts, an ONU's readings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+
+from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort, Reading, RunOutcome
+
+# What an ONU should receive, dBm. -8 to -27 is the window of class B+ and C+ optics (ITU-T G.984.2 Amd 1);
+# the warning at -25 is common practice, two decibels before the end.
+OVERLOAD_ABOVE_DBM = -8.0
+WARNING_BELOW_DBM = -25.0
+CRITICAL_BELOW_DBM = -27.0
+
+CHART_POINTS = 2000
+
+
+class Signal(models.TextChoices):
+    GOOD = "good", "Good"
+    WARNING = "warning", "Warning"
+    CRITICAL = "critical", "Critical"
+    OVERLOAD = "overload", "Overload"
+    NONE = "none", "No reading"
+
+
+SIGNAL_HINTS = {
+    Signal.GOOD: "−8 to −25 dBm",
+    Signal.WARNING: "−25 to −27 dBm",
+    Signal.CRITICAL: "below −27 dBm",
+    Signal.OVERLOAD: "above −8 dBm",
+    Signal.NONE: "not measured",
+}
+
+SIGNAL_IS: dict[str, Q] = {
+    Signal.GOOD: Q(rx_power_dbm__gte=WARNING_BELOW_DBM, rx_power_dbm__lte=OVERLOAD_ABOVE_DBM),
+    Signal.WARNING: Q(rx_power_dbm__gte=CRITICAL_BELOW_DBM, rx_power_dbm__lt=WARNING_BELOW_DBM),
+    Signal.CRITICAL: Q(rx_power_dbm__lt=CRITICAL_BELOW_DBM),
+    Signal.OVERLOAD: Q(rx_power_dbm__gt=OVERLOAD_ABOVE_DBM),
+    Signal.NONE: Q(rx_power_dbm=None),
+}
+
+
+def signal_of(rx_power_dbm: float | None) -> Signal:
+    """Return the class of what an ONU receives."""
+    if rx_power_dbm is None:
+        return Signal.NONE
+    if rx_power_dbm > OVERLOAD_ABOVE_DBM:
+        return Signal.OVERLOAD
+    if rx_power_dbm >= WARNING_BELOW_DBM:
+        return Signal.GOOD
+    return Signal.WARNING if rx_power_dbm >= CRITICAL_BELOW_DBM else Signal.CRITICAL
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The tenant's network in numbers; signal classes count online ONUs only, as others receive nothing."""
+
+    olts: int
+    onus: dict[str, int]
+    signals: dict[str, int]
+
+
+def overview() -> Overview:
+    """Count OLTs and ONUs; two queries."""
+    counts = {f"status_{status}": Count("pk", filter=Q(status=status)) for status in OnuStatus.values}
+    counts |= {
+        f"signal_{signal}": Count("pk", filter=SIGNAL_IS[signal] & Q(status=OnuStatus.ONLINE))
+        for signal in Signal.values
+    }
+    found: dict[str, int] = Onu.objects.aggregate(**counts)
+    return Overview(
+        olts=Olt.objects.count(),
+        onus={status: found[f"status_{status}"] for status in OnuStatus.values},
+        signals={signal: found[f"signal_{signal}"] for signal in Signal.values},
+    )
+
+
+def with_onu_counts(olts: QuerySet[Olt]) -> QuerySet[Olt]:
+    """Add `onu_total` (vanished ones apart) and `onu_online` to each OLT."""
+    return olts.annotate(
+        onu_total=Count("onus", filter=~Q(onus__status=OnuStatus.VANISHED)),
+        onu_online=Count("onus", filter=Q(onus__status=OnuStatus.ONLINE)),
+    )
+
+
+def with_last_outcome(olts: QuerySet[Olt]) -> QuerySet[Olt]:
+    """Add `last_outcome`, that of each OLT's newest discovery, to each OLT."""
+    runs = DiscoveryRun.objects.filter(olt=OuterRef("pk")).order_by("-started_at")
+    return olts.annotate(last_outcome=Subquery(runs.values("outcome")[:1]))
+
+
+def troubled_olts(limit: int) -> list[Olt]:
+    """Return OLTs whose last discovery found a fault, the longest silent first."""
+    return list(Olt.objects.exclude(last_error="").order_by("last_answer_at")[:limit])
+
+
+def failed_runs(since: datetime, limit: int) -> list[DiscoveryRun]:
+    """Return runs that failed since then at OLTs that have answered again, newest first."""
+    return list(
+        DiscoveryRun.objects.filter(outcome=RunOutcome.FAILED, started_at__gte=since, olt__last_error="")
+        .select_related("olt")
+        .order_by("-started_at")[:limit]
+    )
+
+
+def ports_of(olt: Olt) -> list[PonPort]:
+    """Return an OLT's PON ports in the order of their numbers."""
+    return sorted(PonPort.objects.filter(olt=olt), key=lambda port: numbers_in(port.index))
+
+
+def numbers_in(index: str) -> list[tuple[int, Any]]:
+    """Make 0/2/0 sort before 0/10/0."""
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in index.split("/")]
+
+
+def last_runs(olt: Olt, limit: int = 8) -> list[DiscoveryRun]:
+    return list(DiscoveryRun.objects.filter(olt=olt).order_by("-started_at")[:limit])
+
+
+def readings_of(onu: Onu, *, until: datetime, days: int) -> list[tuple[datetime, float | None]]:
+    """Return when an ONU was read and what it received, oldest first, thinned to what a chart can show."""
+    since = until - timedelta(days=days)
+    rows: Iterable[tuple[datetime, float | None]] = (
+        Reading.objects.filter(onu=onu, at__gte=since, at__lte=until)
+        .order_by("-at")
+        .values_list("at", "rx_power_dbm")[: CHART_POINTS * 4]
+    )
+    found = list(rows)[::-1]
+    step = max(1, len(found) // CHART_POINTS)
+    return found[::step]

@@ -1,0 +1,186 @@
+"""Actions: what changes something is asked back, sent by POST and bound to a permission.
+
+The theme's own detail, list and row actions are plain links that run on GET, and for anybody when no
+permission is named; none of ours uses them. One function serves the list (the selected rows) and the
+object's page (that one row).
+"""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import helpers
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from unfold.enums import ActionVariant
+
+from ispcore.errors import DomainError
+
+CONFIRMED = "confirmed"
+SHOWN_ROWS = 10
+
+
+def action(
+    *,
+    description: str,
+    permissions: Iterable[str],
+    confirm: str,
+    button: str = "",
+    icon: str = "play_arrow",
+    danger: bool = False,
+    available: Callable[[Any], bool] = lambda obj: True,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a method an action: `(self, request, queryset)`, run only by a confirmed POST.
+
+    `permissions` name `has_<name>_permission` methods; `confirm` is the question of the dialog, `available`
+    hides the button on the page of an object it cannot apply to. Raises ImproperlyConfigured without a
+    permission.
+    """
+    needed = tuple(permissions)
+    if not needed:
+        raise ImproperlyConfigured("An action needs a permission: without one anybody could run it.")
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def run(admin: Any, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+            if not all(getattr(admin, f"has_{name}_permission")(request) for name in needed):
+                raise PermissionDenied
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            if CONFIRMED not in request.POST:
+                return ask(admin, request, run, queryset)
+            try:
+                with transaction.atomic():
+                    return function(admin, request, queryset)
+            except DomainError as refusal:
+                messages.error(request, str(refusal))
+                return None
+
+        run.short_description = description  # type: ignore[attr-defined]
+        run.allowed_permissions = needed  # type: ignore[attr-defined]
+        run.confirm = confirm  # type: ignore[attr-defined]
+        run.button = button or description  # type: ignore[attr-defined]
+        run.icon = icon  # type: ignore[attr-defined]
+        run.danger = danger  # type: ignore[attr-defined]
+        run.available = available  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def ask(admin: Any, request: HttpRequest, run: Any, queryset: QuerySet, obj: Model | None = None) -> HttpResponse:
+    """Show the question: as a dialog to htmx, as a page to everybody else."""
+    count = 1 if obj else queryset.count()
+    options = admin.model._meta
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": run.short_description,
+        "question": run.confirm,
+        "run": run,
+        "opts": options,
+        "original": obj,
+        "count": count,
+        "rows": [obj] if obj else list(queryset[:SHOWN_ROWS]),
+        "more": max(0, count - SHOWN_ROWS),
+        "noun": options.verbose_name if count == 1 else options.verbose_name_plural,
+        "confirmed": CONFIRMED,
+        "post_url": request.path if obj else "",
+        "back": _back(admin, obj),
+        # A list action is sent again with the same selection.
+        "again": [] if obj else _selection(request),
+    }
+    if request.headers.get("HX-Request"):
+        return TemplateResponse(request, "admin/action_dialog.html", context)
+    return TemplateResponse(request, "admin/action_page.html", context)
+
+
+def run_on_each(
+    admin: Any, request: HttpRequest, queryset: QuerySet, do: Callable[[Any], object], *, done: str
+) -> list[Any]:
+    """Call `do` for each row, refusals apart: one message for what was done, one for each refusal.
+
+    `done` may use {count}. Returns what the calls returned.
+    """
+    results = []
+    for obj in queryset:
+        try:
+            with transaction.atomic():
+                results.append(do(obj))
+        except DomainError as refusal:
+            messages.error(request, f"{obj}: {refusal}")
+    if results:
+        messages.success(request, done.format(count=len(results)))
+    return results
+
+
+class ActionsMixin:
+    """Buttons on an object's page for the actions named in `object_actions`."""
+
+    object_actions: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("actions_list", "actions_row", "actions_detail", "actions_submit_line"):
+            if getattr(cls, name, None):
+                raise ImproperlyConfigured(f"{cls.__name__}.{name} runs on GET: use actions or object_actions.")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.object_action_view)  # type: ignore[attr-defined]
+        name = f"{self.model._meta.app_label}_{self.model._meta.model_name}_action"  # type: ignore[attr-defined]
+        return [path("<path:object_id>/do/<slug:action_name>/", view, name=name), *super().get_urls()]  # type: ignore[misc]
+
+    def object_action_view(self, request: HttpRequest, object_id: str, action_name: str) -> HttpResponse:
+        """GET asks, POST runs; 404 for another tenant's object as for one that does not exist."""
+        obj = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        if action_name not in self.object_actions or obj is None:
+            raise Http404
+        run = getattr(type(self), action_name)
+        if not self._may_run(request, run):
+            raise PermissionDenied
+        rows = self.get_queryset(request).filter(pk=obj.pk)  # type: ignore[attr-defined]
+        if request.method == "GET":
+            return ask(self, request, run, rows, obj)
+        return run(self, request, rows) or redirect(_back(self, obj))
+
+    def _may_run(self, request: HttpRequest, run: Any) -> bool:
+        return all(getattr(self, f"has_{name}_permission")(request) for name in run.allowed_permissions)
+
+    def _buttons(self, request: HttpRequest, obj: Model) -> list[dict[str, Any]]:
+        options = self.model._meta  # type: ignore[attr-defined]
+        runs = [(name, getattr(type(self), name)) for name in self.object_actions]
+        return [
+            {
+                "title": run.short_description,
+                "icon": run.icon,
+                "variant": ActionVariant.DANGER if run.danger else ActionVariant.PRIMARY,
+                "attrs": {},
+                "dialog": True,
+                "path": reverse(f"admin:{options.app_label}_{options.model_name}_action", args=[obj.pk, name]),
+            }
+            for name, run in runs
+            if self._may_run(request, run) and run.available(obj)
+        ]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        obj = kwargs.get("obj")
+        context["actions_detail"] = self._buttons(request, obj) if obj else []
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+
+
+def _back(admin: Any, obj: Model | None) -> str:
+    base = f"admin:{admin.model._meta.app_label}_{admin.model._meta.model_name}"
+    if obj is None:
+        return reverse(f"{base}_changelist")
+    return reverse(f"{base}_change", args=[obj.pk])
+
+
+def _selection(request: HttpRequest) -> list[tuple[str, str]]:
+    kept = [("action", request.POST.get("action", "")), ("select_across", request.POST.get("select_across", "0"))]
+    kept += [(helpers.ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)]
+    return kept

@@ -1,0 +1,144 @@
+"""The bases every page of the staff site is built on."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from unfold.admin import ModelAdmin
+
+from ispcore.admin import history
+from ispcore.admin.actions import ActionsMixin
+from ispcore.admin.fields import SecretFormField, SecretInput
+from ispcore.crypto import SecretField
+from ispcore.errors import DomainError
+from ispcore.tenants.base import TenantManager
+from ispcore.tenants.fields import TenantKey
+
+
+class TenantForm(ModelForm):
+    """Checks what is unique per tenant, and keeps secrets that were not typed again."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            if isinstance(field, SecretFormField) and not self.instance._state.adding:
+                field.keep(getattr(self.instance, name))
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # `tenant` is not on the form, so Django would skip every constraint that names it.
+        kept = {field.name for field in self._meta.model._meta.local_fields if isinstance(field, TenantKey)}
+        return super()._get_validation_exclusions() - kept  # type: ignore[misc]
+
+
+class StaffModelAdmin(ActionsMixin, ModelAdmin):
+    """What all pages share. History is written by database triggers, so Django's own log stays empty.
+
+    `empty_title`, `empty_help` and `docs_path` teach whoever opens an empty list.
+    """
+
+    form = TenantForm
+    formfield_overrides = {SecretField: {"form_class": SecretFormField, "widget": SecretInput}}
+    list_per_page = 25
+    show_full_result_count = False
+    empty_title = ""
+    empty_help = ""
+    docs_path = ""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        return None
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        return None
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        return None
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Leave out Django's bulk deletion: what is deleted is deleted one by one, by its service."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._or_refused(request, super().changeform_view, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._or_refused(request, super().delete_view, *args, **kwargs)
+
+    def _or_refused(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Say why a service refused; its transaction is rolled back by then."""
+        try:
+            return view(request, *args, **kwargs)
+        except DomainError as refusal:
+            messages.error(request, str(refusal))
+            return redirect(request.path)
+
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether this person may reach out to a device."""
+        return request.user.has_perm(f"{self.opts.app_label}.operate")  # type: ignore[union-attr]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context["show_history"] = history.history_model(self.model) is not None
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what the database recorded of one object, newest first."""
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.has_view_or_change_permission(request, obj):
+            raise PermissionDenied
+        page = max(1, int(raw)) if (raw := request.GET.get("page", "1")).isdecimal() else 1
+        tracked = history.history_model(self.model) is not None
+        found, older = history.entries(obj, page=page) if tracked else ([], False)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History of {obj}",
+            "subtitle": None,
+            "opts": self.opts,
+            "object": obj,
+            "original": obj,
+            "tracked": tracked,
+            "entries": found,
+            "page": page,
+            "older": older,
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/object_history.html", context)
+
+
+class TenantModelAdmin(StaffModelAdmin):
+    """Pages for a model of the bound tenant: another tenant's rows do not exist here."""
+
+    def __init__(self, model: type[Model], admin_site: Any) -> None:
+        if not isinstance(model._default_manager, TenantManager):
+            raise ImproperlyConfigured(f"{model.__name__} is not scoped to a tenant by its manager.")
+        super().__init__(model, admin_site)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return self.model.objects.order_by(*(self.get_ordering(request) or ("-pk",)))  # type: ignore[attr-defined]
+
+
+class ReadOnlyMixin:
+    """A window, not a door: what is shown is written elsewhere."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ReadOnlyMixin, TenantModelAdmin):
+    """Pages that only show."""

@@ -1,0 +1,60 @@
+import hashlib
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from redis.exceptions import RedisError
+from unfold.forms import AuthenticationForm
+
+from ispcore.api.request import client_ip
+from ispcore.api.throttles import GcraLimit
+from ispcore.tenants.models import User
+from ispcore.tenants.roles import STAFF_ROLES
+from ispcore.tenants.selectors import grants_of
+
+ACCOUNT_LIMIT = GcraLimit(rate=2, period=60, burst=10)
+ADDRESS_LIMIT = GcraLimit(rate=30, period=60)
+
+
+class StaffLoginForm(AuthenticationForm):
+    """Log in by e-mail; closed to guessing by limits per account and per address."""
+
+    error_messages = {
+        "invalid_login": "The e-mail address or the password is wrong. Check both and try again.",
+        "inactive": "This account is switched off.",
+        "no_role": "This account has no staff role with any provider. Ask an administrator to give you one.",
+        "slow_down": "Too many attempts. Wait a minute, then try again.",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "E-mail"
+        self.fields["username"].widget.attrs |= {"type": "email", "autocomplete": "username"}
+        self.fields["username"].widget.input_type = "email"
+
+    def clean(self) -> dict[str, Any]:
+        email = (self.cleaned_data.get("username") or "").strip().lower()
+        account = f"login:account:{hashlib.sha256(email.encode()).hexdigest()}"
+        self._take(ADDRESS_LIMIT, f"login:ip:{client_ip(self.request) if self.request else ''}")
+        self._take(ACCOUNT_LIMIT, account)
+        cleaned = super().clean()
+        try:
+            ACCOUNT_LIMIT.forget(account)
+        except RedisError:
+            pass
+        return cleaned
+
+    def _take(self, limit: GcraLimit, key: str) -> None:
+        try:
+            allowed = limit.take(key).allowed
+        except RedisError:
+            allowed = True  # Staff must be able to log in and see why Redis is away.
+        if not allowed:
+            raise ValidationError(self.error_messages["slow_down"], code="slow_down")
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Let in whoever has a staff role somewhere; the tenant is chosen on the first request."""
+        if not user.is_active:
+            raise ValidationError(self.error_messages["inactive"], code="inactive")
+        assert isinstance(user, User)
+        if not user.is_platform_staff and not STAFF_ROLES & set(grants_of(user).values()):
+            raise ValidationError(self.error_messages["no_role"], code="no_role")
