@@ -92,6 +92,9 @@ class KeyServer:
         self.status = 200
         self.body: bytes | None = None
         self.delay_seconds = 0.0
+        self.asked = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.url = ""
 
 
@@ -102,6 +105,8 @@ def serve_keys() -> Iterator[KeyServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.fetches += 1
+            state.asked.set()
+            state.may_answer.wait()
             time.sleep(state.delay_seconds)
             body = json.dumps({"keys": state.keys}).encode() if state.body is None else state.body
             self.send_response(state.status)
