@@ -127,13 +127,13 @@ def grown_kib(act: Callable[[], object], *, times: int) -> int:
     """Return how much the resident set grew over `times` calls, after ten to warm up."""
     for _ in range(10):
         act()
-    before = _resident_kib()
+    before = resident_kib()
     for _ in range(times):
         act()
-    return _resident_kib() - before
+    return resident_kib() - before
 
 
-def _resident_kib() -> int:
+def resident_kib() -> int:
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
@@ -165,7 +165,7 @@ def main() -> None:
     print(one)
     print(everything)
     print(f"{options.olts} OLTs take {everything.wall_seconds / one.wall_seconds:.2f} x the time of one")
-    print(f"resident set at the end {_resident_kib() / 1024:.0f} MiB")
+    print(f"resident set at the end {resident_kib() / 1024:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def test_tests_can_change_the_olt(run, olt):
     assert "No Such Instance" in run("snmpget", gone)
 
 
-def _bulk(agent, oid, repetitions, *, repeat=1, non_repeaters=0):
+def _bulk(agent: Agent, oid: str, repetitions: int, *, repeat: int = 1, non_repeaters: int = 0) -> bytes:
     name = ber.encode(ber.SEQUENCE, ber.encode_oid(oid) + b"\x05\x00") * repeat
     pdu = ber.encode_integer(99) + ber.encode_integer(non_repeaters) + ber.encode_integer(repetitions)
     pdu = ber.encode(ber.GET_BULK, pdu + ber.encode(ber.SEQUENCE, name))

@@ -17,6 +17,7 @@ def test_one_process_serves_several_olts_with_different_onus():
     serials = set()
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
         try:
             for _ in range(3):
                 port = int(process.stdout.readline().rpartition(":")[2])

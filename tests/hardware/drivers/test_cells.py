@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware.drivers import DRIVERS, DownCause, RunStatus, huawei, ufiber
+from hardware.drivers.base import Place
 from hardware.drivers.cells import BadCellError, text
+from hardware.snmp import Value
 
 HUAWEI, UFIBER = DRIVERS["huawei"], DRIVERS["ufiber"]
 CELLS = {
@@ -24,7 +26,7 @@ VALUES = st.one_of(
 )
 
 
-def _decode(vendor, name, value):
+def _decode(vendor: str, name: str, value: Value) -> object:
     return CELLS[vendor, name](value)
 
 
@@ -153,11 +155,10 @@ def test_any_index_has_a_place_or_none(driver, index, name):
 
 
 def test_places():
-    onu = HUAWEI.place_onu("4194345216.14")
-    assert (onu.index, onu.pon_port, onu.number) == ("0/5/1/14", "0/5/1", 14)
+    assert HUAWEI.place_onu("4194345216.14") == Place("0/5/1/14", pon_port="0/5/1", number=14)
     assert HUAWEI.place_onu("4194345216") is None
     assert HUAWEI.place_onu("4194345216.1.2") is None
-    assert UFIBER.place_onu("12.85.66.78.84.50.48.55.51.49.102.48.57").index == "UBNT20731F09"
-    assert UFIBER.place_port("2", "pon1").index == "1"
+    assert UFIBER.place_onu("12.85.66.78.84.50.48.55.51.49.102.48.57") == Place("UBNT20731F09")
+    assert UFIBER.place_port("2", "pon1") == Place("1")
     assert UFIBER.place_port("0", "eth0") is None
     assert ufiber.decode_run_status(3) is RunStatus.UNKNOWN

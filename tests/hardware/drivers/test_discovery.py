@@ -124,7 +124,7 @@ def test_an_olt_that_stops_half_way_keeps_what_it_said(discover):
 
 
 def test_a_column_cut_short_marks_each_onu_by_itself(discover):
-    # The system group, seven port columns of one answer, three ONU columns of three, then two answers of 25 rows.
+    # The system group, seven port columns of one answer, three ONU columns of three, then two answers.
     with SimulatedOlt(onus=60, pon_ports=2, fault="stop-after=19") as olt:
         found = discover(olt)
 

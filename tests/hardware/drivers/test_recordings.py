@@ -16,6 +16,7 @@ def discover(recordings, target_of):
         with SimulatedOlt(replay=path) as olt, open_transport(target_of(olt)) as transport:
             system = read_system(transport)
             driver = detect(system.sys_object_id, system.sys_descr)
+            assert driver
             return driver.vendor, driver.discover(transport)
 
     return discover

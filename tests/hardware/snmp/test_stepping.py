@@ -14,7 +14,7 @@ INDEXES = st.lists(
 )
 
 
-def _text(index):
+def _text(index: tuple[int, ...]) -> str:
     return ".".join(map(str, index))
 
 
