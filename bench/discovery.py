@@ -1,0 +1,159 @@
+"""What a whole discovery costs, database included, beside snmpbulkwalk of the same columns in the same run.
+
+`make bench-discovery`. PostgreSQL and Valkey are the embedded ones on a throwaway directory, durable as in
+`make run`; the simulated OLTs run in a process of their own. Ratios are what to compare: machines differ.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bench import snmp_walk
+from hardware.snmp import Target
+from ispcore.embedded import Servers, start_servers
+
+if TYPE_CHECKING:
+    from ispcore.tenants.models import Tenant
+
+SNMP_AIM = 0.7  # x snmpbulkwalk's client CPU
+WALL_AIM = 3.0  # x snmpbulkwalk's wall time, database write included
+PARALLEL_AIM = 1.3  # x the time of one OLT
+ROUNDS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.discovery", description=__doc__)
+    parser.add_argument("--onus", type=int, default=4096)
+    parser.add_argument("--olts", type=int, default=64)
+    parser.add_argument("--onus-each", type=int, default=512)
+    parser.add_argument("--latency-ms", type=float, default=20)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="isp-bench-", ignore_cleanup_errors=True) as directory:
+        with start_servers(Path(directory)) as servers:
+            tenant = prepare(servers)
+            with open("/proc/loadavg", encoding="ascii") as load:
+                print(f"load {load.read().strip()}, {os.cpu_count()} cores, {len(snmp_walk.COLUMNS)} columns")
+            measure_one(tenant, onus=options.onus)
+            measure_parallel(
+                tenant, olts=options.olts, onus=options.onus_each, latency_ms=options.latency_ms
+            )
+
+
+def prepare(servers: Servers) -> "Tenant":
+    """Make the tables as their owner, then work as the runtime role."""
+    os.environ.update(servers.environment())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ispcore.settings")
+    os.environ["LOG_LEVEL"] = "ERROR"
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+
+    from ispcore.tenants.models import Tenant
+
+    runtime = dict(connection.settings_dict)
+    owner = urlsplit(servers.owner_url)
+    connection.settings_dict.update(USER=owner.username, PASSWORD=owner.password)
+    call_command("migrate", verbosity=0)
+    connection.close()
+    connection.settings_dict.update(USER=runtime["USER"], PASSWORD=runtime["PASSWORD"])
+
+    return Tenant.objects.create(slug="bench", name="Bench")
+
+
+def measure_one(tenant: "Tenant", *, onus: int) -> None:
+    """Alternate the peer, our SNMP part and the whole discovery; keep each one's cheapest round."""
+    best: dict[str, snmp_walk.Cost] = {}
+
+    def keep(cost: snmp_walk.Cost, key: str) -> None:
+        if key not in best or cost.wall_seconds < best[key].wall_seconds:
+            best[key] = cost
+
+    with snmp_walk.serving(onus=onus) as (target,):
+        rows = snmp_walk.walk_columns(target)
+        discover(tenant, target)  # The first one inserts; the rounds below update, as every later one does.
+        for _ in range(ROUNDS):
+            keep(
+                snmp_walk.measure(
+                    "snmpbulkwalk", lambda: snmp_walk.snmpbulkwalk(target), children=True, rows=rows
+                ),
+                "peer",
+            )
+            keep(snmp_walk.measure("our walk", lambda: snmp_walk.walk_columns(target)), "walk")
+            keep(
+                snmp_walk.measure("whole discovery, stored", lambda: discover(tenant, target), rows=rows),
+                "whole",
+            )
+    for cost in best.values():
+        print(cost)
+    report("SNMP part, client CPU", best["walk"].cpu_seconds / best["peer"].cpu_seconds, SNMP_AIM)
+    report("whole discovery, wall time", best["whole"].wall_seconds / best["peer"].wall_seconds, WALL_AIM)
+
+
+def measure_parallel(tenant: "Tenant", *, olts: int, onus: int, latency_ms: float) -> None:
+    """Discover one OLT, then all of them at once in threads, as the devices worker does."""
+    with snmp_walk.serving(count=olts, onus=onus, pon_ports=4, latency_ms=latency_ms) as targets:
+        discover(tenant, targets[0])
+        one = snmp_walk.measure(
+            f"one OLT of {onus} ONUs, {latency_ms:g} ms", lambda: discover(tenant, targets[0])
+        )
+        with ThreadPoolExecutor(olts, initializer=_connect) as pool:
+            list(pool.map(lambda _: time.sleep(0.2), range(olts)))  # Every thread has its connection now.
+            before = snmp_walk.resident_kib()
+            together = snmp_walk.measure(
+                f"{olts} such OLTs", lambda: sum(pool.map(lambda target: discover(tenant, target), targets))
+            )
+            grown = snmp_walk.resident_kib() - before
+    print(one)
+    print(together)
+    report(f"{olts} OLTs at once", together.wall_seconds / one.wall_seconds, PARALLEL_AIM)
+    print(f"resident set grew by {grown / 1024:.1f} MiB, {grown / olts:.0f} KiB per OLT")
+
+
+def discover(tenant: "Tenant", target: Target) -> int:
+    """Run one discovery job as a worker does and return the ONUs seen."""
+    from django.utils import timezone
+
+    from hardware import services
+    from hardware.models import Olt
+    from ispcore.jobs import services as jobs
+    from ispcore.jobs.models import Job
+    from ispcore.tenants.context import tenant_context
+
+    with tenant_context(tenant.pk):
+        olt, _ = Olt.objects.get_or_create(
+            ip=target.host,
+            snmp_port=target.port,
+            defaults={"name": f"OLT {target.port}", "vendor": "huawei", "community": target.community},
+        )
+        job = services.request_discovery(olt_id=olt.pk, user_id=None)
+    jobs.perform(
+        tenant_id=str(tenant.pk),
+        job_id=str(job.pk),
+        work=lambda run: services.discover_olt(run, at=timezone.now()),
+    )
+    with tenant_context(tenant.pk):
+        ended = Job.objects.get(pk=job.pk)
+    assert ended.result, ended.error_message
+    assert ended.result["status"] == "success", ended.result
+    return int(ended.result["seen"])
+
+
+def report(what: str, ratio: float, aim: float) -> None:
+    print(f"{what}: {ratio:.2f} x (aim: at most {aim}) {'met' if ratio <= aim else 'MISSED'}")
+
+
+def _connect() -> None:
+    from django.db import connection
+
+    connection.ensure_connection()
+
+
+if __name__ == "__main__":
+    main()
