@@ -33,15 +33,15 @@ def main() -> None:
     parser.add_argument("--onus-each", type=int, default=512)
     parser.add_argument("--latency-ms", type=float, default=20)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="isp-bench-", ignore_cleanup_errors=True) as directory:
-        with start_servers(Path(directory)) as servers:
-            tenant = prepare(servers)
-            with open("/proc/loadavg", encoding="ascii") as load:
-                print(f"load {load.read().strip()}, {os.cpu_count()} cores, {len(snmp_walk.COLUMNS)} columns")
-            measure_one(tenant, onus=options.onus)
-            measure_parallel(
-                tenant, olts=options.olts, onus=options.onus_each, latency_ms=options.latency_ms
-            )
+    with (
+        tempfile.TemporaryDirectory(prefix="isp-bench-", ignore_cleanup_errors=True) as directory,
+        start_servers(Path(directory)) as servers,
+    ):
+        tenant = prepare(servers)
+        load = Path("/proc/loadavg").read_text(encoding="ascii").strip()
+        print(f"load {load}, {os.cpu_count()} cores, {len(snmp_walk.COLUMNS)} columns")
+        measure_one(tenant, onus=options.onus)
+        measure_parallel(tenant, olts=options.olts, onus=options.onus_each, latency_ms=options.latency_ms)
 
 
 def prepare(servers: Servers) -> "Tenant":

@@ -13,7 +13,15 @@ from rest_framework.response import Response
 from hardware import services
 from hardware.models import DiscoveryRun, DownCause, Olt, Onu, OnuStatus, PonPort, Reading, RunOutcome, Vendor
 from ispcore.api.errors import ApiError
-from ispcore.api.fields import HouseSerializer, IpField, StrictSerializer, TextField, WriteOnlySecret
+from ispcore.api.fields import (
+    ChoiceField,
+    HouseSerializer,
+    IdField,
+    IpField,
+    StrictSerializer,
+    TextField,
+    WriteOnlySecret,
+)
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.request import caller_of
 from ispcore.api.views import (
@@ -92,7 +100,6 @@ class OltViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def destroy(self, request: Request, pk: str) -> Response:
         """Remove an OLT that lists no ONU any more, with its ports and runs."""
         services.remove_olt(olt_id=self.get_object().pk)
-        self.record = None
         return Response(status=204)
 
     def _change(self, request: Request, *, partial: bool) -> Response:
@@ -237,10 +244,10 @@ class DiscoveryRunViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 class DiscoverInput(StrictSerializer):
     """Which OLT: by id, or by the IP address it is registered under."""
 
-    olt_id = serializers.UUIDField(required=False)
+    olt_id = IdField(required=False)
     ip = IpField(required=False)
     community = TextField(required=False, max_length=255, help_text="When given, must be the registered one.")
-    vendor = serializers.ChoiceField(
+    vendor = ChoiceField(
         choices=Vendor.choices, required=False, help_text="When given, must be the registered one."
     )
 

@@ -8,6 +8,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "relay-events": {"task": "ispcore.events.tasks.relay", "schedule": 5.0},
     "sweep-jobs": {"task": "ispcore.jobs.tasks.sweep", "schedule": 15.0},
     "purge-idempotent-answers": {"task": "ispcore.api.tasks.purge_answers", "schedule": crontab(minute="17")},
+    "purge-refresh-tokens": {
+        "task": "ispcore.auth.tasks.purge_refresh_tokens",
+        "schedule": crontab(hour="3", minute="40"),
+    },
     "make-reading-partitions": {
         "task": "hardware.tasks.make_reading_partitions",
         "schedule": crontab(hour="2", minute="5"),

@@ -4,7 +4,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ispcore.settings")
 
-from ispcore.tenants.checks import refuse_unsafe_role  # noqa: E402  (settings come first)
+from ispcore.tenants.checks import refuse_unsafe_role
 
 application = get_wsgi_application()
 refuse_unsafe_role()

@@ -5,7 +5,7 @@ class SnmpError(Exception):
     """Base of everything a transport raises; no backend exception gets past it."""
 
 
-class SnmpTimeout(SnmpError):  # noqa: N818  Named by what happened.
+class SnmpTimeout(SnmpError):
     """Nothing came back in time; an agent drops a wrong community without a word (RFC 1901, section 3)."""
 
     def __init__(self, host: str, port: int, tries: int) -> None:
@@ -18,15 +18,15 @@ class SnmpTimeout(SnmpError):  # noqa: N818  Named by what happened.
         self.tries = tries
 
 
-class SnmpBadAnswer(SnmpError):  # noqa: N818  Named by what happened.
+class SnmpBadAnswer(SnmpError):
     """The device sent bytes that are not an answer: broken BER, wrong PDU type, no variable."""
 
 
-class SnmpNonIncreasing(SnmpError):  # noqa: N818  Named by what happened.
+class SnmpNonIncreasing(SnmpError):
     """The device answered a walk with an OID that is not after the one asked, which would never end."""
 
 
-class SnmpRefused(SnmpError):  # noqa: N818  Named by what happened.
+class SnmpRefused(SnmpError):
     """The device answered with an error-status (RFC 3416, section 3); `index` counts from 1, 0 is the PDU."""
 
     def __init__(self, status: str, index: int, oid: str = "") -> None:

@@ -17,7 +17,9 @@ class EventAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     fieldsets = ((None, {"fields": ("what", "about", time_column("created_at", "When"), "told")}),)
     empty_title = "Nothing has happened yet"
-    empty_help = "Events are written when something happens, such as a finished discovery; webhooks are told of them."
+    empty_help = (
+        "Events are written when something happens, such as a finished discovery; webhooks are told of them."
+    )
 
     @admin.display(description="What", ordering="name")
     def what(self, obj: Event) -> str:
@@ -33,5 +35,10 @@ class EventAdmin(ReadOnlyAdmin):
 
 
 navigation.add(
-    "Platform", 50, "Events", url_name="admin:events_event_changelist", icon="bolt", allowed="events.view_event"
+    "Platform",
+    50,
+    "Events",
+    url_name="admin:events_event_changelist",
+    icon="bolt",
+    allowed="events.view_event",
 )

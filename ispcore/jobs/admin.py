@@ -57,7 +57,7 @@ class JobAdmin(ReadOnlyAdmin):
         "what",
         choice_column("status", "State", TONES),
         "progress",
-        "requested_by",
+        "asked_by",
         time_column("created_at", "Asked"),
         "took",
     )
@@ -68,9 +68,7 @@ class JobAdmin(ReadOnlyAdmin):
     actions = ("cancel", "retry")
     object_actions = ("cancel", "retry")
     change_form_outer_before_template = "admin/jobs/job/state.html"
-    fieldsets = (
-        ("Details", {"fields": ("what", "kind_name", "requested_by", "attempts", "id")}),
-    )
+    fieldsets = (("Details", {"fields": ("kind_name", "attempts", "job_id")}),)
     empty_title = "No job has run yet"
     empty_help = "Long work, such as reading an OLT, runs here in the background and shows how far it is."
 
@@ -88,7 +86,9 @@ class JobAdmin(ReadOnlyAdmin):
             response["HX-Refresh"] = "true"
         return response
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
         if job := kwargs.get("obj"):
             context["job"] = state_of(job)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -123,7 +123,9 @@ class JobAdmin(ReadOnlyAdmin):
         if not jobs:
             messages.warning(request, "Only failed and cancelled jobs can be tried again.")
             return None
-        started = run_on_each(self, request, jobs, lambda job: _again(job, request), done="{count} started again.")
+        started = run_on_each(
+            self, request, jobs, lambda job: _again(job, request), done="{count} started again."
+        )
         return redirect("admin:jobs_job_change", started[0].pk) if len(started) == 1 else None
 
     @admin.display(description="What", ordering="label")
@@ -133,6 +135,14 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.display(description="Kind", ordering="kind")
     def kind_name(self, obj: Job) -> str:
         return readable(obj.kind)
+
+    @admin.display(description="Asked by", ordering="requested_by__full_name")
+    def asked_by(self, obj: Job) -> str:
+        return str(obj.requested_by or "The system")
+
+    @admin.display(description="Job ID")
+    def job_id(self, obj: Job) -> str:
+        return str(obj.pk)
 
     @admin.display(description="Progress")
     def progress(self, obj: Job) -> str:
@@ -204,7 +214,12 @@ def _tiles(request: HttpRequest) -> list[dashboard.Tile]:
             icon="error",
         ),
         dashboard.Tile(
-            "Jobs under way", counts["active"], f"{jobs}?status__in=queued,running", hint="now", tone="info", icon="sync"
+            "Jobs under way",
+            counts["active"],
+            f"{jobs}?status__in=queued,running",
+            hint="now",
+            tone="info",
+            icon="sync",
         ),
     ]
 
@@ -227,6 +242,8 @@ def _concerns(request: HttpRequest) -> list[dashboard.Concern]:
 
 
 links.add("job", "admin:jobs_job_change")
-navigation.add("Platform", 60, "Jobs", url_name="admin:jobs_job_changelist", icon="sync", allowed="jobs.view_job")
+navigation.add(
+    "Platform", 60, "Jobs", url_name="admin:jobs_job_changelist", icon="sync", allowed="jobs.view_job"
+)
 dashboard.add_tiles(90, allowed="jobs.view_job", read=_tiles)
 dashboard.add_concerns(90, allowed="jobs.view_job", read=_concerns)

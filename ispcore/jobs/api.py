@@ -63,11 +63,10 @@ class TaskDetailSerializer(TaskSerializer):
 
 class TaskFilter(HouseFilterSet):
     status = django_filters.ChoiceFilter(choices=JobStatus.choices)
-    kind = django_filters.CharFilter()
 
     class Meta:
         model = Job
-        fields = {"created_at": ["gte", "lte"]}
+        fields = {"kind": ["exact"], "created_at": ["gte", "lte"]}
 
 
 class TaskViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
@@ -80,9 +79,9 @@ class TaskViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     verbs: ClassVar[dict[str, str]] = {"cancel": "change"}
 
     def get_serializer_class(self) -> type[TaskSerializer]:
-        return TaskDetailSerializer if self.action == "retrieve" else TaskSerializer
+        return TaskSerializer if self.action == "list" else TaskDetailSerializer
 
-    @extend_schema(request=None, responses=TaskSerializer)
+    @extend_schema(request=None, responses=TaskDetailSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """End a run that has not ended; it stops at its next step."""
@@ -108,5 +107,7 @@ def preferred_wait(request: HttpRequest, *, default: int) -> int:
     prefer = request.headers.get("Prefer", "")
     if re.search(r"\brespond-async\b", prefer):
         return 0
-    wait = re.search(r"\bwait=(\d{1,4})\b", prefer)
-    return min(int(wait[1]), MAX_WAIT_SECONDS) if wait else default
+    wait = re.search(r"\bwait=0*(\d+)\b", prefer, re.ASCII)
+    if wait is None:
+        return default
+    return min(int(wait[1][:4]), MAX_WAIT_SECONDS)

@@ -30,7 +30,9 @@ class TenantTenantForm(TenantForm):
     def clean_timezone(self) -> str:
         name: str = self.cleaned_data["timezone"]
         if name not in services.known_timezones():
-            raise forms.ValidationError("This is no IANA time zone. Examples: Europe/Berlin, Asia/Kolkata, UTC.")
+            raise forms.ValidationError(
+                "This is no IANA time zone. Examples: Europe/Berlin, Asia/Kolkata, UTC."
+            )
         return name
 
 
@@ -115,7 +117,9 @@ class MembershipAdmin(StaffModelAdmin):
     add_fieldsets = ((None, {"fields": ("email", "full_name", "role", "password")}),)
     fieldsets = ((None, {"fields": ("person", "account", "last_log_in", "role")}),)
     empty_title = "Nobody works here yet"
-    empty_help = "Add the people of this provider and choose their role; the role decides what each may see and do."
+    empty_help = (
+        "Add the people of this provider and choose their role; the role decides what each may see and do."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         # Row-level security also shows a person their memberships elsewhere, so the tenant is named here.
@@ -142,7 +146,11 @@ class MembershipAdmin(StaffModelAdmin):
     @admin.display(description="Person", ordering="user__full_name")
     def person(self, obj: Membership) -> str:
         name = obj.user.full_name
-        return format_html('{} <span class="isp-muted">{}</span>', name, obj.user.email) if name else obj.user.email
+        return (
+            format_html('{} <span class="isp-muted">{}</span>', name, obj.user.email)
+            if name
+            else obj.user.email
+        )
 
     @admin.display(description="Account", ordering="user__is_active")
     def account(self, obj: Membership) -> str:
@@ -176,7 +184,12 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 
 navigation.add(
-    "Platform", 10, "Tenants", url_name="admin:tenants_tenant_changelist", icon="apartment", allowed=_is_platform_staff
+    "Platform",
+    10,
+    "Tenants",
+    url_name="admin:tenants_tenant_changelist",
+    icon="apartment",
+    allowed=_is_platform_staff,
 )
 navigation.add(
     "Platform",

@@ -23,7 +23,7 @@ from ispcore.tenants.selectors import find_tenant, grants_of
 
 SESSION_KEY = "tenant_id"
 # It reads no credential but the one in its body, and what it remembers of a refused one must stay.
-TOKEN_PATH = "/api/v1/auth/token"
+TOKEN_PATH = "/api/v1/auth/token"  # noqa: S105  (an address)
 
 
 class TenantMiddleware:
@@ -100,7 +100,7 @@ def choose_tenant(principal: Principal, wanted: str) -> UUID:
         if not principal.grants and not principal.every_tenant:
             raise ApiError(403, "tenant_forbidden", "This credential belongs to no active tenant.")
         raise ApiError(400, "tenant_required", message, field="X-Tenant-ID")
-    tenant = find_tenant(wanted)
+    tenant = find_tenant(wanted) if wanted.isprintable() else None
     if tenant is None or not (principal.every_tenant or tenant.pk in principal.grants):
         message = "X-Tenant-ID names no tenant this credential belongs to."
         raise ApiError(403, "tenant_forbidden", message, field="X-Tenant-ID")
@@ -124,9 +124,9 @@ def staff_caller(request: HttpRequest) -> Caller:
 
 def _session_tenant(request: HttpRequest, principal: Principal) -> UUID | None:
     chosen = request.session.get(SESSION_KEY)
-    if chosen and (tenant := find_tenant(chosen)):
-        if principal.every_tenant or tenant.pk in principal.grants:
-            return tenant.pk
+    tenant = find_tenant(chosen) if chosen else None
+    if tenant and (principal.every_tenant or tenant.pk in principal.grants):
+        return tenant.pk
     return next(iter(principal.grants), None)
 
 
@@ -147,6 +147,6 @@ def _stamped(request: HttpRequest, caller: Caller) -> AbstractContextManager[obj
 def _conflict(request: HttpRequest, error: IntegrityError) -> HttpResponse:
     refusal = integrity_refusal(error)
     if is_api(request):
-        codes = refusal.get_codes()
-        return error_response(request, status=409, code=str(codes), message=str(refusal.detail))
+        code, message = str(refusal.get_codes()), str(refusal.detail)
+        return error_response(request, status=409, code=code, message=message, field=refusal.field)
     return HttpResponse("This conflicts with what is stored; nothing was changed.", status=409)

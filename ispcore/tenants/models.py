@@ -77,6 +77,9 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.full_name or self.email
 
+    def get_full_name(self) -> str:
+        return self.full_name
+
     @property
     def is_staff(self) -> bool:
         return self.acting_role in STAFF_ROLES

@@ -268,9 +268,7 @@ class TestFaults:
             assert run.message
         assert stored() == known
 
-    def test_another_vendors_device(
-        self, olt: Olt, discover: Discover, known: list[tuple[Any, ...]]
-    ) -> None:
+    def test_another_vendors_device(self, olt: Olt, discover: Discover, known: list[tuple[Any, ...]]) -> None:
         with SimulatedOlt("ufiber", onus=4) as other:
             Olt.objects.filter(pk=olt.pk).update(ip=other.host, snmp_port=other.port)
 

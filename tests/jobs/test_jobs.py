@@ -1,8 +1,6 @@
 """Jobs: started once, seen while they run, taken up again when their worker dies."""
 
 import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -201,9 +199,7 @@ class TestAcrossProcesses:
 
         def race() -> None:
             barrier.wait()
-            jobs.perform(
-                tenant_id=str(tenant.pk), job_id=str(job.pk), work=lambda run: {"n": ran.append(1)}
-            )
+            jobs.perform(tenant_id=str(tenant.pk), job_id=str(job.pk), work=lambda run: {"n": ran.append(1)})
             connection.close()
 
         threads = [threading.Thread(target=race) for _ in range(8)]
@@ -233,9 +229,7 @@ class TestAcrossProcesses:
         assert len(started) == 8
         assert len(set(started)) == 1
 
-    def test_the_sweep_finds_the_tenants_that_need_it(
-        self, tenant: Tenant, other_tenant: Tenant
-    ) -> None:
+    def test_the_sweep_finds_the_tenants_that_need_it(self, tenant: Tenant, other_tenant: Tenant) -> None:
         for each in (tenant, other_tenant):
             with tenant_context(each.pk):
                 age(enqueue(), jobs.DISPATCH_GRACE * 2)

@@ -24,9 +24,7 @@ DIRECTORY = {
 }
 
 TENANT_MODELS = [
-    model
-    for model in apps.get_models()
-    if any(field.name == "tenant" for field in model._meta.local_fields)
+    model for model in apps.get_models() if any(field.name == "tenant" for field in model._meta.local_fields)
 ]
 HOUSE_APPS = {"tenants", "ispauth", "api", "events", "jobs", "hardware"}
 
@@ -45,7 +43,8 @@ class TestEveryTenantTable:
     def test_is_not_owned_by_the_runtime_role(self, model: type[models.Model]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass", [model._meta.db_table]
+                "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass",
+                [model._meta.db_table],
             )
             assert cursor.fetchone() == ("isp_owner",)
 
@@ -142,7 +141,11 @@ def test_another_tenants_rows_are_out_of_reach(tenant: Tenant, other_tenant: Ten
 
 @pytest.mark.django_db
 def test_a_row_cannot_be_written_for_another_tenant(tenant: Tenant, other_tenant: Tenant) -> None:
-    with tenant_context(tenant.pk), pytest.raises(Exception, match="row-level security"), transaction.atomic():
+    with (
+        tenant_context(tenant.pk),
+        pytest.raises(Exception, match="row-level security"),
+        transaction.atomic(),
+    ):
         OltFactory(tenant_id=other_tenant.pk)
 
     for each in (tenant, other_tenant):
@@ -157,10 +160,14 @@ def test_a_foreign_key_cannot_point_into_another_tenant(tenant: Tenant, other_te
 
     with tenant_context(tenant.pk):
         with pytest.raises(IntegrityError, match="same_tenant"), transaction.atomic():
-            OnuFactory(olt_id=theirs.pk, olt=None)
-            with connection.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            make_an_onu_of(theirs)
         assert not Onu.objects.exists()
+
+
+def make_an_onu_of(olt: Olt) -> None:
+    OnuFactory(olt_id=olt.pk, olt=None)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 @pytest.mark.django_db
@@ -242,11 +249,12 @@ def test_the_platform_role_reads_across_tenants_and_writes_nothing(
         (("odd", False, False, True), "owns the tables"),
     ],
 )
-def test_an_unsafe_role_is_refused(row: tuple[object, ...], reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, is_super, bypasses, owns = row
-    monkeypatch.setattr(
-        "ispcore.tenants.checks.ROLE_SQL", f"SELECT '{name}', {is_super}, {bypasses}, {owns}".replace("True", "true").replace("False", "false")
-    )
+def test_an_unsafe_role_is_refused(
+    row: tuple[object, ...], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, *attributes = row
+    literals = ", ".join(str(attribute).lower() for attribute in attributes)
+    monkeypatch.setattr("ispcore.tenants.checks.ROLE_SQL", f"SELECT '{name}', {literals}")
 
     with pytest.raises(UnsafeRole, match=reason):
         check_role()
@@ -259,7 +267,7 @@ def test_tenant_models_use_the_tenant_manager() -> None:
         if not isinstance(m._default_manager, TenantManager) and m not in (Membership,)
     ]
 
-    assert plain == ["ispauth.ApiKey"] or plain == []
+    assert plain == []
 
 
 @pytest.mark.django_db

@@ -206,7 +206,7 @@ def test_progress_is_told_per_column_and_while_waiting(discover):
 
 
 def test_progress_can_abort(discover):
-    class Cancelled(Exception):  # noqa: N818
+    class Cancelled(Exception):
         pass
 
     def cancel(done, total, message):

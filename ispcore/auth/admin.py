@@ -1,0 +1,146 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from ispcore.admin import links, navigation
+from ispcore.admin.actions import action, run_on_each
+from ispcore.admin.base import TenantForm, TenantModelAdmin
+from ispcore.admin.formats import pill, time_column
+from ispcore.admin.site import register
+from ispcore.auth import services
+from ispcore.auth.models import ApiKey
+
+
+class NewKeyForm(TenantForm):
+    class Meta:
+        model = ApiKey
+        fields = ("name", "role", "expires_at", "allowed_ips")
+
+    def clean_expires_at(self) -> Any:
+        value = self.cleaned_data["expires_at"]
+        if value and value <= timezone.now():
+            raise forms.ValidationError("The key would have expired already.")
+        return value
+
+
+@register(ApiKey)
+class ApiKeyAdmin(TenantModelAdmin):
+    """Keys of integrators: made, shown once, revoked; never changed and never deleted."""
+
+    form = NewKeyForm
+    list_display = (
+        "name",
+        "role",
+        "prefix",
+        "state",
+        time_column("last_used_at", "Last used", empty="never"),
+        time_column("expires_at", "Expires", empty="never"),
+    )
+    list_filter = ("role",)
+    search_fields = ("name", "=prefix")
+    ordering = ("-created_at",)
+    actions = ("revoke",)
+    object_actions = ("revoke",)
+    add_fieldsets = ((None, {"fields": ("name", "role", "expires_at", "allowed_ips")}),)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "role",
+                    "state",
+                    "prefix",
+                    "usable_from",
+                    "created_by",
+                    time_column("created_at", "Created"),
+                    time_column("last_used_at", "Last used", empty="never"),
+                    time_column("expires_at", "Expires", empty="never"),
+                    time_column("revoked_at", "Revoked", empty="no"),
+                )
+            },
+        ),
+    )
+    empty_title = "No API key yet"
+    empty_help = (
+        "An API key lets a program act for this provider with a role of your choice. It is shown once."
+    )
+    docs_path = "/docs"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("ispauth.change_apikey")  # type: ignore[union-attr]
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        made, key = services.create_api_key(
+            **form.cleaned_data,
+            created_by=request.user,
+            at=timezone.now(),  # type: ignore[arg-type]
+        )
+        obj.__dict__.update(made.__dict__)
+        request.new_api_key = key  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
+        """Show the key in this answer alone: in a message it would lie in a cookie until read."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "The new key",
+            "opts": self.opts,
+            "key": request.new_api_key,  # type: ignore[attr-defined]
+            "name": obj.name,
+        }
+        response = TemplateResponse(request, "admin/ispauth/apikey/created.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    @action(
+        description="Revoke",
+        permissions=["revoke"],
+        confirm="Whatever uses this key is locked out from its next call on. This cannot be undone.",
+        button="Revoke for good",
+        icon="key_off",
+        danger=True,
+        available=lambda key: key.revoked_at is None,
+    )
+    def revoke(self, request: HttpRequest, queryset: QuerySet) -> None:
+        at = timezone.now()
+        run_on_each(
+            self,
+            request,
+            queryset,
+            lambda key: services.revoke_api_key(key_id=key.pk, at=at),
+            done="{count} revoked.",
+        )
+
+    @admin.display(description="State")
+    def state(self, obj: ApiKey) -> str:
+        if obj.revoked_at:
+            return pill("Revoked", "danger")
+        if obj.expires_at and obj.expires_at <= timezone.now():
+            return pill("Expired", "warning")
+        return pill("Valid", "good")
+
+    @admin.display(description="Usable from")
+    def usable_from(self, obj: ApiKey) -> str:
+        return ", ".join(obj.allowed_ips) or "anywhere"
+
+
+links.add("key", "admin:ispauth_apikey_change")
+navigation.add(
+    "Platform",
+    30,
+    "API keys",
+    url_name="admin:ispauth_apikey_changelist",
+    icon="key",
+    allowed="ispauth.view_apikey",
+)
