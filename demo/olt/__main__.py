@@ -8,12 +8,16 @@ from pathlib import Path
 
 from demo.olt import VENDORS, AgentServer, build_device
 from demo.olt.agent import Agent, Device
+from demo.olt.device import ONUS_PER_PORT
 from demo.olt.faults import FAULTS
 from demo.olt.replay import RecordedOlt
 
 
 def main() -> None:
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if options.onus > options.pon_ports * ONUS_PER_PORT:
+        parser.error(f"at most {ONUS_PER_PORT} ONUs fit one PON port: raise --pon-ports")
     agents = []
     for number in range(options.count):
         device: Device = (

@@ -9,6 +9,9 @@ from demo.olt.agent import Writes
 from demo.olt.mib import Mib
 from demo.olt.onu import SimulatedOnu, generate_onu, generate_onus
 
+# GPON's usual split, and the ids HUAWEI-XPON-MIB knows: 0 to 127.
+ONUS_PER_PORT = 128
+
 SYSTEM = "1.3.6.1.2.1.1"
 IF_TABLE = "1.3.6.1.2.1.2.2.1"
 IF_X_TABLE = "1.3.6.1.2.1.31.1.1.1"
@@ -22,6 +25,8 @@ class SimulatedDevice(ABC):
     serial_vendor: bytes
 
     def __init__(self, *, onus: int, pon_ports: int, seed: int, name: str = "") -> None:
+        if onus > pon_ports * ONUS_PER_PORT:
+            raise ValueError(f"{onus} ONUs need more than {pon_ports} PON ports of {ONUS_PER_PORT}")
         self.mib = Mib()
         self.ports = pon_ports
         self._chance = random.Random(seed)
@@ -39,9 +44,13 @@ class SimulatedDevice(ABC):
         self.onus[onu.port, onu.onu_id] = onu
         self._put_onu(onu)
 
-    def add_onu(self, port: int, serial: bytes | None = None) -> SimulatedOnu:
-        """Add an online ONU under the first free id of the port."""
-        onu_id = next(number for number in range(4096) if (port, number) not in self.onus)
+    def add_onu(self, port: int, serial: bytes | None = None, onu_id: int | None = None) -> SimulatedOnu:
+        """Add an online ONU, under the port's first free id unless told. Raises ValueError when it is full."""
+        free = (number for number in range(ONUS_PER_PORT) if (port, number) not in self.onus)
+        if onu_id is None:
+            onu_id = next(free, None)
+        if onu_id is None:
+            raise ValueError(f"port {port} is full")
         onu = generate_onu(
             self._chance,
             port=port,

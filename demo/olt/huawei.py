@@ -1,4 +1,4 @@
-"""A simulated Huawei SmartAX with one GPON card (HUAWEI-XPON-MIB, the GPON tree)."""
+"""A simulated Huawei SmartAX with GPON cards of 16 ports (HUAWEI-XPON-MIB, the GPON tree)."""
 
 from datetime import datetime
 
@@ -19,14 +19,15 @@ XPON = "1.3.6.1.4.1.2011.6.128.1.1"
 CONFIG, CONTROL, OPTICS, COUNTERS = f"{XPON}.2.43.1", f"{XPON}.2.46.1", f"{XPON}.2.51.1", f"{XPON}.4.23.1"
 INVALID = 2147483647
 CREATE_AND_GO, DESTROY = 4, 6
-SLOT = 1
+PORTS_PER_CARD = 16
 _LAST_UP = date_and_time(datetime(2026, 3, 1, 6, 30))  # noqa: DTZ001  The OLT's own local time.
 _LAST_DOWN = date_and_time(datetime(2026, 3, 1, 6, 2))  # noqa: DTZ001
 
 
 def if_index(port: int) -> int:
-    """Return the ifIndex of GPON port 0/1/`port`: type 125, shelf 0, slot 1."""
-    return 125 << 25 | SLOT << 13 | port << 8
+    """Return the ifIndex of a GPON port counted from 0 over the cards: type 125, shelf 0, slot 1 and up."""
+    slot, number = divmod(port, PORTS_PER_CARD)
+    return 125 << 25 | slot + 1 << 13 | number << 8
 
 
 class HuaweiOlt(SimulatedDevice):
@@ -43,7 +44,7 @@ class HuaweiOlt(SimulatedDevice):
         received = sum(onu.up_bytes for onu in onus)
         self._put_interface(
             index,
-            name=f"GPON 0/{SLOT}/{port}",
+            name=f"GPON 0/{port // PORTS_PER_CARD + 1}/{port % PORTS_PER_CARD}",
             descr="Huawei-MA5600-V800R018-GPON_UNI",
             kind=250,
             up=up,
@@ -97,28 +98,21 @@ class HuaweiOlt(SimulatedDevice):
                 self.mib.remove(f"{table}.{number}.{index}")
 
     def write(self, pairs: Writes) -> tuple[int, int]:
-        cells = [_cell(oid) for oid, _ in pairs]
-        creating = {
-            cell[1:]
-            for cell, (_, value) in zip(cells, pairs, strict=True)
-            if cell and cell[0] == f"{CONFIG}.10" and value == CREATE_AND_GO
-        }
-        for position, (cell, (_, value)) in enumerate(zip(cells, pairs, strict=True), start=1):
+        cells = [(_cell(oid), value) for oid, value in pairs]
+        writes = [(cell, value) for cell, value in cells if cell]
+        creating = {cell[1:] for cell, value in writes if _creates(cell, value)}
+        serials = {cell[1:] for cell, _ in writes if cell[0] == f"{CONFIG}.3"}
+        for position, (cell, value) in enumerate(cells, start=1):
             if cell is None:
                 return NOT_WRITABLE, position
             if status := self._refusal(cell, value, creating):
                 return status, position
-        serials = {
-            cell[1:]: value
-            for cell, (_, value) in zip(cells, pairs, strict=True)
-            if cell and cell[0] == f"{CONFIG}.3"
-        }
-        for number, key in enumerate(creating):
-            if not isinstance(serials.get(key), bytes):
-                return INCONSISTENT, number + 1
-        for cell, (_, value) in zip(cells, pairs, strict=True):
-            if cell:
-                self._apply(cell, value)
+            if _creates(cell, value) and cell[1:] not in serials:
+                return INCONSISTENT, position
+        for port, onu_id in creating:
+            self.add_onu(port, onu_id=onu_id)
+        for cell, value in writes:
+            self._apply(cell, value)
         return 0, 0
 
     def _refusal(self, cell: tuple[str, int, int], value: int | bytes, creating: set[tuple[int, int]]) -> int:
@@ -135,7 +129,7 @@ class HuaweiOlt(SimulatedDevice):
         elif value not in allowed:
             return WRONG_VALUE
         exists = tuple(key) in self.onus
-        if column == f"{CONFIG}.10" and value == CREATE_AND_GO:
+        if _creates(cell, value):
             taken = exists or not 0 <= key[0] < self.ports or not 0 <= key[1] < 128
             return INCONSISTENT if taken else 0
         return 0 if exists or tuple(key) in creating else NO_CREATION
@@ -143,8 +137,8 @@ class HuaweiOlt(SimulatedDevice):
     def _apply(self, cell: tuple[str, int, int], value: int | bytes) -> None:
         column, port, onu_id = cell
         onu = self.onus.get((port, onu_id))
-        if onu is None:  # Only a creation gets here, whatever the order of its cells.
-            onu = self.add_onu_at(port, onu_id)
+        if onu is None:  # Deleted by the same PDU.
+            return
         if column == f"{CONFIG}.3" and isinstance(value, bytes):
             onu.serial = value
         elif column == f"{CONFIG}.9" and isinstance(value, bytes):
@@ -161,14 +155,9 @@ class HuaweiOlt(SimulatedDevice):
         self.put_onu(onu)
         self._put_port(port)
 
-    def add_onu_at(self, port: int, onu_id: int) -> SimulatedOnu:
-        """Add an ONU under a chosen id."""
-        onu = self.add_onu(port)
-        if onu.onu_id != onu_id:
-            self.remove_onu(port, onu.onu_id)
-            onu.onu_id = onu_id
-            self.put_onu(onu)
-        return onu
+
+def _creates(cell: tuple[str, int, int], value: int | bytes) -> bool:
+    return cell[0] == f"{CONFIG}.10" and value == CREATE_AND_GO
 
 
 # Column to the type and the values, or lengths, that a SET may carry.
@@ -190,4 +179,6 @@ def _cell(oid: str) -> tuple[str, int, int] | None:
     column, index, onu_id = ([*oid.rsplit(".", 2), "", ""])[:3]
     if not index.isdigit() or not onu_id.isdigit():
         return None
-    return column, int(index) - if_index(0) >> 8, int(onu_id)
+    slot, number = int(index) >> 13 & 0x3F, int(index) >> 8 & 0x1F
+    port = (slot - 1) * PORTS_PER_CARD + number
+    return (column, port, int(onu_id)) if if_index(port) == int(index) else None

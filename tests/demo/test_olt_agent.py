@@ -72,6 +72,8 @@ def test_set_writes_a_description(run, olt):
         (f"{CONFIG}.9.{if_index(0)}.0", "s", "x" * 129, "wrongLength"),
         (f"{CONFIG}.9.{if_index(0)}.99", "s", "x", "noCreation"),
         (f"{CONFIG}.10.{if_index(0)}.0", "i", "4", "inconsistentValue"),
+        (f"{CONFIG}.10.{if_index(0)}.99", "i", "4", "inconsistentValue"),
+        (f"{CONFIG}.9.{if_index(9)}.0", "s", "x", "noCreation"),
         ("1.3.6.1.2.1.1.1.0", "s", "x", "notWritable"),
     ],
 )
@@ -183,6 +185,21 @@ def test_the_same_seed_makes_the_same_olt():
 
     assert one.rows(0, 5000) == two.rows(0, 5000)
     assert one.rows(0, 5000) != other.rows(0, 5000)
+
+
+@pytest.mark.parametrize(("port", "name"), [(0, "0/1/0"), (15, "0/1/15"), (16, "0/2/0"), (39, "0/3/7")])
+def test_ports_go_on_to_the_next_card(port, name):
+    varbind = HuaweiOlt(onus=0, pon_ports=40, seed=1).mib.varbind(
+        ber.oid_key(f"1.3.6.1.2.1.31.1.1.1.1.{if_index(port)}")
+    )
+
+    assert varbind is not None
+    assert varbind.endswith(f"GPON {name}".encode())
+
+
+def test_more_onus_than_fit_are_refused():
+    with pytest.raises(ValueError, match="need more"):
+        HuaweiOlt(onus=257, pon_ports=2, seed=1)
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
