@@ -4,7 +4,6 @@ Everything here is made up; the addresses are loopback addresses of the simulate
 """
 
 from datetime import datetime, timedelta
-from typing import cast
 
 from django.db import connection
 
@@ -104,12 +103,12 @@ def _invent_readings(olt: Olt, *, until: datetime) -> None:
                    round((onu.temperature_c + 4 * sin(extract(epoch FROM moment) / 13750))::numeric, 0),
                    onu.distance_m
             FROM hardware_onu AS onu,
-                 generate_series(%(until)s - %(history)s, %(until)s - interval '1 hour', '1 hour') AS moment,
+                 generate_series(%(since)s, %(until)s - interval '1 hour', '1 hour') AS moment,
                  LATERAL (SELECT 0.3 * sin(extract(epoch FROM moment) / 9000) + 0.2 * random() AS sway) AS s
             WHERE onu.tenant_id = %(tenant)s AND onu.olt_id = %(olt)s AND onu.rx_power_dbm IS NOT NULL
             ON CONFLICT DO NOTHING
             """,
-            {"tenant": current_tenant_id(), "olt": olt.pk, "until": until, "history": HISTORY},
+            {"tenant": current_tenant_id(), "olt": olt.pk, "until": until, "since": until - HISTORY},
         )
 
 
@@ -117,4 +116,4 @@ def password_still_works() -> bool:
     """Tell whether somebody could log in with the demo's public password."""
     emails = [f"{login}@{slug}.example" for slug, staff in STAFF.items() for login in staff]
     users = User.objects.filter(email__in=emails, is_active=True)
-    return any(cast(User, user).check_password(PASSWORD) for user in users)
+    return any(user.check_password(PASSWORD) for user in users)

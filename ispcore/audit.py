@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 import pghistory
@@ -15,11 +15,11 @@ from ispcore.tenants.base import TenantManager
 M = TypeVar("M", bound=type[models.Model])
 
 
-class TenantEventModel(Event):  # type: ignore[misc]
+class TenantEventModel(Event):
     """The base of every history table: scoped to the tenant like the table it follows."""
 
     pgh_id = models.BigAutoField(primary_key=True)
-    objects: TenantManager[Any] = TenantManager()
+    objects: ClassVar[TenantManager[Any]] = TenantManager()  # type: ignore[assignment]
 
     class Meta:
         abstract = True

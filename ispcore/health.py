@@ -1,6 +1,7 @@
 """Is it alive, is it ready, and what does it measure."""
 
 from collections.abc import Callable
+from functools import cache
 
 from django.conf import settings
 from django.db import connection
@@ -18,7 +19,12 @@ def health(request: HttpRequest) -> JsonResponse:
 
 def ready(request: HttpRequest) -> JsonResponse:
     """Readiness: everything a request may need answers; 503 names what does not."""
-    checks = {"database": _database, "migrations": _migrations, "redis": _redis, "broker": _redis}
+    checks: dict[str, Callable[[], None]] = {
+        "database": _database,
+        "migrations": _migrations,
+        "redis": _redis,
+        "broker": _redis,
+    }
     results = {name: _outcome(check) for name, check in checks.items()}
     fine = all(result == "ok" for result in results.values())
     return JsonResponse({"status": "ok" if fine else "unavailable", **results}, status=200 if fine else 503)
@@ -48,7 +54,9 @@ def _database() -> None:
         cursor.execute("SELECT 1")
 
 
+@cache
 def _migrations() -> None:
+    """Raise while migrations are pending. Once it found none it looks no more: this code brings no others."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise RuntimeError("migrations are pending")

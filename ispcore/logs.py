@@ -8,7 +8,7 @@ import structlog
 
 def configure(options: dict[str, Any]) -> None:
     """Set up the standard library's logging through structlog; `json` for machines, else for people."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

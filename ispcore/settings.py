@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 import pghistory
@@ -83,21 +84,20 @@ TEMPLATES = [
     }
 ]
 
-# Persistent connections, one per serving thread: a pool was measured no faster, and must not be forked.
-_DATABASE_OPTIONS = {"conn_max_age": 300, "conn_health_checks": True}
+
+def _database(url: str) -> dict[str, Any]:
+    """Read a URL; connections are kept, one per serving thread: a pool was no faster, and must not be forked."""
+    database = dict(dj_database_url.parse(url, conn_max_age=300, conn_health_checks=True))
+    return {**database, "OPTIONS": {"connect_timeout": 5}}
+
+
+_RUNTIME_URL = os.environ.get("DATABASE_URL", "postgres://isp_app@127.0.0.1:5432/isp")
 DATABASES = {
-    "default": dj_database_url.parse(
-        os.environ.get("DATABASE_URL", "postgres://isp_app@127.0.0.1:5432/isp"), **_DATABASE_OPTIONS
-    )
+    "default": _database(_RUNTIME_URL),
+    # Read-only, across tenants; asked for by name.
+    "platform": _database(os.environ.get("DATABASE_PLATFORM_URL", _RUNTIME_URL))
+    | {"TEST": {"MIRROR": "default"}},
 }
-DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
-DATABASES["platform"] = (
-    dj_database_url.parse(os.environ["DATABASE_PLATFORM_URL"], **_DATABASE_OPTIONS)
-    if os.environ.get("DATABASE_PLATFORM_URL")
-    else dict(DATABASES["default"])
-)
-DATABASES["platform"].setdefault("OPTIONS", {})["connect_timeout"] = 5
-DATABASES["platform"]["TEST"] = {"MIRROR": "default"}
 DATABASE_ROUTERS = ["ispcore.tenants.routers.OneSchema"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -111,6 +111,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the state of an OIDC login on its way back.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("SECURE_COOKIES") == "1"
@@ -131,7 +132,7 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "DATETIME_FORMAT": None,
     "UNAUTHENTICATED_USER": None,
-    "STRICT_JSON": True,
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is an unknown parameter like any other.
 }
 DRF_STANDARDIZED_ERRORS = {"ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True}
 SPECTACULAR_SETTINGS = {
@@ -148,7 +149,23 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "POSTPROCESSING_HOOKS": ["ispcore.api.schema.add_house_components"],
+    # Generated clients name their types after these: a name stays when another field gets the same choices.
+    "ENUM_NAME_OVERRIDES": {
+        "Role": "ispcore.tenants.roles.Role",
+        "TaskStatus": "ispcore.jobs.models.JobStatus",
+        "OltVendor": "hardware.models.Vendor",
+        "SnmpVersion": "hardware.models.SnmpVersion",
+        "OnuStatus": "hardware.models.OnuStatus",
+        "OnuDownCause": "hardware.models.DownCause",
+        "DiscoveryOutcome": "hardware.models.RunOutcome",
+        "DiscoveryStatus": "hardware.api.DISCOVERY_STATUSES",
+        "TokenType": ["Bearer"],
+        "GrantType": ["password", "refresh_token"],
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "ispcore.api.schema.add_house_components",
+    ],
     "PREPROCESSING_HOOKS": ["ispcore.api.schema.drop_slashed_twins"],
 }
 

@@ -1,9 +1,10 @@
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from ispcore import health
 from ispcore.admin.site import site
+from ispcore.api.docs import RedocView, SwaggerView
 from ispcore.api.me import MeView
 from ispcore.api.routers import HouseRouter
 from ispcore.auth.api import TokenView
@@ -12,7 +13,7 @@ from ispcore.jobs.api import TaskViewSet
 router = HouseRouter()
 router.register("tasks", TaskViewSet, basename="task")
 
-api = [
+api: list[URLPattern | URLResolver] = [
     re_path(r"^auth/token/?$", TokenView.as_view(), name="token"),
     re_path(r"^me/?$", MeView.as_view(), name="me"),
     path("", include(router.urls)),
@@ -24,8 +25,8 @@ urlpatterns = [
     path("admin/", site.urls),
     path("api/v1/", include(api)),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
-    re_path(r"^docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    re_path(r"^redoc/?$", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    re_path(r"^docs/?$", SwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^redoc/?$", RedocView.as_view(url_name="schema"), name="redoc"),
     re_path(r"^health/?$", health.health, name="health"),
     re_path(r"^ready/?$", health.ready, name="ready"),
     re_path(r"^metrics/?$", health.metrics, name="metrics"),

@@ -64,7 +64,7 @@ def enqueue(
     """
     try:
         with transaction.atomic():
-            job = Job.objects.create(
+            job: Job = Job.objects.create(
                 kind=kind,
                 subject=subject,
                 label=label,
@@ -73,7 +73,7 @@ def enqueue(
                 dispatched_at=Now(),
             )
     except IntegrityError:
-        running = Job.objects.filter(kind=kind, subject=subject, status__in=ACTIVE).first()
+        running: Job | None = Job.objects.filter(kind=kind, subject=subject, status__in=ACTIVE).first()
         if running is None:  # It ended between the two statements: there is room for a new one.
             return enqueue(
                 kind=kind, params=params, label=label, subject=subject, queue=queue, user_id=user_id

@@ -52,7 +52,8 @@ def test_a_discovery_survives_the_death_of_its_worker(tenant: Tenant, tmp_path: 
 
         def current() -> Job:
             with tenant_context(tenant.pk):
-                return Job.objects.get(pk=job.pk)
+                found: Job = Job.objects.get(pk=job.pk)
+                return found
 
         with celery_worker(tmp_path / "first.log") as worker:
             wait_until(lambda: current().progress_total > 0)
