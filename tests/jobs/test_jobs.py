@@ -195,9 +195,13 @@ class TestAcrossProcesses:
         ran: list[int] = []
         barrier = threading.Barrier(8)
 
+        def work(run: jobs.Run) -> dict[str, Any]:
+            ran.append(1)
+            return {}
+
         def race() -> None:
             barrier.wait()
-            jobs.perform(tenant_id=str(tenant.pk), job_id=str(job.pk), work=lambda run: {"n": ran.append(1)})
+            jobs.perform(tenant_id=str(tenant.pk), job_id=str(job.pk), work=work)
             connection.close()
 
         threads = [threading.Thread(target=race) for _ in range(8)]
