@@ -67,15 +67,16 @@ class GufoTransport:
         chunk = self.target.max_repetitions
         for start in range(0, len(oids), chunk):
             asked = list(oids[start : start + chunk])
+            lost = 0
             try:
                 answer = self._get(asked)
             except _NoAnswerError:
-                answer = {}
+                answer, lost = {}, 1
             # gufo leaves out what does not exist, and everything when there is an error-status: ask again.
             doubtful = [oid for oid in asked if oid not in answer]
             found.update((oid, answer[oid]) for oid in asked if oid in answer)
             if doubtful:
-                found.update(self._careful.get(doubtful))
+                found.update(self._careful.get(doubtful, lost=lost))
         return found
 
     def walk(self, column: str, *, patience: float = 1.0) -> Iterator[tuple[str, Value]]:

@@ -92,16 +92,18 @@ class SteppingTransport(ABC):
     ) -> None:
         self.close()
 
-    def get(self, oids: Sequence[str]) -> dict[str, Value | None]:
+    def get(self, oids: Sequence[str], *, lost: int = 0) -> dict[str, Value | None]:
+        """Read instances; `lost` tries of the first request are spent."""
         found: dict[str, Value | None] = dict.fromkeys(oids)
         chunk = self.target.max_repetitions
         for start in range(0, len(oids), chunk):
-            found.update(self._get_chunk(oids[start : start + chunk]))
+            found.update(self._get_chunk(oids[start : start + chunk], lost))
+            lost = 0
         return found
 
-    def _get_chunk(self, oids: Sequence[str]) -> dict[str, Value | None]:
+    def _get_chunk(self, oids: Sequence[str], lost: int = 0) -> dict[str, Value | None]:
         try:
-            answer = self._repeat(lambda: self._get_once(oids, self.target.timeout_seconds))
+            answer = self._repeat(lambda: self._get_once(oids, self.target.timeout_seconds), lost)
         except SnmpRefused as refusal:
             if refusal.status != "tooBig" or len(oids) == 1:
                 raise

@@ -110,6 +110,19 @@ def test_wrong_community_is_a_timeout_that_says_so(olt, backend, target_of):
         transport.get([SYS_DESCR])
 
 
+@pytest.mark.parametrize("retries", [0, 1, 2])
+def test_tries_are_counted_exactly(olt, backend, target_of, retries):
+    olt.fault = "silent"
+    with open_transport(target_of(olt, timeout_seconds=0.05, retries=retries), backend) as transport:
+        with pytest.raises(SnmpTimeout, match=f"within {retries + 1} tr"):
+            transport.get([SYS_DESCR])
+        assert olt.requests == retries + 1
+
+        with pytest.raises(SnmpTimeout, match=f"within {retries + 1} tr"):
+            list(transport.walk(SERIALS))
+        assert olt.requests == 2 * (retries + 1)
+
+
 def test_nobody_listening_is_a_timeout(backend):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
