@@ -93,9 +93,9 @@ def with_last_outcome(olts: QuerySet[Olt]) -> QuerySet[Olt]:
     return olts.annotate(last_outcome=Subquery(runs.values("outcome")[:1]))
 
 
-def troubled_olts(limit: int) -> list[Olt]:
+def troubled_olts(limit: int) -> list[Any]:
     """Return OLTs whose last discovery found a fault, the longest silent first."""
-    return list(Olt.objects.exclude(last_error="").order_by("last_answer_at")[:limit])
+    return list(with_last_outcome(Olt.objects.exclude(last_error="")).order_by("last_answer_at")[:limit])
 
 
 def failed_runs(since: datetime, limit: int) -> list[DiscoveryRun]:

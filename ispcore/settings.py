@@ -148,7 +148,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "GET_LIB_DOC_EXCLUDES": "ispcore.api.schema.base_classes",
     # Generated clients name their types after these: a name stays when another field gets the same choices.
     "ENUM_NAME_OVERRIDES": {
         "Role": "ispcore.tenants.roles.Role",

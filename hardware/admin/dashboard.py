@@ -1,13 +1,15 @@
 """The network's part of the dashboard."""
 
 from datetime import timedelta
+from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from hardware import selectors
-from hardware.admin.signals import SIGNAL_TONES
+from hardware.admin.signals import SIGNAL_TONES, STATE_WORDS
 from hardware.models import Olt, OnuStatus
 from hardware.selectors import SIGNAL_HINTS, Overview, Signal
 from ispcore.admin import dashboard
@@ -57,7 +59,7 @@ def tiles(request: HttpRequest) -> list[Tile]:
             f"{onus}?status__exact=online&rx_power_dbm__lt={selectors.WARNING_BELOW_DBM:.0f}",
             hint="online, below −25 dBm",
             tone="warning" if low else "",
-            icon="signal_cellular_alt_1_bar",
+            icon="trending_down",
         ),
     ]
 
@@ -73,7 +75,9 @@ def signal_chart(request: HttpRequest) -> list[Chart]:
             label=kind.label,
             hint=SIGNAL_HINTS[kind],
             value=f"{found.signals[kind]} ({100 * found.signals[kind] / online:.0f} %)",
-            parts=[Part(kind.label, found.signals[kind], share(found.signals[kind], online), SIGNAL_TONES[kind])],
+            parts=[
+                Part(kind.label, found.signals[kind], share(found.signals[kind], online), SIGNAL_TONES[kind])
+            ],
             url=f"{onus}?status__exact=online&signal={kind.value}",
         )
         for kind in Signal
@@ -92,7 +96,8 @@ def signal_chart(request: HttpRequest) -> list[Chart]:
 def olt_chart(request: HttpRequest) -> list[Chart]:
     if not _overview(request).olts:
         return []
-    olts = selectors.with_onu_counts(Olt.objects.all()).order_by("-onu_total", "name")[:OLTS_SHOWN]
+    olts: QuerySet[Any] = selectors.with_onu_counts(Olt.objects.all())
+    largest = olts.order_by("-onu_total", "name")[:OLTS_SHOWN]
     good = Part("Online", 0, 0, "good")
     other = Part("Offline or unknown", 0, 0, "danger")
     bars = [
@@ -110,7 +115,7 @@ def olt_chart(request: HttpRequest) -> list[Chart]:
             ],
             url=reverse("admin:hardware_olt_change", args=[olt.pk]),
         )
-        for olt in olts
+        for olt in largest
     ]
     hint = f"The {OLTS_SHOWN} largest." if len(bars) == OLTS_SHOWN else ""
     return [Chart("ONUs by OLT", bars, empty="No OLT is registered.", hint=hint, legend=[good, other])]
@@ -123,7 +128,9 @@ def concerns(request: HttpRequest) -> list[Concern]:
             detail=olt.last_error,
             url=reverse("admin:hardware_olt_change", args=[olt.pk]),
             at=olt.last_answer_at,
-            tone="warning",
+            at_label="last answer",
+            word=STATE_WORDS[olt.last_outcome][0].lower(),
+            tone=STATE_WORDS[olt.last_outcome][1],
         )
         for olt in selectors.troubled_olts(CONCERNS_SHOWN)
     ]
@@ -145,8 +152,8 @@ def first_steps(request: HttpRequest) -> list[FirstStep]:
     return [
         FirstStep(
             "Register your first OLT",
-            "Give its address and SNMP read community, press Discover, and its ports and ONUs appear here with "
-            "their signal levels.",
+            "Give its address and SNMP read community, press Discover, and its ports and ONUs appear here "
+            "with their signal levels.",
             "Register an OLT",
             reverse("admin:hardware_olt_add"),
         )

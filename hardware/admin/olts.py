@@ -30,21 +30,25 @@ class OltAdmin(TenantModelAdmin):
     object_actions = ("discover",)
     change_form_outer_before_template = "admin/hardware/olt/facts.html"
     fieldsets = (
-        (None, {"fields": ("name", "vendor", "site")}),
+        (None, {"fields": ("name", "vendor", "site", "notes")}),
         ("How to reach it", {"fields": ("ip", "snmp_port", "snmp_version", "community")}),
-        ("Notes", {"fields": ("notes",)}),
     )
     empty_title = "No OLT is registered"
     empty_help = (
-        "An OLT (optical line terminal) is the device your customers' fibres end at. Register it with its address "
-        "and SNMP read community; a discovery then finds its ports and every ONU behind them."
+        "An OLT (optical line terminal) is the device your customers' fibres end at. Register it with its "
+        "address and SNMP read community; a discovery then finds its ports and every ONU behind them."
     )
     docs_path = "/docs"
+    history_ignore = (
+        "sys_name", "sys_descr", "sys_object_id", "model", "uptime_seconds", "last_answer_at", "last_error"
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Olt]:
         return selectors.with_last_outcome(selectors.with_onu_counts(super().get_queryset(request)))
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
         olt = kwargs.get("obj")
         if olt:
             context |= {
@@ -83,11 +87,16 @@ class OltAdmin(TenantModelAdmin):
         counts = [
             (Olt._meta.verbose_name_plural, len(objs)),
             ("PON ports", sum(olt.pon_ports.count() for olt in objs)),
-            ("vanished ONUs, with their readings", sum(olt.onus.exclude(vanished_at=None).count() for olt in objs)),
+            (
+                "vanished ONUs, with their readings",
+                sum(olt.onus.exclude(vanished_at=None).count() for olt in objs),
+            ),
             ("discovery runs", sum(olt.discovery_runs.count() for olt in objs)),
         ]
         listed = [olt for olt in objs if olt.onus.filter(vanished_at=None).exists()]
-        protected = [f"{olt} still lists ONUs: move or remove them at the device, then discover it." for olt in listed]
+        protected = [
+            f"{olt} still lists ONUs: move or remove them at the device, then discover it." for olt in listed
+        ]
         return [str(olt) for olt in objs], dict(counts), set(), protected
 
     @admin.display(description="Address", ordering="ip")
@@ -125,7 +134,11 @@ def _port(port: PonPort) -> dict[str, Any]:
     is_up = port.is_up
     return {
         "index": port.index,
-        "state": pill("Unknown") if is_up is None else pill("Up", "good") if is_up else pill("Down", "danger"),
+        "state": pill("Unknown")
+        if is_up is None
+        else pill("Up", "good")
+        if is_up
+        else pill("Down", "danger"),
         "online": meter(
             share(port.online_count, port.onu_count),
             tone="good" if port.online_count == port.onu_count else "warning",

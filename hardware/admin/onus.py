@@ -4,9 +4,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from hardware import selectors
+from hardware.admin.filters import OltFilter
 from hardware.admin.signals import STATUS_TONES, ZONES, dbm, signal
 from hardware.models import Onu
 from hardware.selectors import SIGNAL_HINTS, SIGNAL_IS, Signal
@@ -26,7 +28,8 @@ class SignalFilter(admin.SimpleListFilter):
         return [(kind.value, f"{kind.label} ({SIGNAL_HINTS[kind]})") for kind in Signal]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Onu]) -> QuerySet[Onu]:
-        return queryset.filter(SIGNAL_IS[self.value()]) if self.value() in SIGNAL_IS else queryset
+        chosen = SIGNAL_IS.get(self.value() or "")
+        return queryset.filter(chosen) if chosen else queryset
 
 
 @register(Onu)
@@ -36,13 +39,13 @@ class OnuAdmin(ReadOnlyAdmin):
     list_display = (
         "serial",
         "place",
-        choice_column("status", "State", {**STATUS_TONES}),
+        choice_column("status", "State", STATUS_TONES),
         "rx",
         "distance",
         "description",
         time_column("last_seen_at", "Last seen"),
     )
-    list_filter = ("status", SignalFilter, "olt")
+    list_filter = ("status", SignalFilter, ("olt", OltFilter))
     list_select_related = ("olt",)
     search_fields = ("^serial", "description")
     search_help_text = "The serial number's beginning, or part of the description"
@@ -52,13 +55,13 @@ class OnuAdmin(ReadOnlyAdmin):
     fieldsets = (
         (
             "Where",
-            {"fields": ("serial", "olt", "index", "pon_port_index", "distance", "description", "model")},
+            {"fields": ("serial", "olt_page", "index", "pon_port_index", "distance", "description", "model")},
         ),
         (
             "State",
             {
                 "fields": (
-                    choice_column("status", "State", {**STATUS_TONES}),
+                    choice_column("status", "State", STATUS_TONES),
                     "went_down",
                     time_column("first_seen_at", "First seen"),
                     time_column("last_seen_at", "Last seen"),
@@ -91,7 +94,9 @@ class OnuAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Onu]:
         return super().get_queryset(request).select_related("olt", "pon_port")
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
         if onu := kwargs.get("obj"):
             days = 1 if request.GET.get("days") == "1" else 7
             now = timezone.now()
@@ -111,6 +116,10 @@ class OnuAdmin(ReadOnlyAdmin):
     @admin.display(description="OLT and index", ordering="olt__name")
     def place(self, obj: Onu) -> str:
         return f"{obj.olt.name} · {obj.index}"
+
+    @admin.display(description="OLT")
+    def olt_page(self, obj: Onu) -> str:
+        return links.link(reverse("admin:hardware_olt_change", args=[obj.olt_id]), obj.olt.name)
 
     @admin.display(description="PON port")
     def pon_port_index(self, obj: Onu) -> str:
@@ -173,5 +182,10 @@ def _bytes(value: Any) -> str:
 
 links.add("onu", "admin:hardware_onu_change")
 navigation.add(
-    "Network", 20, "ONUs", url_name="admin:hardware_onu_changelist", icon="router", allowed="hardware.view_onu"
+    "Network",
+    20,
+    "ONUs",
+    url_name="admin:hardware_onu_changelist",
+    icon="router",
+    allowed="hardware.view_onu",
 )

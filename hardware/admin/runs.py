@@ -3,6 +3,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from hardware.admin.filters import OltFilter
 from hardware.admin.signals import OUTCOME_TONES
 from hardware.models import DiscoveryRun
 from ispcore.admin import links, navigation
@@ -16,15 +17,13 @@ class DiscoveryRunAdmin(ReadOnlyAdmin):
     """What each discovery found."""
 
     list_display = (
-        "olt",
-        choice_column("outcome", "Outcome", {**OUTCOME_TONES}),
+        "olt_name",
+        choice_column("outcome", "Outcome", OUTCOME_TONES),
         time_column("started_at", "Started"),
         "took",
-        "onus_seen",
-        "onus_new",
-        "onus_vanished",
+        "found",
     )
-    list_filter = ("outcome", "olt", "started_at")
+    list_filter = ("outcome", ("olt", OltFilter), "started_at")
     list_select_related = ("olt",)
     search_fields = ("olt__name",)
     ordering = ("-started_at",)
@@ -34,7 +33,7 @@ class DiscoveryRunAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     "olt_page",
-                    choice_column("outcome", "Outcome", {**OUTCOME_TONES}),
+                    choice_column("outcome", "Outcome", OUTCOME_TONES),
                     "message_or_none",
                     time_column("started_at", "Started"),
                     time_column("finished_at", "Ended", empty="not yet"),
@@ -43,10 +42,12 @@ class DiscoveryRunAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("Found", {"fields": ("onus_seen", "onus_new", "onus_vanished")}),
+        ("ONUs", {"fields": ("found",)}),
     )
     empty_title = "Nothing was discovered yet"
-    empty_help = "A discovery reads an OLT's ports and ONUs. Open an OLT and press Discover; each run is listed here."
+    empty_help = (
+        "A discovery reads an OLT's ports and ONUs. Open an OLT and press Discover; each run is listed here."
+    )
 
     def get_queryset(self, request: HttpRequest):
         return super().get_queryset(request).select_related("olt")
@@ -54,6 +55,14 @@ class DiscoveryRunAdmin(ReadOnlyAdmin):
     @admin.display(description="Took")
     def took(self, obj: DiscoveryRun) -> str:
         return duration(((obj.finished_at or timezone.now()) - obj.started_at).total_seconds())
+
+    @admin.display(description="OLT", ordering="olt__name")
+    def olt_name(self, obj: DiscoveryRun) -> str:
+        return obj.olt.name
+
+    @admin.display(description="Found")
+    def found(self, obj: DiscoveryRun) -> str:
+        return f"{obj.onus_seen} seen, {obj.onus_new} new, {obj.onus_vanished} vanished"
 
     @admin.display(description="OLT")
     def olt_page(self, obj: DiscoveryRun) -> str:

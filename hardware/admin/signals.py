@@ -6,6 +6,7 @@ from hardware.models import OnuStatus, RunOutcome
 from hardware.selectors import (
     CRITICAL_BELOW_DBM,
     OVERLOAD_ABOVE_DBM,
+    SIGNAL_HINTS,
     WARNING_BELOW_DBM,
     Signal,
     signal_of,
@@ -33,10 +34,10 @@ OUTCOME_TONES = {
     RunOutcome.FAILED: "danger",
 }
 ZONES = (
-    Zone("Overload", OVERLOAD_ABOVE_DBM, -6.0, "danger"),
-    Zone("Good", WARNING_BELOW_DBM, OVERLOAD_ABOVE_DBM, "good"),
-    Zone("Warning", CRITICAL_BELOW_DBM, WARNING_BELOW_DBM, "warning"),
-    Zone("Critical", -31.0, CRITICAL_BELOW_DBM, "danger"),
+    Zone("Overload", SIGNAL_HINTS[Signal.OVERLOAD], OVERLOAD_ABOVE_DBM, -6.0, "danger"),
+    Zone("Good", SIGNAL_HINTS[Signal.GOOD], WARNING_BELOW_DBM, OVERLOAD_ABOVE_DBM, "good"),
+    Zone("Warning", SIGNAL_HINTS[Signal.WARNING], CRITICAL_BELOW_DBM, WARNING_BELOW_DBM, "warning"),
+    Zone("Critical", SIGNAL_HINTS[Signal.CRITICAL], -31.0, CRITICAL_BELOW_DBM, "danger"),
 )
 WEAKEST_DBM, STRONGEST_DBM = -30.0, -8.0  # The ends of the bar: below one nothing is received.
 
@@ -55,13 +56,14 @@ def signal(value: float | None) -> str:
     share = 100 * (value - WEAKEST_DBM) / (STRONGEST_DBM - WEAKEST_DBM)
     return format_html(
         '<span class="isp-signal"><span class="isp-number">{}</span>'
-        '<span class="isp-meter-track" aria-hidden="true"><span class="isp-meter-fill isp-{}" style="width:{}%">'
-        "</span></span>{}</span>",
+        '<span class="isp-meter-track" aria-hidden="true">'
+        '<span class="isp-meter-fill isp-{}" style="width:{}%"></span></span>{}</span>',
         dbm(value),
         tone,
         max(4, min(100, round(share))),
         pill(kind.label, tone),
     )
+
 
 # An OLT's state is how its last discovery ended.
 STATE_WORDS: dict[str | None, tuple[str, str]] = {

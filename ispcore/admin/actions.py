@@ -69,12 +69,15 @@ def action(
         run.icon = icon  # type: ignore[attr-defined]
         run.danger = danger  # type: ignore[attr-defined]
         run.available = available  # type: ignore[attr-defined]
+        run.do_not_call_in_templates = True  # type: ignore[attr-defined]
         return run
 
     return decorate
 
 
-def ask(admin: Any, request: HttpRequest, run: Any, queryset: QuerySet, obj: Model | None = None) -> HttpResponse:
+def ask(
+    admin: Any, request: HttpRequest, run: Any, queryset: QuerySet, obj: Model | None = None
+) -> HttpResponse:
     """Show the question: as a dialog to htmx, as a page to everybody else."""
     count = 1 if obj else queryset.count()
     options = admin.model._meta
@@ -101,7 +104,7 @@ def ask(admin: Any, request: HttpRequest, run: Any, queryset: QuerySet, obj: Mod
 
 
 def run_on_each(
-    admin: Any, request: HttpRequest, queryset: QuerySet, do: Callable[[Any], object], *, done: str
+    admin: Any, request: HttpRequest, queryset: Iterable[Any], do: Callable[[Any], object], *, done: str
 ) -> list[Any]:
     """Call `do` for each row, refusals apart: one message for what was done, one for each refusal.
 
@@ -128,7 +131,9 @@ class ActionsMixin:
         super().__init_subclass__(**kwargs)
         for name in ("actions_list", "actions_row", "actions_detail", "actions_submit_line"):
             if getattr(cls, name, None):
-                raise ImproperlyConfigured(f"{cls.__name__}.{name} runs on GET: use actions or object_actions.")
+                raise ImproperlyConfigured(
+                    f"{cls.__name__}.{name} runs on GET: use actions or object_actions."
+                )
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.object_action_view)  # type: ignore[attr-defined]
@@ -161,13 +166,17 @@ class ActionsMixin:
                 "variant": ActionVariant.DANGER if run.danger else ActionVariant.PRIMARY,
                 "attrs": {},
                 "dialog": True,
-                "path": reverse(f"admin:{options.app_label}_{options.model_name}_action", args=[obj.pk, name]),
+                "path": reverse(
+                    f"admin:{options.app_label}_{options.model_name}_action", args=[obj.pk, name]
+                ),
             }
             for name, run in runs
             if self._may_run(request, run) and run.available(obj)
         ]
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
         obj = kwargs.get("obj")
         context["actions_detail"] = self._buttons(request, obj) if obj else []
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
@@ -181,6 +190,9 @@ def _back(admin: Any, obj: Model | None) -> str:
 
 
 def _selection(request: HttpRequest) -> list[tuple[str, str]]:
-    kept = [("action", request.POST.get("action", "")), ("select_across", request.POST.get("select_across", "0"))]
+    kept = [
+        ("action", request.POST.get("action", "")),
+        ("select_across", request.POST.get("select_across", "0")),
+    ]
     kept += [(helpers.ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)]
     return kept

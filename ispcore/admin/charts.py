@@ -9,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 26
+LEFT, RIGHT, TOP, BOTTOM = 44, 64, 10, 26
 GAP = timedelta(hours=6)  # A pause longer than this is not drawn through.
 
 Point = tuple[datetime, float | None]
@@ -17,9 +17,10 @@ Point = tuple[datetime, float | None]
 
 @dataclass(frozen=True)
 class Zone:
-    """A named range of values, shaded."""
+    """A named range of values, shaded; `range` says it in words."""
 
     name: str
+    range: str
     low: float
     high: float
     tone: str
@@ -52,11 +53,18 @@ def line(points: Sequence[Point], *, start: datetime, end: datetime, unit: str, 
     summary = (
         f"{len(values)} readings between {min(values):.1f} and {max(values):.1f} {unit}; "
         f"the last one {values[-1]:.1f} {unit}."
+    ).replace("-", "−")
+    legend = format_html_join(
+        "",
+        '<span><span class="isp-swatch isp-{}" aria-hidden="true"></span>{}</span>',
+        [(zone.tone, f"{zone.name}: {zone.range}") for zone in zones],
     )
     return format_html(
-        '<figure><svg class="isp-line-chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}{}</svg>'
-        '<figcaption class="isp-muted">{}</figcaption></figure>',
-        WIDTH, HEIGHT, summary, _zones(frame, zones), _grid(frame, unit), _days(frame), _curve(frame, points), summary,
+        '<figure><svg class="isp-line-chart" viewBox="0 0 {} {}" role="img" aria-label="{}">'
+        "{}{}{}{}</svg>"
+        '<figcaption><span class="isp-legend">{}</span><span class="isp-muted">{}</span></figcaption></figure>',
+        WIDTH, HEIGHT, summary, _zones(frame, zones), _grid(frame), _days(frame), _curve(frame, points),
+        legend, summary,
     )  # fmt: skip
 
 
@@ -65,27 +73,37 @@ def _zones(frame: _Frame, zones: Sequence[Zone]) -> SafeString:
     for zone in zones:
         top, bottom = frame.y(zone.high), frame.y(zone.low)
         drawn.append((zone.tone, LEFT, f"{top:.1f}", WIDTH - LEFT - RIGHT, f"{bottom - top:.1f}"))
-    shaded = format_html_join("", '<rect class="isp-zone isp-{}" x="{}" y="{}" width="{}" height="{}"/>', drawn)
+    shaded = format_html_join(
+        "", '<rect class="isp-zone isp-{}" x="{}" y="{}" width="{}" height="{}"/>', drawn
+    )
     names = format_html_join(
         "",
-        '<text class="isp-zone-name isp-{}" x="{}" y="{}" text-anchor="end">{}</text>',
-        [(z.tone, WIDTH - RIGHT - 4, f"{frame.y(z.high) + 13:.1f}", z.name) for z in zones],
+        '<text class="isp-zone-name isp-{}" x="{}" y="{}">{}</text>',
+        [(z.tone, WIDTH - RIGHT + 6, f"{frame.y((z.low + z.high) / 2) + 4:.1f}", z.name) for z in zones],
     )
     return shaded + names
 
 
-def _grid(frame: _Frame, unit: str) -> SafeString:
+def _grid(frame: _Frame) -> SafeString:
     step = next(s for s in (1, 2, 5, 10, 20, 50, 1000) if (frame.high - frame.low) / s <= 7)
     first = int(frame.low // step + 1) * step
     ticks = range(first, int(frame.high) + 1, step)
     return format_html_join(
         "",
-        '<line class="isp-grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/><text x="{3}" y="{4}" text-anchor="end">{5}</text>',
+        '<line class="isp-grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>'
+        '<text x="{3}" y="{4}" text-anchor="end">{5}</text>',
         [
-            (LEFT, WIDTH - RIGHT, f"{frame.y(t):.1f}", LEFT - 6, f"{frame.y(t) + 4:.1f}", f"{t}".replace("-", "−"))
+            (
+                LEFT,
+                WIDTH - RIGHT,
+                f"{frame.y(t):.1f}",
+                LEFT - 6,
+                f"{frame.y(t) + 4:.1f}",
+                f"{t}".replace("-", "−"),
+            )
             for t in ticks
         ],
-    ) + format_html('<text x="{}" y="{}">{}</text>', 2, HEIGHT - 8, unit)
+    )
 
 
 def _days(frame: _Frame) -> SafeString:
@@ -94,7 +112,7 @@ def _days(frame: _Frame) -> SafeString:
     at = timezone.localtime(frame.start).replace(minute=0, second=0, microsecond=0)
     marks = []
     while at <= frame.end:
-        if at >= frame.start and timezone.localtime(at).hour % hours == 0:
+        if frame.x(at) >= LEFT + 20 and timezone.localtime(at).hour % hours == 0:
             text = formats.date_format(timezone.localtime(at), "D j" if hours == 24 else "H:i")
             marks.append((f"{frame.x(at):.1f}", HEIGHT - 8, text))
         at += timedelta(hours=1)
@@ -112,8 +130,12 @@ def _curve(frame: _Frame, points: Sequence[Point]) -> SafeString:
         last = at
     end = next((p for p in reversed(points) if p[1] is not None), None)
     dot = (
-        format_html('<circle class="isp-dot" cx="{}" cy="{}" r="3.5"/>', f"{frame.x(end[0]):.1f}", f"{frame.y(end[1]):.1f}")
+        format_html(
+            '<circle class="isp-dot" cx="{}" cy="{}" r="3.5"/>',
+            f"{frame.x(end[0]):.1f}",
+            f"{frame.y(end[1]):.1f}",
+        )
         if end and end[1] is not None
-        else mark_safe("")  # noqa: S308
+        else mark_safe("")
     )
     return format_html('<path class="isp-curve" d="{}"/>', " ".join(path)) + dot

@@ -64,6 +64,8 @@ class Concern:
     detail: str
     url: str
     at: datetime | None = None
+    at_label: str = ""
+    word: str = "failed"
     tone: str = "danger"
 
     @property

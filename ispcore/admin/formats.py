@@ -1,7 +1,7 @@
 """How values read on a page: times with their age, states as words with a colour, codes as text."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -106,7 +106,11 @@ def _inner(value: Any) -> Any:
     if isinstance(value, dict):
         return mapping(value)
     if isinstance(value, list):
-        return format_html_join(mark_safe("<br>"), "{}", ((_inner(item),) for item in value)) if value else DASH
+        return (
+            format_html_join(mark_safe("<br>"), "{}", ((_inner(item),) for item in value))
+            if value
+            else "none"
+        )
     # A bare code such as `partial` reads as a word; sentences and numbers stay as they are.
     return readable(value) if isinstance(value, str) and CODE.fullmatch(value) else value
 
@@ -132,7 +136,7 @@ def time_column(field: str, description: str, *, empty: str = DASH) -> Callable[
     return column
 
 
-def choice_column(field: str, description: str, tones: dict[str, str]) -> Callable[[Any], str]:
+def choice_column(field: str, description: str, tones: Mapping[Any, str]) -> Callable[[Any], str]:
     """Make a list column or read-only field of a choice: its label, coloured by what it means."""
 
     @admin.display(description=description, ordering=field)

@@ -1,5 +1,6 @@
 """An object's history as people read it: when, who, what changed, from where."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,16 +49,20 @@ def history_model(model: type[Model]) -> Any:
         return None
 
 
-def entries(obj: Model, *, page: int) -> tuple[list[Entry], bool]:
-    """Return one page of an object's history, newest first, and whether there is an older one."""
+def entries(obj: Model, *, page: int, ignore: Collection[str] = ()) -> tuple[list[Entry], bool]:
+    """Return one page of an object's history, newest first, and whether there is an older one.
+
+    `ignore` names columns that people do not set, such as what a device said of itself.
+    """
     table = history_model(type(obj))
     start = (page - 1) * PAGE_SIZE
     versions = list(_versions(table, obj)[start : start + PAGE_SIZE + 1])
     people = _people(versions)
+    fields = [field for field in obj._meta.local_fields if field.name not in UNIMPORTANT]
     found = []
     for index, version in enumerate(versions[:PAGE_SIZE]):
         older = versions[index + 1] if index + 1 < len(versions) else None
-        found.append(_entry(version, older, people, type(obj)))
+        found.append(_entry(version, older, people, [f for f in fields if f.name not in ignore]))
     return found, len(versions) > PAGE_SIZE
 
 
@@ -76,7 +81,7 @@ def _people(versions: list[Any]) -> dict[str, str]:
     return {str(user.pk): str(user) for user in User.objects.filter(pk__in=ids)}
 
 
-def _entry(version: Any, older: Any, people: dict[str, str], model: type[Model]) -> Entry:
+def _entry(version: Any, older: Any, people: dict[str, str], fields: list[Any]) -> Entry:
     context = version.pgh_context or {}
     return Entry(
         at=version.pgh_created_at,
@@ -84,7 +89,7 @@ def _entry(version: Any, older: Any, people: dict[str, str], model: type[Model])
         who=_who(context, people),
         ip=context.get("ip") or "",
         request_id=context.get("request_id") or "",
-        changes=_changes(version, older, model) if older and version.pgh_label == "changed" else [],
+        changes=_changes(version, older, fields) if older and version.pgh_label == "changed" else [],
     )
 
 
@@ -99,10 +104,10 @@ def _who(context: dict[str, Any], people: dict[str, str]) -> str:
     return "The system"
 
 
-def _changes(version: Any, older: Any, model: type[Model]) -> list[Change]:
+def _changes(version: Any, older: Any, fields: list[Any]) -> list[Change]:
     changes = []
-    for field in model._meta.local_fields:
-        if field.name in UNIMPORTANT or not hasattr(version, field.attname):
+    for field in fields:
+        if not hasattr(version, field.attname):
             continue
         label = str(field.verbose_name)
         label = label[:1].upper() + label[1:]
@@ -124,6 +129,8 @@ def _shown(field: Any, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, UUID):
         return f"…{str(value)[-12:]}"
+    if isinstance(value, datetime):
+        return moment(value)
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(dict(field.flatchoices).get(value, value))

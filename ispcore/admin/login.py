@@ -1,4 +1,5 @@
 import hashlib
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -37,10 +38,8 @@ class StaffLoginForm(AuthenticationForm):
         self._take(ADDRESS_LIMIT, f"login:ip:{client_ip(self.request) if self.request else ''}")
         self._take(ACCOUNT_LIMIT, account)
         cleaned = super().clean()
-        try:
+        with suppress(RedisError):
             ACCOUNT_LIMIT.forget(account)
-        except RedisError:
-            pass
         return cleaned
 
     def _take(self, limit: GcraLimit, key: str) -> None:

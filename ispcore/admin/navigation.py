@@ -35,7 +35,7 @@ def add(group: str, order: int, title: str, *, url_name: str, icon: str, allowed
 
 
 def may_see(request: HttpRequest, allowed: Allowed) -> bool:
-    return allowed(request) if callable(allowed) else request.user.has_perm(allowed)  # type: ignore[union-attr]
+    return allowed(request) if callable(allowed) else request.user.has_perm(allowed)
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

@@ -66,9 +66,7 @@ def _records(site: "StaffSite", request: HttpRequest, term: str) -> list[SearchR
     return found
 
 
-def _records_of(
-    model: type[Model], admin: ModelAdmin, request: HttpRequest, term: str
-) -> list[SearchResult]:
+def _records_of(model: type[Model], admin: ModelAdmin, request: HttpRequest, term: str) -> list[SearchResult]:
     rows, _ = admin.get_search_results(request, admin.get_queryset(request), term)
     options = model._meta
     return [

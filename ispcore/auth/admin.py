@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -14,6 +14,7 @@ from ispcore.admin.formats import pill, time_column
 from ispcore.admin.site import register
 from ispcore.auth import services
 from ispcore.auth.models import ApiKey
+from ispcore.tenants.models import User
 
 
 class NewKeyForm(TenantForm):
@@ -79,13 +80,13 @@ class ApiKeyAdmin(TenantModelAdmin):
         return False
 
     def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("ispauth.change_apikey")  # type: ignore[union-attr]
+        return request.user.has_perm("ispauth.change_apikey")
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         made, key = services.create_api_key(
             **form.cleaned_data,
-            created_by=request.user,
-            at=timezone.now(),  # type: ignore[arg-type]
+            created_by=cast(User, request.user),
+            at=timezone.now(),
         )
         obj.__dict__.update(made.__dict__)
         request.new_api_key = key  # type: ignore[attr-defined]

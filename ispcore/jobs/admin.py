@@ -27,7 +27,8 @@ TONES = {
 ADVICE = {
     "device_unreachable": "Check that the device has power and network, and that its address, SNMP port and "
     "community are right; then try again.",
-    "device_unreadable": "The device answered, but not with what was asked. Check the SNMP version, then try again.",
+    "device_unreadable": "The device answered, but not with what was asked. Check the SNMP version, then "
+    "try again.",
     "unexpected_device": "Correct the vendor or the address of the OLT, then try again.",
     "dependency_unavailable": "Something this server needs was away. Try again in a minute; if it stays so, "
     "tell the platform's operator.",
@@ -95,7 +96,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether this person may end or repeat jobs; the pages themselves only show."""
-        return request.user.has_perm("jobs.change_job")  # type: ignore[union-attr]
+        return request.user.has_perm("jobs.change_job")
 
     @action(
         description="Cancel",

@@ -1,4 +1,5 @@
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -20,6 +21,11 @@ from ispcore.tenants.models import AuditEntry, Membership, Tenant
 
 def _is_platform_staff(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_platform_staff", False))
+
+
+def _person(request: HttpRequest) -> UUID:
+    assert request.user.pk is not None
+    return request.user.pk
 
 
 class TenantTenantForm(TenantForm):
@@ -133,7 +139,7 @@ class MembershipAdmin(StaffModelAdmin):
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         data = form.cleaned_data
         if change:
-            services.change_role(membership_id=obj.pk, role=data["role"], by=request.user.pk)
+            services.change_role(membership_id=obj.pk, role=data["role"], by=_person(request))
             return
         made = services.add_member(
             email=data["email"], full_name=data["full_name"], role=data["role"], password=data["password"]
@@ -141,7 +147,7 @@ class MembershipAdmin(StaffModelAdmin):
         obj.__dict__.update(made.__dict__)
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        services.remove_member(membership_id=obj.pk, by=request.user.pk)
+        services.remove_member(membership_id=obj.pk, by=_person(request))
 
     @admin.display(description="Person", ordering="user__full_name")
     def person(self, obj: Membership) -> str:
