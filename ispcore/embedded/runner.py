@@ -239,15 +239,9 @@ def _manage(current: Run, *arguments: str, **environment: str) -> Child:
     return child
 
 
-def _end_of(current: Run, child: Child) -> int:
-    status = child.process.wait()
-    current.supervisor.children.remove(child)
-    return status
-
-
 def _finish(current: Run, child: Child) -> None:
     """Wait for a management command; raises EmbeddedError with the end of its output when it failed."""
-    status = _end_of(current, child)
+    status = current.supervisor.wait_for(child)
     if status != 0:
         raise EmbeddedError(
             f"`manage.py {child.name}` failed with status {status}. The end of "
@@ -257,7 +251,7 @@ def _finish(current: Run, child: Child) -> None:
 
 def _check_migrations(current: Run) -> None:
     child = _manage(current, "migrate", "--check")
-    if _end_of(current, child) != 0:
+    if current.supervisor.wait_for(child) != 0:
         raise EmbeddedError(
             "The database in DATABASE_URL is not migrated, or cannot be read by its role, which may not "
             "migrate it. "
@@ -268,7 +262,7 @@ def _check_migrations(current: Run) -> None:
 
 def _refuse_demo_credentials(current: Run) -> None:
     child = _manage(current, "demo_credentials", "--check")
-    if _end_of(current, child) != 0:
+    if current.supervisor.wait_for(child) != 0:
         raise EmbeddedError(
             f"HOST={current.host} would open this installation to the network while a demo password still "
             "works. Change the "

@@ -19,6 +19,8 @@ TROUBLE = re.compile(
     rb"\b(WARNING|ERROR|CRITICAL|FATAL|PANIC|Traceback)\b|\[(warning|error|critical) *\]"
     rb'|"level": ?"(warning|error|critical)"'
 )
+# granian's advice against more than two threads per core: ours mostly wait for jobs, not for a processor.
+EXPECTED = re.compile(rb"Configuration allows spawning up to \d+ Python threads")
 
 
 def parse_procfile(text: str) -> dict[str, str]:
@@ -83,6 +85,13 @@ class Supervisor:
         self._note()
         return child
 
+    def wait_for(self, child: Child) -> int:
+        """Wait for a process that ends by itself, forget it and return its exit status."""
+        status = child.process.wait()
+        self.children.remove(child)
+        self._note()
+        return status
+
     def find_dead(self) -> Child | None:
         """Return a process that has ended by itself, None while all run."""
         return next((child for child in self.children if child.process.poll() is not None), None)
@@ -91,7 +100,7 @@ class Supervisor:
         """Print the warnings and errors logged since the last call, or everything when verbose."""
         for child in self.children:
             for line in _new_lines(child):
-                if self.verbose or TROUBLE.search(line):
+                if self.verbose or (TROUBLE.search(line) and not EXPECTED.search(line)):
                     print(f"{child.name:8} | {line.decode(errors='replace')}", flush=True)
 
     def stop_all(self) -> None:

@@ -128,6 +128,8 @@ def test_taken_port_is_replaced(scratch: Path) -> None:
         pass
     port = int((scratch / "postgres.port").read_text())
     with socket.socket() as squatter:
+        # The server's own closed connections still linger on the port.
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         squatter.bind(("127.0.0.1", port))
         squatter.listen()
 
