@@ -39,6 +39,7 @@ from ispcore.jobs.results import present
 DISCOVER_WAIT_SECONDS = 30
 READINGS_DAYS = 31
 MAX_READINGS = 5000
+DISCOVERY_STATUSES = ("success", "partial")
 
 # What the reference's discovery example shows, and what else staff look at first.
 ONU_ROW = (
@@ -81,6 +82,7 @@ class OltViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = OltSerializer
     filterset_class = OltFilter
     ordering_fields = ("name", "created_at", "last_answer_at")
+    search_fields = ("name", "site", "notes")
 
     def create(self, request: Request) -> Response:
         """Register an OLT. Its community is stored encrypted and never shown again."""
@@ -136,6 +138,7 @@ class PonPortViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = PonPortSerializer
     filterset_class = PonPortFilter
     ordering_fields = ("index", "onu_count")
+    search_fields = ("index", "name")
 
 
 class OnuSerializer(HouseSerializer[Onu]):
@@ -183,6 +186,7 @@ class OnuViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = OnuSerializer
     filterset_class = OnuFilter
     ordering_fields = ("serial", "index", "rx_power_dbm", "last_seen_at", "created_at")
+    search_fields = ("serial", "description")
 
     @extend_schema(
         responses=ReadingSerializer(many=True),
@@ -274,7 +278,7 @@ class DiscoveredOnuSerializer(serializers.Serializer[Any]):
 
 
 class DiscoverySerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=["success", "partial"])
+    status = serializers.ChoiceField(choices=DISCOVERY_STATUSES)
     olt_id = serializers.UUIDField()
     run_id = serializers.UUIDField()
     seen = serializers.IntegerField()

@@ -1,4 +1,6 @@
 import os
+import re
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
@@ -6,5 +8,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ispcore.settings")
 
 from ispcore.tenants.checks import refuse_unsafe_role
 
-application = get_wsgi_application()
+_CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
+
+_django = get_wsgi_application()
 refuse_unsafe_role()
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Any:
+    """Serve a request, which is UTF-8 whatever its content type claims.
+
+    Django decodes the query string with the codec named there while it builds the request: `charset=hex`
+    would fail before any middleware could answer.
+    """
+    environ["CONTENT_TYPE"] = _CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
+    return _django(environ, start_response)

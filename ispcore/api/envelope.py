@@ -29,7 +29,7 @@ class EnvelopeRenderer(BaseRenderer):
     ) -> bytes:
         context = renderer_context or {}
         response = context["response"]
-        if response.status_code == 204:
+        if response.status_code in (204, 304):
             return b""
         request = context["request"]
         return dump(
@@ -82,10 +82,17 @@ def dump(body: Any, *, zone: tzinfo) -> bytes:
 
 
 def error_response(
-    request: HttpRequest, *, status: int, code: str, message: str, retry_after: int | None = None
+    request: HttpRequest,
+    *,
+    status: int,
+    code: str,
+    message: str,
+    field: str | None = None,
+    retry_after: int | None = None,
 ) -> HttpResponse:
     """Answer with the error envelope from outside a view: middleware, unknown paths, a lost database."""
-    body = wrap({"code": code, "message": message}, request_id=request_id_of(request), failed=True)
+    error = {"code": code, "message": message} | ({"field": field} if field else {})
+    body = wrap(error, request_id=request_id_of(request), failed=True)
     response = HttpResponse(dump(body, zone=UTC), status=status, content_type="application/json")
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)

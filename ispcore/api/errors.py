@@ -16,6 +16,8 @@ from ispcore.errors import DomainError
 
 LOST_DEPENDENCY = (OperationalError, InterfaceError, RedisConnectionError, RedisTimeoutError)
 LOST_DEPENDENCY_MESSAGE = "The database or Redis does not answer. Nothing was changed; try again shortly."
+RETRY_AFTER_SECONDS = 5
+TOO_LARGE_MESSAGE = "The request body is too large."
 
 # Django REST framework's code -> ours, where the contract names another.
 _CODES = {
@@ -29,9 +31,12 @@ _CODES = {
 class ApiError(exceptions.APIException):
     """An answer with a status, a code and a message of its own."""
 
-    def __init__(self, status: int, code: str, message: str, *, field: str | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, field: str | None = None, wait: int | None = None
+    ) -> None:
         self.status_code = status
         self.field = field
+        self.wait = wait  # Seconds, for Retry-After.
         super().__init__(message, code)
 
 
@@ -47,11 +52,11 @@ class _Handler(ExceptionHandler):  # type: ignore[misc]
         if isinstance(converted, DomainError):
             return ApiError(converted.status, converted.code, str(converted), field=converted.field)
         if isinstance(converted, LOST_DEPENDENCY):
-            return ApiError(503, "dependency_unavailable", LOST_DEPENDENCY_MESSAGE)
+            return ApiError(503, "dependency_unavailable", LOST_DEPENDENCY_MESSAGE, wait=RETRY_AFTER_SECONDS)
         if isinstance(converted, IntegrityError):
             return integrity_refusal(converted)
         if isinstance(converted, RequestDataTooBig):
-            return ApiError(413, "request_too_large", "The request body is too large.")
+            return ApiError(413, "request_too_large", TOO_LARGE_MESSAGE)
         if isinstance(converted, BadRequest | SuspiciousOperation):
             return ApiError(400, "malformed_request", "The request could not be read.")
         return converted

@@ -1,8 +1,10 @@
 """Serializer fields that refuse what the framework would quietly bend."""
 
 import ipaddress
+import math
 from typing import Any, TypeVar
 
+from django.db import models
 from django.db.models import Model
 from rest_framework import serializers
 
@@ -24,8 +26,11 @@ class IpField(serializers.IPAddressField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
-        checked: str = super().to_internal_value(data)
-        return str(ipaddress.ip_address(checked))
+        text: str = super().to_internal_value(data)
+        try:
+            return str(ipaddress.ip_address(text))
+        except ValueError:
+            self.fail("invalid")
 
 
 class WriteOnlySecret(TextField):
@@ -35,19 +40,95 @@ class WriteOnlySecret(TextField):
         super().__init__(write_only=True, trim_whitespace=False, **kwargs)
 
 
+class IntegerField(serializers.IntegerField):
+    """A JSON number without a fraction: "161" is text."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool | str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class FloatField(serializers.FloatField):
+    """A JSON number that is one: "1.5" is text, and a number beyond a double's range is none."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool | str) or (isinstance(data, int | float) and not _is_finite(data)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class BooleanField(serializers.BooleanField):
+    """`true` or `false`, and not what might be meant by "yes" or 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One of the texts listed."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid_choice", input=data)
+        chosen: str = super().to_internal_value(data)
+        return chosen
+
+
+class IdField(serializers.UUIDField):
+    """An id as the API writes it; a number is none."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses properties it does not know: a misspelt one would otherwise be lost without a word."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict):
-            unknown = sorted(set(data) - set(self.fields))
-            if unknown:
-                message = "There is no such field."
-                raise serializers.ValidationError({name: message for name in unknown}, code="unknown_field")
-        return super().to_internal_value(data)
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        refusals: dict[str, Any] = {
+            name: [serializers.ErrorDetail("There is no such field.", "unknown_field")] for name in unknown
+        }
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if not unknown:
+                raise
+            refusals |= error.detail  # type: ignore[arg-type]
+        if refusals:
+            raise serializers.ValidationError(refusals)
+        return value
 
 
 class HouseSerializer(StrictSerializer, serializers.ModelSerializer[M]):
-    """The base of every record's serializer."""
+    """The base of every record's serializer: its fields take JSON's own types only."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: TextField,
+        models.TextField: TextField,
+        models.GenericIPAddressField: IpField,
+        models.IntegerField: IntegerField,
+        models.BigIntegerField: IntegerField,
+        models.SmallIntegerField: IntegerField,
+        models.PositiveIntegerField: IntegerField,
+        models.PositiveSmallIntegerField: IntegerField,
+        models.FloatField: FloatField,
+        models.BooleanField: BooleanField,
+        models.UUIDField: IdField,
+    }
+    serializer_choice_field = ChoiceField
 
     id = serializers.UUIDField(read_only=True)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # An integer that no double can hold.
+        return False

@@ -3,8 +3,13 @@
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import Lookup, QuerySet
-from django.db.models.fields import CharField, TextField
+from django.db.models.fields import BooleanField, CharField, DateTimeField, GenericIPAddressField, TextField
+from rest_framework.filters import OrderingFilter, SearchFilter
+from rest_framework.request import Request
+
+from ispcore.api.errors import ApiError
 
 
 @CharField.register_lookup
@@ -31,11 +36,72 @@ class TextFilter(django_filters.CharFilter):  # type: ignore[misc]
         return filtered
 
 
+class BooleanFilter(django_filters.TypedChoiceFilter):  # type: ignore[misc]
+    """`true` or `false`; the framework's own takes anything else for no filter at all."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce=lambda text: text == "true", **kwargs)
+
+
+class IpFilter(django_filters.Filter):  # type: ignore[misc]
+    """An IP address in any spelling."""
+
+    field_class = forms.GenericIPAddressField
+
+
 class HouseFilterSet(django_filters.FilterSet):  # type: ignore[misc]
-    """The base of every filter set: text filters take wildcards."""
+    """The base of every filter set: text filters take wildcards, and no value is quietly ignored."""
 
     FILTER_DEFAULTS = {
         **django_filters.FilterSet.FILTER_DEFAULTS,
         CharField: {"filter_class": TextFilter},
         TextField: {"filter_class": TextFilter},
+        BooleanField: {"filter_class": BooleanFilter},
+        GenericIPAddressField: {"filter_class": IpFilter},
+        DateTimeField: {"filter_class": django_filters.IsoDateTimeFilter},
     }
+
+
+class HouseOrdering(OrderingFilter):
+    """`ordering=name,-created_at`; rows that are equal there follow by id, so that pages never overlap."""
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> list[str]:
+        wanted = request.query_params.get(self.ordering_param)
+        if wanted is None:
+            return [*view.ordering]
+        terms = [term.strip() for term in wanted.split(",")]
+        known = [name for name, _ in self.get_valid_fields(queryset, view)]
+        for term in terms:
+            if term.removeprefix("-") not in known:
+                message = f"`ordering` knows: {', '.join(known)}; a hyphen before one turns it round."
+                raise ApiError(400, "unknown_parameter", message, field=self.ordering_param)
+        return [*terms, "-id"]
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        names = "|".join(view.ordering_fields)
+        return [
+            {
+                "name": self.ordering_param,
+                "in": "query",
+                "description": "Fields, separated by commas; a hyphen before one turns it round.",
+                "schema": {"type": "string", "pattern": f"^-?({names})(,-?({names}))*$"},
+            }
+        ]
+
+
+class HouseSearch(SearchFilter):
+    """`search=words`: each word must occur in one of the view's `search_fields`, in any case."""
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        if not view.search_fields:
+            return []
+        fields = ", ".join(name.lstrip("^=@$") for name in view.search_fields)
+        return [
+            {
+                "name": self.search_param,
+                "in": "query",
+                "description": f"Words that must all occur in: {fields}.",
+                "schema": {"type": "string", "minLength": 1},
+            }
+        ]

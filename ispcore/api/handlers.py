@@ -2,19 +2,25 @@
 
 import sys
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
 from ispcore.api.envelope import error_response
-from ispcore.api.errors import LOST_DEPENDENCY, LOST_DEPENDENCY_MESSAGE
+from ispcore.api.errors import (
+    LOST_DEPENDENCY,
+    LOST_DEPENDENCY_MESSAGE,
+    RETRY_AFTER_SECONDS,
+    TOO_LARGE_MESSAGE,
+)
 from ispcore.api.request import is_api
-
-RETRY_AFTER_SECONDS = 5
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not is_api(request):
         return defaults.bad_request(request, exception)
+    if isinstance(exception, RequestDataTooBig):
+        return error_response(request, status=413, code="request_too_large", message=TOO_LARGE_MESSAGE)
     return error_response(
         request, status=400, code="malformed_request", message="The request could not be read."
     )

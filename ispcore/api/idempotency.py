@@ -1,7 +1,7 @@
 """Safe retries: the first answer to a key is stored with what it did, in one transaction.
 
 The advisory lock ends with the transaction, so a key held by a crashed worker is free at once. A
-refused request leaves no row: the corrected one may use the same key.
+refused request leaves no row: the corrected one may use the same key. So may a request whose job failed.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from ispcore.api.envelope import error_response
 from ispcore.api.models import IdempotentAnswer
 from ispcore.api.request import caller_of
+from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import current_tenant_id
 
 HEADERS = ("X-Idempotency-Key", "Idempotency-Key")
@@ -44,7 +45,16 @@ def serve(request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]) -> 
     if stored.fingerprint != fingerprint:
         message = "This idempotency key was used for another request."
         return _refuse(request, 422, "idempotency_key_reused", message)
+    if _came_to_nothing(stored):
+        stored.delete()
+        return _run_and_store(request, view, principal=caller.principal.key, key=key, fingerprint=fingerprint)
     return _replay(stored)
+
+
+def _came_to_nothing(stored: IdempotentAnswer) -> bool:
+    """Tell whether the answer stands for a job that failed: repeating it for a day would help nobody."""
+    ended = (JobStatus.FAILED, JobStatus.CANCELLED)
+    return stored.job_id is not None and Job.objects.filter(pk=stored.job_id, status__in=ended).exists()
 
 
 def _run_and_store(

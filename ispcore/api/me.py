@@ -40,7 +40,7 @@ class MeView(ApiView):
         assert caller.principal
         user = caller.principal.user
         tenant = Tenant.objects.get(pk=caller.tenant_id)
-        grants = GRANTS[Role(caller.role)]
+        grants = GRANTS[Role(str(caller.role))]
         return Response(
             {
                 "id": user.pk if user else None,

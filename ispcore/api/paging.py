@@ -1,6 +1,7 @@
 """Pages by number for people, by cursor for deep walks whose cost must not grow with depth."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -14,14 +15,31 @@ from ispcore.api.errors import ApiError
 PARAMETERS = frozenset({"page", "page_size", "cursor", "total"})
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
+MAX_PAGE = 1_000_000
 EXACT_UP_TO = 10_000
 
 
 class _Cursor(CursorPagination):
+    """Newest first, and in no other order: only the key is unique, never null and indexed everywhere."""
+
     page_size = DEFAULT_SIZE
     page_size_query_param = "page_size"
     max_page_size = MAX_SIZE
-    ordering = ("-id",)  # UUIDv7: newest first, and unique, so no page repeats a row.
+    ordering = ("-id",)
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
+        return self.ordering
+
+    def decode_cursor(self, request: Request) -> Any:
+        """Refuse what we did not hand out: the framework would pass it on to the database."""
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor and cursor.position is not None:
+                UUID(cursor.position)
+        except (NotFound, ValueError) as error:
+            message = "`cursor` is none that this list gave you. Begin with an empty one."
+            raise ApiError(400, "malformed_request", message, field="cursor") from error
+        return cursor
 
     def get_paginated_response(self, data: Any) -> Response:
         response = Response(data)
@@ -55,16 +73,18 @@ class HousePagination(PageNumberPagination):
         self.size = int(request.query_params.get("page_size", DEFAULT_SIZE))
         self.total, self.is_estimate = _count(queryset, exact=request.query_params.get("total") == "exact")
         start = (self.number - 1) * self.size
-        rows = list(queryset[start : start + self.size])
+        rows = list(queryset[start : start + self.size + 1])
         if not rows and self.number > 1:
             raise NotFound(f"There is no page {self.number}.")
-        self.count = len(rows)
-        return rows
+        # Seen, not computed: an estimated total may be too low, and a walk must not end early.
+        self.has_next = len(rows) > self.size
+        self.count = min(len(rows), self.size)
+        return rows[: self.size]
 
     def get_paginated_response(self, data: Any) -> Response:
         if self.cursor:
             return self.cursor.get_paginated_response(data)
-        pages = max(1, -(-self.total // self.size))
+        pages = max(-(-self.total // self.size), self.number + self.has_next)
         response = Response(data)
         response.pagination = {  # type: ignore[attr-defined]
             "page": self.number,
@@ -73,10 +93,20 @@ class HousePagination(PageNumberPagination):
             "total": self.total,
             "total_is_estimate": self.is_estimate,
             "pages": pages,
-            "next": self._link(self.number + 1) if self.count == self.size and self.number < pages else None,
+            "next": self._link(self.number + 1) if self.has_next else None,
             "previous": self._link(self.number - 1) if self.number > 1 else None,
         }
         return response
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            _parameter("page", "From 1.", type="integer", minimum=1, maximum=MAX_PAGE),
+            _parameter(
+                "page_size", "Records per page.", type="integer", minimum=1, maximum=MAX_SIZE, default=DEFAULT_SIZE
+            ),
+            _parameter("cursor", "Instead of `page`: empty to begin, then as in `next`.", type="string"),
+            _parameter("total", "Count exactly above 10,000 too.", type="string", enum=["exact"]),
+        ]
 
     def _link(self, number: int) -> str:
         query = self.request.query_params.copy()
@@ -86,13 +116,21 @@ class HousePagination(PageNumberPagination):
     @staticmethod
     def _require_numbers(request: Request) -> None:
         """Refuse what the framework would silently replace by a default."""
-        for name, most in (("page", 1_000_000), ("page_size", MAX_SIZE)):
+        for name, most in (("page", MAX_PAGE), ("page_size", MAX_SIZE)):
             value = request.query_params.get(name)
             if value is not None and not (value.isascii() and value.isdigit() and 1 <= int(value) <= most):
                 message = f"`{name}` must be a whole number from 1 to {most}."
                 raise ApiError(400, "malformed_request", message, field=name)
         if request.query_params.get("total", "exact") != "exact":
             raise ApiError(400, "malformed_request", "`total` can only be 'exact'.", field="total")
+        for name in ("page", "total", "ordering"):
+            if "cursor" in request.query_params and name in request.query_params:
+                message = f"`cursor` walks newest first from where it is, so `{name}` cannot go with it."
+                raise ApiError(400, "malformed_request", message, field=name)
+
+
+def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def _count(queryset: QuerySet[Any], *, exact: bool) -> tuple[int, bool]:

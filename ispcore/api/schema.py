@@ -4,9 +4,11 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_lib_doc_excludes
 from drf_spectacular.utils import OpenApiParameter
 
 from ispcore.api.envelope import PlainRenderer
+from ispcore.api.fields import HouseSerializer, StrictSerializer
 from ispcore.tenants.roles import Role, roles_that_may
 
 ERRORS = {
@@ -33,8 +35,20 @@ HEADER_PARAMETERS = {
     "X-Request-ID": "Your own id for this request: up to 64 letters, digits, dots, hyphens, underscores.",
 }
 IDEMPOTENCY = "Repeat with the same key and body: the stored answer is replayed. Kept for 24 hours."
+IF_NONE_MATCH = "The ETag you have; 304 without a body while it is the present one."
 IF_MATCH = "The ETag you read; 412 when the record has changed since."
 PREFER = "`wait=N` seconds for the result (at most 60), or `respond-async` for the task at once."
+
+RESPONSE_HEADERS = {
+    "X-Request-ID": "The id of this request, also in `meta` and in the logs.",
+    "RateLimit": "Calls left now, and seconds until the limit is whole again.",
+    "RateLimit-Policy": "The limit: calls, and the seconds they are for.",
+    "ETag": "The record's version, for `If-Match` and `If-None-Match`.",
+    "Location": "Where the record or the task is.",
+    "Idempotency-Replayed": "`true` when this is the stored answer of an earlier request.",
+    "Retry-After": "Seconds to wait before the next try.",
+    "WWW-Authenticate": "The kind of credential wanted (RFC 6750).",
+}
 
 PAGINATION_SCHEMA = {
     "type": "object",
@@ -59,6 +73,10 @@ META_SCHEMA = {
         "pagination": {"$ref": "#/components/schemas/Pagination"},
     },
     "required": ["request_id", "api_version"],
+}
+LIST_META_SCHEMA = {
+    "allOf": [{"$ref": "#/components/schemas/Meta"}],
+    "required": ["request_id", "api_version", "pagination"],
 }
 ERROR_SCHEMA = {
     "type": "object",
@@ -117,42 +135,56 @@ class EnvelopeSchema(AutoSchema):  # type: ignore[misc]
             parameters.append(_header("X-Idempotency-Key", IDEMPOTENCY))
             if self._may_be_a_task():
                 parameters.append(_header("Prefer", PREFER))
+        if self._shows_one_record():
+            parameters.append(_header("If-None-Match", IF_NONE_MATCH))
         if self.method in ("PUT", "PATCH", "DELETE"):
             parameters.append(_header("If-Match", IF_MATCH))
-        if self.method == "GET" and self._is_list_view():
-            parameters += [
-                OpenApiParameter(
-                    "cursor", str, description="Walk by cursor instead of page; empty to begin."
-                ),
-                OpenApiParameter("total", str, enum=["exact"], description="Count exactly above 10,000 too."),
-            ]
         return parameters
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         if not self._is_bare():
-            for status, body in bodies.items():
-                self._wrap(status, body)
+            for body in bodies.values():
+                self._wrap(body)
+        if self._shows_one_record():
+            bodies["304"] = {"description": "Unchanged since the version named in `If-None-Match`."}
         for status in self._error_statuses():
             bodies.setdefault(status, _error_body(status))
-        return bodies
+        for status, body in bodies.items():
+            body["headers"] = {name: _described_header(name) for name in self._headers_of(status)}
+        return dict(sorted(bodies.items()))
 
-    def _wrap(self, status: str, body: dict[str, Any]) -> None:
+    def _headers_of(self, status: str) -> list[str]:
+        names = ["X-Request-ID"]
+        if not self._is_bare() and status < "400":
+            names += ["RateLimit", "RateLimit-Policy"]
+        if status == "304" or (status in ("200", "201") and self._has_versions()):
+            names.append("ETag")
+        if status in ("201", "202") or (status == "200" and self._may_be_a_task()):
+            names.append("Location")
+        if self.method == "POST" and status < "300" and not self._is_bare():
+            names.append("Idempotency-Replayed")
+        if status in ("429", "503"):
+            names.append("Retry-After")
+        if status == "401":
+            names.append("WWW-Authenticate")
+        return names
+
+    def _wrap(self, body: dict[str, Any]) -> None:
         for media in body.get("content", {}).values():
             data = media["schema"]
+            meta = "Meta"
             if self._is_list_view() and data.get("$ref", "").startswith("#/components/schemas/Paginated"):
-                data = self._unpaginate(data)
+                data, meta = self._unpaginate(data), "ListMeta"
             media["schema"] = {
                 "type": "object",
                 "properties": {
                     "success": {"const": True},
                     "data": data,
-                    "meta": {"$ref": "#/components/schemas/Meta"},
+                    "meta": {"$ref": f"#/components/schemas/{meta}"},
                 },
                 "required": ["success", "data", "meta"],
             }
-        if status in ("200", "201", "202"):
-            body.setdefault("headers", {})["X-Request-ID"] = {"schema": {"type": "string"}}
 
     def _unpaginate(self, reference: dict[str, Any]) -> dict[str, Any]:
         """Take the rows out of the framework's page object: ours carries the page in `meta`."""
@@ -178,11 +210,25 @@ class EnvelopeSchema(AutoSchema):  # type: ignore[misc]
             return None
         return roles_that_may(app_label, self.view.verb())
 
+    def _has_versions(self) -> bool:
+        return getattr(self.view, "action", None) in ("retrieve", "create", "update", "partial_update")
+
+    def _shows_one_record(self) -> bool:
+        return getattr(self.view, "action", None) == "retrieve"
+
     def _may_be_a_task(self) -> bool:
         return "operate" in getattr(self.view, "verbs", {}).values() and self.method == "POST"
 
     def _is_bare(self) -> bool:
         return PlainRenderer in getattr(self.view, "renderer_classes", ())
+
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        """Say that a strict serializer takes no other names."""
+        schema = super()._map_basic_serializer(serializer, direction)
+        if direction == "request" and isinstance(serializer, StrictSerializer):
+            schema["additionalProperties"] = False
+        return schema
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
@@ -197,6 +243,11 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
         }
 
 
+def base_classes() -> list[type]:
+    """Name the classes whose own documentation is for programmers and not for the document."""
+    return [*get_lib_doc_excludes(), StrictSerializer, HouseSerializer]
+
+
 def add_house_components(
     result: dict[str, Any], generator: Any, request: Any, public: bool
 ) -> dict[str, Any]:
@@ -204,7 +255,7 @@ def add_house_components(
     schemas = result["components"]["schemas"]
     for name in [name for name in schemas if name.startswith("Paginated")]:
         del schemas[name]
-    schemas |= {"Meta": META_SCHEMA, "Pagination": PAGINATION_SCHEMA, "ErrorEnvelope": ERROR_SCHEMA}
+    schemas |= {"Meta": META_SCHEMA, "ListMeta": LIST_META_SCHEMA, "Pagination": PAGINATION_SCHEMA, "ErrorEnvelope": ERROR_SCHEMA}
     return result
 
 
@@ -215,6 +266,10 @@ def drop_slashed_twins(endpoints: list[Any], **kwargs: Any) -> list[Any]:
 
 def _header(name: str, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description)
+
+
+def _described_header(name: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "description": RESPONSE_HEADERS[name]}
 
 
 def _error_body(status: str) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import Model, Prefetch, QuerySet
+from django.utils.http import parse_etags
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import NotFound
-from rest_framework.filters import OrderingFilter, SearchFilter
-from rest_framework.parsers import JSONParser
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,14 +21,18 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from ispcore.api import paging
-from ispcore.api.envelope import UTC, EnvelopeRenderer
+from ispcore.api.envelope import UTC, EnvelopeRenderer, dump
 from ispcore.api.errors import ApiError
+from ispcore.api.filters import HouseOrdering, HouseSearch
+from ispcore.api.parsers import StrictJSONParser
 from ispcore.api.request import caller_of
 from ispcore.api.throttles import HouseThrottle
 from ispcore.tenants.roles import allows
 
 METHOD_VERBS = {"GET": "view", "HEAD": "view", "OPTIONS": "view", "POST": "add", "PUT": "change",
                 "PATCH": "change", "DELETE": "delete"}  # fmt: skip
+
+MAY_BE_EMPTY = frozenset({"cursor"})  # Empty begins a walk.
 
 
 class CallerAuthentication(BaseAuthentication):
@@ -61,7 +64,9 @@ class ApiView(APIView):
     query_parameters: ClassVar[frozenset[str]] = frozenset()
 
     renderer_classes = (EnvelopeRenderer,)
-    parser_classes = (JSONParser,)
+    parser_classes = (StrictJSONParser,)
+    # OPTIONS is for CORS, which answers it before any view; what an operation takes stands in the schema.
+    metadata_class: Any = None
     authentication_classes = (CallerAuthentication,)
     permission_classes: Sequence[Any] = (RolePermission,)
     throttle_classes = (HouseThrottle,)
@@ -70,6 +75,14 @@ class ApiView(APIView):
         """Return the role table's verb for this operation."""
         action = getattr(self, "action", None) or (self.request.method or "").lower()
         return self.verbs.get(action) or METHOD_VERBS.get(self.request.method or "", "change")
+
+    def perform_authentication(self, request: Request) -> None:
+        """Count refused credentials by address as well: otherwise they alone would have no limit."""
+        try:
+            super().perform_authentication(request)
+        except APIException:
+            self.check_throttles(request)
+            raise
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -93,7 +106,8 @@ class ApiView(APIView):
 class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
     """Records of one tenant: list with filters and paging, detail with ETag.
 
-    Subclasses set `model`, `serializer_class` and `filterset_class`; `related` names what the rows join.
+    Subclasses set `model`, `serializer_class` and `filterset_class`; `related` names what the rows join. An
+    action sets `self.record` to the one record its answer shows, and the answer carries that record's ETag.
     """
 
     model: ClassVar[type[Model]]
@@ -101,12 +115,13 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
     prefetched: ClassVar[Iterable[str | Prefetch]] = ()  # type: ignore[type-arg]
     number_field: ClassVar[str | None] = None
     pagination_class = paging.HousePagination
-    filter_backends = (DjangoFilterBackend, OrderingFilter, SearchFilter)
+    filter_backends = (DjangoFilterBackend, HouseOrdering, HouseSearch)
     filterset_class: Any = None
     search_fields: Sequence[str] = ()
     ordering_fields: Any = ("created_at",)
     ordering: Any = ("-id",)
     lookup_value_regex = "[^/]+"
+    record: Any = None
 
     @property
     def app_label(self) -> str:  # type: ignore[override]
@@ -125,7 +140,8 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
             rows = rows.select_for_update(of=("self",))
         found = find_by_reference(rows, str(self.kwargs["pk"]), number_field=self.number_field)
         self.check_object_permissions(self.request, found)
-        self._check_version(found)
+        if self.request.method in ("PUT", "PATCH", "DELETE"):
+            self._check_version(found)
         return found
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -141,17 +157,16 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
-        record = getattr(self, "record", None)
-        if record is not None and response.status_code < 300:
-            response["ETag"] = etag(record)
+        if self.record is not None and response.status_code < 300:
+            response["ETag"] = etag(self.record, response.data)
         return response
 
     def _check_version(self, found: Any) -> None:
-        self.record = found
-        wanted = self.request.headers.get("If-Match")
-        if wanted and wanted != "*" and etag(found) not in [tag.strip() for tag in wanted.split(",")]:
-            message = "The record changed since you read it. Read it again and repeat your change."
-            raise ApiError(412, "stale_version", message)
+        wanted = parse_etags(self.request.headers.get("If-Match", "*").strip())
+        if wanted == ["*"] or _strong(etag(found, self.get_serializer(found).data)) in map(_strong, wanted):
+            return
+        message = "The record changed since you read it. Read it again and repeat your change."
+        raise ApiError(412, "stale_version", message)
 
 
 class ListModelMixin(mixins.ListModelMixin):
@@ -162,10 +177,13 @@ class RetrieveModelMixin(mixins.RetrieveModelMixin):
     """GET one; 304 when the caller already has this version."""
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response = super().retrieve(request, *args, **kwargs)
-        if etag(self.record) in request.headers.get("If-None-Match", ""):  # type: ignore[attr-defined]
-            return Response(status=304)
-        return response
+        self.record = self.get_object()  # type: ignore[attr-defined]
+        data = self.get_serializer(self.record).data  # type: ignore[attr-defined]
+        tag = etag(self.record, data)
+        known = parse_etags(request.headers.get("If-None-Match", "").strip())
+        if known == ["*"] or tag in map(_strong, known):
+            return Response(status=304, headers={"ETag": tag})
+        return Response(data)
 
 
 def created(request: Request, *, view_name: str, pk: Any, data: Any) -> Response:
@@ -183,10 +201,14 @@ def valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
     return dict(serializer.validated_data)
 
 
-def etag(record: Any) -> str:
-    """Return the version tag of a record: it changes whenever `updated_at` does."""
-    version = f"{record.pk}:{record.updated_at.timestamp():.6f}"
-    return f'"{hashlib.blake2b(version.encode(), digest_size=10).hexdigest()}"'
+def etag(record: Any, data: Any) -> str:
+    """Return the version tag of a record shown as `data`.
+
+    Made of what the caller sees, so that no change of it can be missed, however it was written; and of
+    `updated_at`, for what a caller may set and not see.
+    """
+    shown = dump([str(record.pk), getattr(record, "updated_at", None), data], zone=UTC)
+    return f'"{hashlib.blake2b(shown, digest_size=10).hexdigest()}"'
 
 
 def find_by_reference(rows: QuerySet[Any], reference: str, *, number_field: str | None = None) -> Any:
@@ -197,7 +219,7 @@ def find_by_reference(rows: QuerySet[Any], reference: str, *, number_field: str 
     try:
         criteria: dict[str, Any] = {"pk": UUID(reference)}
     except ValueError:
-        criteria = {number_field: reference} if number_field else {}
+        criteria = {number_field: reference} if number_field and reference.isprintable() else {}
     found = rows.filter(**criteria).first() if criteria else None
     if found is None:
         raise NotFound("There is no such record.")
@@ -211,8 +233,19 @@ def refuse_unknown_parameters(request: Request, allowed: frozenset[str]) -> None
         known = ", ".join(sorted(allowed)) or "none"
         message = f"Unknown query parameter `{unknown[0]}`. This operation knows: {known}."
         raise ApiError(400, "unknown_parameter", message, field=unknown[0])
-    if any("\x00" in value for value in request.query_params.values()):
-        raise ApiError(400, "malformed_request", "A query parameter holds a NUL character.")
+    for name, values in request.query_params.lists():
+        if len(values) > 1:
+            raise ApiError(400, "malformed_request", f"`{name}` is given more than once.", field=name)
+        # An empty variable in the caller's program must not turn a filtered list into a list of everything.
+        if not values[0] and name not in MAY_BE_EMPTY:
+            raise ApiError(400, "malformed_request", f"`{name}` is empty.", field=name)
+        if "\x00" in values[0]:
+            raise ApiError(400, "malformed_request", f"`{name}` holds a NUL character.", field=name)
+
+
+def _strong(tag: str) -> str:
+    """Undo what compression does to a tag on its way out: the record is the same."""
+    return tag.removeprefix("W/")
 
 
 def _zone(request: Request) -> ZoneInfo:

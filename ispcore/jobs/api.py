@@ -29,10 +29,16 @@ class TaskErrorSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+@extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+class ResultField(serializers.JSONField):
+    """What a run came to, in the words of its kind."""
+
+
 class TaskSerializer(serializers.ModelSerializer[Job]):
     """A background run as the API shows it."""
 
     progress = serializers.SerializerMethodField()
+    result = ResultField(read_only=True)
     error = serializers.SerializerMethodField()
 
     class Meta:
@@ -76,6 +82,7 @@ class TaskViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = TaskSerializer
     filterset_class = TaskFilter
     ordering_fields = ("created_at", "finished_at")
+    search_fields = ("label", "kind")
     verbs: ClassVar[dict[str, str]] = {"cancel": "change"}
 
     def get_serializer_class(self) -> type[TaskSerializer]:

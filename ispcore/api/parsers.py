@@ -1,0 +1,45 @@
+"""Reading bodies as RFC 8259 and I-JSON (RFC 7493) define them, whatever charset the request claims."""
+
+import json
+from typing import IO, Any
+
+import orjson
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+
+class StrictJSONParser(BaseParser):
+    """JSON in UTF-8; refuses what two readers could understand differently.
+
+    That is: a name given twice, NaN and Infinity, half a surrogate pair, and nesting without end.
+    """
+
+    media_type = "application/json"
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+        # Not from the stream: Django limits the size of `body` only. Raises RequestDataTooBig.
+        body = parser_context["request"]._request.body
+        try:
+            orjson.loads(body)
+            return json.loads(body, object_pairs_hook=_object)
+        except (ValueError, RecursionError) as error:
+            raise ParseError(f"The body is not JSON: {_reason(error)}.") from error
+
+
+class RepeatedNameError(ValueError):
+    """An object names the same thing twice; which of the two counts would be the reader's choice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise RepeatedNameError(f"the name '{name[:80]}' comes twice in one object")
+        found[name] = value
+    return found
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, orjson.JSONDecodeError | RepeatedNameError):
+        return str(error)
+    return "it is nested too deeply or holds a number that is too long"

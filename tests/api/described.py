@@ -1,0 +1,66 @@
+"""A client that holds every answer against the OpenAPI document, so that the two cannot drift apart."""
+
+import re
+from functools import cache
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft202012Validator
+
+from tests.client import Api
+
+NO_BODY = (204, 304)
+
+
+class DescribedApi(Api):
+    """Fails the test when an answer is not what the document says it is; a 500 is described nowhere."""
+
+    def get(self, path: str, data: dict[str, Any] | None = None, **headers: str) -> Any:
+        return checked("get", path, super().get(path, data, **headers))
+
+    def send(self, verb: str, path: str, content: bytes, content_type: str, **headers: str) -> Any:
+        return checked(verb, path, super().send(verb, path, content, content_type, **headers))
+
+
+def checked(verb: str, path: str, response: Any) -> Any:
+    """Return the response after checking request id, envelope and schema."""
+    operation = find_operation(verb.lower(), path)
+    status = str(response.status_code)
+    assert response.status_code != 500, response.content
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", response["X-Request-ID"])
+    if response.status_code in NO_BODY:
+        assert response.content == b""
+        assert operation is None or status in operation["responses"]
+        return response
+    assert response["Content-Type"] == "application/json"
+    if operation is None or status == "405":
+        problems = problems_of(response.json(), {"$ref": "#/components/schemas/ErrorEnvelope"})
+    else:
+        assert status in operation["responses"], f"{verb} {path} answers {status}, which is not described"
+        content = operation["responses"][status]["content"]
+        problems = problems_of(response.json(), content["application/json"]["schema"])
+    assert problems == [], (verb, path, status, response.content)
+    return response
+
+
+def problems_of(body: Any, schema: dict[str, Any]) -> list[str]:
+    components = {"components": document()["components"]}
+    validator = Draft202012Validator({**schema, **components}, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
+
+
+def find_operation(verb: str, path: str) -> dict[str, Any] | None:
+    plain = path.partition("?")[0].rstrip("/")
+    for template, operations in document()["paths"].items():
+        pattern = re.sub(r"\{\w+\}", "[^/]+", template.removeprefix("/api/v1/"))
+        if re.fullmatch(pattern, plain):
+            found: dict[str, Any] | None = operations.get(verb)
+            return found
+    return None
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document as `/api/schema` serves it."""
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return made
