@@ -40,10 +40,10 @@ def recordings() -> Path:
 
 @pytest.fixture
 def target_of() -> Callable[..., Target]:
-    """Return a function that gives a simulated OLT's target, impatient unless told otherwise."""
+    """Return a function that gives a simulated OLT's target, patient enough for a busy machine."""
 
     def target(olt: SimulatedOlt, **options: object) -> Target:
-        wanted: dict[str, object] = {"community": "public", "timeout_seconds": 0.2, "retries": 2} | options
+        wanted: dict[str, object] = {"community": "public", "timeout_seconds": 2.0, "retries": 2} | options
         return Target(olt.host, olt.port, **wanted)  # type: ignore[arg-type]
 
     return target

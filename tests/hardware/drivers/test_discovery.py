@@ -21,8 +21,9 @@ HUAWEI, UFIBER = DRIVERS["huawei"], DRIVERS["ufiber"]
 
 @pytest.fixture
 def discover(target_of):
-    def discover(olt, driver=HUAWEI, **options):
-        with open_transport(target_of(olt, timeout_seconds=0.1, retries=1)) as transport:
+    def discover(olt, driver=HUAWEI, *, patience=2.0, **options):
+        """`patience` is for a single try, so that a device counting its answers gives each one once."""
+        with open_transport(target_of(olt, timeout_seconds=patience, retries=0)) as transport:
             return driver.discover(transport, **options)
 
     return discover
@@ -111,7 +112,7 @@ def test_only_the_asked_passes_are_read_and_always_the_serials(discover):
 
 def test_an_olt_that_stops_half_way_keeps_what_it_said(discover):
     with SimulatedOlt(onus=60, pon_ports=2, fault="half-then-stop") as olt:
-        found = discover(olt)
+        found = discover(olt, patience=0.1)
 
     failed = {failure.column for failure in found.failures}
     assert len(found.onus) == 60
@@ -126,7 +127,7 @@ def test_an_olt_that_stops_half_way_keeps_what_it_said(discover):
 def test_a_column_cut_short_marks_each_onu_by_itself(discover):
     # The system group, seven port columns of one answer, three ONU columns of three, then two answers.
     with SimulatedOlt(onus=60, pon_ports=2, fault="stop-after=19") as olt:
-        found = discover(olt)
+        found = discover(olt, patience=0.5)
 
     cut = found.failures[0]
     assert (cut.column, cut.rows) == ("onu.description", 50)
@@ -136,7 +137,7 @@ def test_a_column_cut_short_marks_each_onu_by_itself(discover):
 
 def test_a_silent_rest_is_given_up_at_once(discover):
     with SimulatedOlt(onus=10, fault="stop-after=5") as olt:
-        found = discover(olt)
+        found = discover(olt, patience=0.5)
 
     asked = [failure for failure in found.failures if not failure.reason.startswith("not asked")]
     assert len(asked) == 1
@@ -147,7 +148,7 @@ def test_serials_cut_short_leave_the_list_open(discover):
     with SimulatedOlt(onus=200, pon_ports=2) as olt:
         # The system group, seven port columns of one answer, and a first answer of serials.
         olt.fault = "stop-after=9"
-        found = discover(olt)
+        found = discover(olt, patience=0.5)
 
     assert 0 < len(found.onus) < 200
     assert not found.onus_complete
@@ -219,7 +220,7 @@ def test_progress_can_abort(discover):
 
 def test_a_dead_olt_is_a_timeout(discover):
     with SimulatedOlt(onus=1, fault="silent") as olt, pytest.raises(SnmpTimeout):
-        discover(olt)
+        discover(olt, patience=0.1)
 
 
 def test_another_vendor_is_refused(discover):
