@@ -6,7 +6,6 @@
 
 import argparse
 import os
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from bench import snmp_walk
 from hardware.snmp import Target
 from ispcore.embedded import Servers, start_servers
+from tests.embedded.scratch import scratch_directory
 
 if TYPE_CHECKING:
     from ispcore.tenants.models import Tenant
@@ -34,8 +34,8 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=20)
     options = parser.parse_args()
     with (
-        tempfile.TemporaryDirectory(prefix="isp-bench-", ignore_cleanup_errors=True) as directory,
-        start_servers(Path(directory)) as servers,
+        scratch_directory() as directory,
+        start_servers(directory / "data") as servers,
     ):
         tenant = prepare(servers)
         load = Path("/proc/loadavg").read_text(encoding="ascii").strip()

@@ -65,26 +65,27 @@ def _make_olt(
     tenant: Tenant, *, name: str, vendor: Vendor, ip: str, site: str, onus: int, at: datetime
 ) -> None:
     """Register one OLT and discover it once from a simulator in this process, on a port of its own."""
-    with tenant_context(tenant.pk):
+    with (
+        SimulatedOlt(vendor, onus=onus, pon_ports=16, host="127.0.0.1", community=COMMUNITY) as simulator,
+        # One transaction around all of it: a worker that is up already must not take the job before we do.
+        tenant_context(tenant.pk),
+    ):
         if Olt.objects.filter(name=name).exists():
             return
-    with SimulatedOlt(vendor, onus=onus, pon_ports=16, host="127.0.0.1", community=COMMUNITY) as simulator:
-        with tenant_context(tenant.pk):
-            olt = Olt.objects.create(
-                name=name,
-                vendor=vendor,
-                ip=simulator.host,
-                snmp_port=simulator.port,
-                community=COMMUNITY,
-                site=site,
-            )
-            job = services.request_discovery(olt_id=olt.pk, user_id=None)
+        olt = Olt.objects.create(
+            name=name,
+            vendor=vendor,
+            ip=simulator.host,
+            snmp_port=simulator.port,
+            community=COMMUNITY,
+            site=site,
+        )
+        job = services.request_discovery(olt_id=olt.pk, user_id=None)
         jobs.perform(
             tenant_id=str(tenant.pk),
             job_id=str(job.pk),
             work=lambda run: services.discover_olt(run, at=at),
         )
-    with tenant_context(tenant.pk):
         Olt.objects.filter(pk=olt.pk).update(ip=ip, snmp_port=SNMP_PORT)
         services.make_reading_partitions(on=(at - HISTORY).date())
         _invent_readings(olt, until=at)

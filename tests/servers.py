@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ispcore.embedded import Servers, start_servers
+from tests.embedded.scratch import scratch_directory
 
 _stack = contextlib.ExitStack()
 servers: Servers
@@ -19,8 +18,8 @@ servers: Servers
 def pytest_load_initial_conftests() -> Iterator[Any]:
     """Start the servers on free loopback ports; what runs is the runtime role, never the owner."""
     global servers
-    directory = _stack.enter_context(tempfile.TemporaryDirectory(prefix="isp-", ignore_cleanup_errors=True))
-    servers = _stack.enter_context(start_servers(Path(directory), durable=False))
+    directory = _stack.enter_context(scratch_directory())
+    servers = _stack.enter_context(start_servers(directory / "data", durable=False))
     os.environ.update(servers.environment())
     os.environ["ACCESS_TOKEN_AUDIENCE"] = "urn:ispcore:api"
     return (yield)
