@@ -28,14 +28,13 @@ def tiles(request: HttpRequest) -> list[Tile]:
     low = found.signals[Signal.CRITICAL] + found.signals[Signal.WARNING]
     offline, vanished = found.onus[OnuStatus.OFFLINE], found.onus[OnuStatus.VANISHED]
     return [
-        Tile("OLTs", found.olts, reverse("admin:hardware_olt_changelist"), hint="registered", icon="dns"),
+        Tile("OLTs", found.olts, reverse("admin:hardware_olt_changelist"), hint="registered"),
         Tile(
             "ONUs online",
             found.onus[OnuStatus.ONLINE],
             f"{onus}?status__exact=online",
             hint=f"of {present}",
             tone="good",
-            icon="router",
         ),
         Tile(
             "ONUs offline",
@@ -43,7 +42,6 @@ def tiles(request: HttpRequest) -> list[Tile]:
             f"{onus}?status__exact=offline",
             hint="at the last reading",
             tone="danger" if offline else "",
-            icon="power_off",
         ),
         Tile(
             "ONUs vanished",
@@ -51,15 +49,13 @@ def tiles(request: HttpRequest) -> list[Tile]:
             f"{onus}?status__exact=vanished",
             hint="no longer listed",
             tone="warning" if vanished else "",
-            icon="help",
         ),
         Tile(
             "Low signal",
             low,
             f"{onus}?status__exact=online&rx_power_dbm__lt={selectors.WARNING_BELOW_DBM:.0f}",
-            hint="online, below −25 dBm",
+            hint="below −25 dBm",
             tone="warning" if low else "",
-            icon="trending_down",
         ),
     ]
 

@@ -8,8 +8,8 @@ from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 44, 64, 10, 26
+WIDTH, HEIGHT = 560, 240
+LEFT, RIGHT, TOP, BOTTOM = 44, 48, 10, 26
 GAP = timedelta(hours=6)  # A pause longer than this is not drawn through.
 
 Point = tuple[datetime, float | None]

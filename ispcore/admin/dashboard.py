@@ -23,7 +23,6 @@ class Tile:
     url: str
     hint: str = ""
     tone: str = ""
-    icon: str = ""
 
 
 @dataclass(frozen=True)

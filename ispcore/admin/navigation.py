@@ -41,7 +41,19 @@ def may_see(request: HttpRequest, allowed: Allowed) -> bool:
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups and items this person may see, in the shape the theme draws."""
     if not getattr(request, "tenant", None):
-        return []
+        return [
+            {
+                "title": "",
+                "items": [
+                    {
+                        "title": "Choose a provider",
+                        "icon": "apartment",
+                        "link": reverse("admin:switch_tenant"),
+                        "active": True,
+                    }
+                ],
+            }
+        ]
     groups = []
     for group in GROUPS:
         mine = sorted((item for item in _items.values() if item.group == group), key=lambda item: item.order)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import TenantForm, TenantModelAdmin
+from ispcore.admin.fields import TextInput
 from ispcore.admin.formats import pill, time_column
 from ispcore.admin.site import register
 from ispcore.auth import services
@@ -21,6 +22,12 @@ class NewKeyForm(TenantForm):
     class Meta:
         model = ApiKey
         fields = ("name", "role", "expires_at", "allowed_ips")
+        labels = {"expires_at": "Expires", "allowed_ips": "Usable from"}
+        widgets = {"allowed_ips": TextInput()}
+        help_texts = {
+            "expires_at": "In the provider's time zone. Empty: never.",
+            "allowed_ips": "Addresses or networks, with commas between: 192.0.2.7, 198.51.100.0/24. Empty: anywhere.",
+        }
 
     def clean_expires_at(self) -> Any:
         value = self.cleaned_data["expires_at"]
@@ -90,6 +97,13 @@ class ApiKeyAdmin(TenantModelAdmin):
         )
         obj.__dict__.update(made.__dict__)
         request.new_api_key = key  # type: ignore[attr-defined]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        # What follows is the page that shows the key.
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
         """Show the key in this answer alone: in a message it would lie in a cookie until read."""

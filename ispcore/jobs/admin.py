@@ -212,15 +212,13 @@ def _tiles(request: HttpRequest) -> list[dashboard.Tile]:
             f"{jobs}?status__exact=failed&created_at__gte={since}",
             hint="today",
             tone="danger" if counts["failed"] else "",
-            icon="error",
         ),
         dashboard.Tile(
-            "Jobs under way",
+            "Jobs running",
             counts["active"],
             f"{jobs}?status__in=queued,running",
-            hint="now",
+            hint="or waiting, now",
             tone="info",
-            icon="sync",
         ),
     ]
 
