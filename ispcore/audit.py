@@ -37,9 +37,10 @@ def track(*, ignore: tuple[str, ...] = ()) -> Callable[[M], M]:
 
     `ignore` names columns whose change alone is not worth a row (what a poll writes every minute).
     """
-    unimportant = [*ignore, "updated_at"]
 
     def decorate(model: M) -> M:
+        names = {field.name for field in model._meta.local_fields}
+        unimportant = [*ignore, *names.intersection({"updated_at"})]
         tracked: M = pghistory.track(
             pghistory.InsertEvent("created"),
             pghistory.UpdateEvent("changed", condition=pghistory.AnyChange(exclude=unimportant)),

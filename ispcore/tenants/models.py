@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from ispcore import audit
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import new_id
 from ispcore.tenants.roles import STAFF_ROLES, Role, allows
@@ -100,6 +101,7 @@ class User(AbstractBaseUser):
         return self.has_perm(f"{app_label}.view")
 
 
+@audit.track()
 class Membership(models.Model):
     """A user's role with one tenant.
 

@@ -1,6 +1,7 @@
 """Tenancy is closed twice: by the manager, and underneath it by row-level security."""
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 from django.apps import apps
@@ -11,7 +12,7 @@ from ispcore.tenants.base import TenantManager
 from ispcore.tenants.checks import UnsafeRole, check_role
 from ispcore.tenants.context import TenantNotSet, current_tenant_id, tenant_context
 from ispcore.tenants.fields import TenantForeignKey
-from ispcore.tenants.models import Membership, Tenant
+from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import Role
 from tests.factories import OltFactory, OnuFactory
 
@@ -197,9 +198,9 @@ def test_an_error_inside_restores_the_outer_tenant(tenant: Tenant, other_tenant:
 
 @pytest.mark.django_db
 def test_memberships_are_shown_to_their_tenant_only(
-    tenant: Tenant, other_tenant: Tenant, make_user: object
+    tenant: Tenant, other_tenant: Tenant, make_user: Callable[..., User]
 ) -> None:
-    make_user("both", {tenant: Role.SUPPORT, other_tenant: Role.ADMINISTRATOR})  # type: ignore[operator]
+    make_user("both", {tenant: Role.SUPPORT, other_tenant: Role.ADMINISTRATOR})
 
     with tenant_context(tenant.pk):
         assert [m.role for m in Membership.objects.all()] == [Role.SUPPORT]
@@ -280,3 +281,16 @@ def test_an_unknown_id_and_a_foreign_id_look_alike(tenant: Tenant, other_tenant:
             with pytest.raises(Olt.DoesNotExist):
                 Olt.objects.get(pk=pk)
             assert PonPort.objects.filter(olt_id=pk).count() == 0
+
+
+@pytest.mark.django_db
+def test_who_gave_whom_which_role_is_kept(tenant: Tenant, make_user: Callable[..., User]) -> None:
+    user = make_user("newcomer", {tenant: Role.SUPPORT})
+
+    with tenant_context(tenant.pk):
+        membership = Membership.objects.get(user=user)
+        membership.role = Role.ADMINISTRATOR
+        membership.save()
+        history = list(membership.history.order_by("pgh_id").values_list("pgh_label", "role"))
+
+    assert history == [("created", Role.SUPPORT), ("changed", Role.ADMINISTRATOR)]
