@@ -102,7 +102,12 @@ class HousePagination(PageNumberPagination):
         return [
             _parameter("page", "From 1.", type="integer", minimum=1, maximum=MAX_PAGE),
             _parameter(
-                "page_size", "Records per page.", type="integer", minimum=1, maximum=MAX_SIZE, default=DEFAULT_SIZE
+                "page_size",
+                "Records per page.",
+                type="integer",
+                minimum=1,
+                maximum=MAX_SIZE,
+                default=DEFAULT_SIZE,
             ),
             _parameter("cursor", "Instead of `page`: empty to begin, then as in `next`.", type="string"),
             _parameter("total", "Count exactly above 10,000 too.", type="string", enum=["exact"]),

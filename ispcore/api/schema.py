@@ -196,6 +196,8 @@ class EnvelopeSchema(AutoSchema):  # type: ignore[misc]
         statuses = [*ALWAYS]
         if "{" in self.path:
             statuses.append("404")
+        if self._is_list_view():
+            statuses += ["404", "422"]  # A page past the end; a filter's value that is none.
         if self.method not in ("GET", "HEAD"):
             statuses += WRITES
         if self.method in ("PUT", "PATCH", "DELETE"):
@@ -221,7 +223,6 @@ class EnvelopeSchema(AutoSchema):  # type: ignore[misc]
 
     def _is_bare(self) -> bool:
         return PlainRenderer in getattr(self.view, "renderer_classes", ())
-
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         """Say that a strict serializer takes no other names."""
@@ -255,7 +256,12 @@ def add_house_components(
     schemas = result["components"]["schemas"]
     for name in [name for name in schemas if name.startswith("Paginated")]:
         del schemas[name]
-    schemas |= {"Meta": META_SCHEMA, "ListMeta": LIST_META_SCHEMA, "Pagination": PAGINATION_SCHEMA, "ErrorEnvelope": ERROR_SCHEMA}
+    schemas |= {
+        "Meta": META_SCHEMA,
+        "ListMeta": LIST_META_SCHEMA,
+        "Pagination": PAGINATION_SCHEMA,
+        "ErrorEnvelope": ERROR_SCHEMA,
+    }
     return result
 
 

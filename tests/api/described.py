@@ -1,5 +1,7 @@
 """A client that holds every answer against the OpenAPI document, so that the two cannot drift apart."""
 
+import gzip
+import json
 import re
 from functools import cache
 from typing import Any
@@ -33,19 +35,24 @@ def checked(verb: str, path: str, response: Any) -> Any:
         assert operation is None or status in operation["responses"]
         return response
     assert response["Content-Type"] == "application/json"
+    body = json.loads(
+        gzip.decompress(response.content) if response.get("Content-Encoding") else response.content
+    )
     if operation is None or status == "405":
-        problems = problems_of(response.json(), {"$ref": "#/components/schemas/ErrorEnvelope"})
+        problems = problems_of(body, {"$ref": "#/components/schemas/ErrorEnvelope"})
     else:
         assert status in operation["responses"], f"{verb} {path} answers {status}, which is not described"
         content = operation["responses"][status]["content"]
-        problems = problems_of(response.json(), content["application/json"]["schema"])
+        problems = problems_of(body, content["application/json"]["schema"])
     assert problems == [], (verb, path, status, response.content)
     return response
 
 
 def problems_of(body: Any, schema: dict[str, Any]) -> list[str]:
     components = {"components": document()["components"]}
-    validator = Draft202012Validator({**schema, **components}, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    validator = Draft202012Validator(
+        {**schema, **components}, format_checker=Draft202012Validator.FORMAT_CHECKER
+    )
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
 
 

@@ -90,14 +90,17 @@ def test_every_answer_has_its_own_request_id(api):
     assert api.get("me")["X-Request-ID"] != api.get("me")["X-Request-ID"]
 
 
-@pytest.mark.parametrize("path", ["nothing", "hardware", "hardware/olts/1/nothing", "%00", "me/%FF", "me;x", "//me"])
+@pytest.mark.parametrize(
+    "path", ["nothing", "hardware", "hardware/olts/1/nothing", "%00", "me/%FF", "me;x", "//me"]
+)
 def test_an_unknown_path_is_404_in_the_envelope(path, api):
     assert error_of(api.get(path)) == (404, "not_found")
     assert error_of(api.post(path, {})) == (404, "not_found")
 
 
 @pytest.mark.parametrize(
-    "reference", ["%00", "%FF%FE", "1", "'", "{pk}", "0" * 5000, "%ED%A0%80", "..", "%2e%2e%2fme", "-1", "null"]
+    "reference",
+    ["%00", "%FF%FE", "1", "'", "{pk}", "0" * 5000, "%ED%A0%80", "..", "%2e%2e%2fme", "-1", "null"],
 )
 def test_an_id_that_is_none_is_404(reference, api):
     assert error_of(api.get(f"tasks/{reference}")) == (404, "not_found")
@@ -152,7 +155,9 @@ class TestProtocol:
     def test_406_for_what_we_do_not_speak(self, accept, api):
         assert error_of(api.get("me", Accept=accept)) == (406, "not_acceptable")
 
-    @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/*;q=0.1", "text/html, */*;q=0.1"])
+    @pytest.mark.parametrize(
+        "accept", ["*/*", "application/json", "application/*;q=0.1", "text/html, */*;q=0.1"]
+    )
     def test_speaks_json_to_whom_it_is_acceptable(self, accept, api):
         assert api.get("me", Accept=accept)["Content-Type"] == "application/json"
 
@@ -334,7 +339,9 @@ class TestQuery:
         assert error_of(response) == (400, "unknown_parameter")
         assert Olt.objects.get() == olt
 
-    @pytest.mark.parametrize("query", ["name=%00", "name=a&name=b", "name=", "olt_id=", "search=", "ordering="])
+    @pytest.mark.parametrize(
+        "query", ["name=%00", "name=a&name=b", "name=", "olt_id=", "search=", "ordering="]
+    )
     def test_a_value_that_would_be_ignored_is_400(self, query, api):
         response = api.get(f"hardware/{'onus' if 'olt_id' in query else 'olts'}?{query}")
 
@@ -366,7 +373,18 @@ class TestTimes:
         assert shown["created_at"] == "2026-02-01T00:30:00+02:00"
 
     @pytest.mark.parametrize(
-        "zone", ["Mars/Olympus", "../../etc/passwd", "/etc/passwd", "a" * 5000, "ä", "Europe", "tzdata.zi", "\x00", "+02:00"]
+        "zone",
+        [
+            "Mars/Olympus",
+            "../../etc/passwd",
+            "/etc/passwd",
+            "a" * 5000,
+            "ä",
+            "Europe",
+            "tzdata.zi",
+            "\x00",
+            "+02:00",
+        ],
     )
     def test_an_unknown_zone_is_400(self, zone, api):
         response = api.get("me", X_Timezone=zone)

@@ -1,0 +1,146 @@
+"""Every route and verb, called with another tenant's ids: not found, and nothing there is changed."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.utils import timezone
+
+from hardware.models import DiscoveryRun, Olt
+from ispcore.jobs.models import Job
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import Tenant
+from tests.api.routes import api_routes
+from tests.factories import OltFactory, OnuFactory, PonPortFactory
+
+pytestmark = pytest.mark.django_db
+
+OLT = {"name": "Theirs", "vendor": "huawei", "ip": "192.0.2.1", "community": "c"}
+
+# Routes that take no id of a record of a tenant, each for its reason.
+WITHOUT_RECORDS = {
+    "auth/token": "speaks of people, not of a tenant's records",
+    "me": "names the caller's own tenant only",
+}
+# Which of their records stands in the path.
+RECORD = {
+    "tasks": "job",
+    "hardware/olts": "olt",
+    "hardware/onus": "onu",
+    "hardware/pon-ports": "pon_port",
+    "hardware/discovery-runs": "run",
+}
+# How their records are named elsewhere than in the path: bodies of POST, and filters.
+BODIES: dict[str, Any] = {
+    "hardware/olt/discover": [{"olt_id": "{olt}"}, {"ip": "{ip}"}, {"olt_id": "{olt}", "ip": "{ip}"}],
+}
+FILTERS = {"hardware/onus": ["olt_id={olt}", "pon_port_id={pon_port}"], "hardware/pon-ports": ["olt_id={olt}"],
+           "hardware/discovery-runs": ["olt_id={olt}"], "hardware/olts": ["ip={ip}"], "tasks": ["kind=theirs"]}  # fmt: skip
+
+
+@pytest.fixture
+def theirs(other_tenant: Tenant) -> dict[str, str]:
+    """One record of each kind that belongs to somebody else."""
+    with tenant_context(other_tenant.pk):
+        olt = OltFactory(name="Theirs")
+        port = PonPortFactory(olt=olt)
+        onu = OnuFactory(olt=olt, pon_port=port)
+        job = Job.objects.create(kind="theirs", subject=f"olt:{olt.pk}")
+        run = DiscoveryRun.objects.create(olt=olt, job=job, started_at=timezone.now())
+    rows = {"olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk}
+    return {**{name: str(pk) for name, pk in rows.items()}, "ip": olt.ip}
+
+
+def everything_of(tenant: Tenant) -> dict[str, list[Any]]:
+    models = [m for m in apps.get_models() if any(f.name == "tenant" for f in m._meta.local_fields)]
+    with tenant_context(tenant.pk):
+        return {m._meta.label: list(m._base_manager.order_by("pk").values()) for m in models}
+
+
+def test_the_walk_knows_every_route():
+    known = {*WITHOUT_RECORDS, *RECORD, *BODIES}
+    strangers = [
+        route.path
+        for route in api_routes()
+        if route.path not in known and route.path.partition("/{pk}")[0] not in RECORD
+    ]
+
+    assert strangers == [], "say in this file whose records these routes take, and how"
+
+
+def test_every_verb_on_their_record_is_404(api, theirs, other_tenant, tenant):
+    before = everything_of(other_tenant)
+    answers = {}
+
+    for route in api_routes():
+        base = route.path.partition("/{pk}")[0]
+        if "{pk}" not in route.path:
+            continue
+        for verb in route.verbs:
+            for slash in ("", "/"):
+                path = route.at(theirs[RECORD[base]]) + slash
+                answers[verb, path] = api.send(
+                    verb, path, b'{"name": "Taken"}', "application/json"
+                ).status_code
+
+    assert set(answers.values()) == {404}
+    assert everything_of(other_tenant) == before
+    assert not any(
+        rows for label, rows in everything_of(tenant).items() if label.startswith(("hardware", "jobs"))
+    )
+
+
+def test_no_list_shows_their_records(api, theirs, other_tenant):
+    for route in api_routes():
+        if route.path not in RECORD:
+            continue
+        for query in ("", "?cursor=", "?search=Theirs", *(f"?{each}" for each in FILTERS[route.path])):
+            if "search" in query and not route.view.search_fields:
+                continue
+            response = api.get(route.path + query.format(**theirs))
+            assert (response.status_code, response.json()["data"]) == (200, []), (route.path, query)
+
+
+def test_no_body_reaches_their_records(api, theirs, other_tenant):
+    before = everything_of(other_tenant)
+
+    for path, bodies in BODIES.items():
+        for body in bodies:
+            filled = {name: value.format(**theirs) for name, value in body.items()}
+            assert api.post(path, filled).status_code == 404, (path, body)
+
+    assert everything_of(other_tenant) == before
+
+
+def test_their_names_are_free_here(api, theirs, other_tenant, tenant):
+    before = everything_of(other_tenant)
+
+    assert api.post("hardware/olts", OLT | {"ip": theirs["ip"]}).status_code == 201
+
+    assert everything_of(other_tenant) == before
+    with tenant_context(tenant.pk):
+        assert Olt.objects.get().tenant_id == tenant.pk
+
+
+def test_no_header_opens_their_records(api, theirs, other_tenant):
+    for header in (other_tenant.slug, str(other_tenant.pk)):
+        response = api.get(f"hardware/olts/{theirs['olt']}", X_Tenant_ID=header)
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "tenant_forbidden")
+
+
+def test_their_id_and_nobodys_look_alike(api, theirs):
+    nobodys = api.get("hardware/olts/01900000-0000-7000-8000-000000000000").json()["error"]
+
+    assert api.get(f"hardware/olts/{theirs['olt']}").json()["error"] == nobodys
+
+
+def test_a_new_record_cannot_be_put_into_their_tenant(api, theirs, other_tenant, tenant):
+    before = everything_of(other_tenant)
+
+    for name in ("tenant", "tenant_id"):
+        response = api.post("hardware/olts", OLT | {name: str(other_tenant.pk)})
+        assert response.json()["error"]["fields"][0]["code"] == "unknown_field"
+
+    assert everything_of(other_tenant) == before
+    with tenant_context(tenant.pk):
+        assert not Olt.objects.exists()

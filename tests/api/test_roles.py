@@ -1,0 +1,105 @@
+"""Which role may do what, asked of every route: a route that is not listed here fails the first test."""
+
+from uuid import uuid4
+
+import pytest
+
+from hardware.models import Olt
+from ispcore.jobs.models import Job
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.roles import GRANTS, Role, allows
+from tests.api.described import find_operation
+from tests.api.routes import operations
+
+OPEN = "open to anybody"
+ANY = "any role"
+
+PERMISSIONS = {
+    ("post", "auth/token"): OPEN,
+    ("get", "me"): ANY,
+    ("get", "tasks"): "jobs.view",
+    ("get", "tasks/{pk}"): "jobs.view",
+    ("post", "tasks/{pk}/cancel"): "jobs.change",
+    ("post", "hardware/olt/discover"): "hardware.operate",
+    ("get", "hardware/olts"): "hardware.view",
+    ("post", "hardware/olts"): "hardware.add",
+    ("get", "hardware/olts/{pk}"): "hardware.view",
+    ("put", "hardware/olts/{pk}"): "hardware.change",
+    ("patch", "hardware/olts/{pk}"): "hardware.change",
+    ("delete", "hardware/olts/{pk}"): "hardware.delete",
+    ("get", "hardware/onus"): "hardware.view",
+    ("get", "hardware/onus/{pk}"): "hardware.view",
+    ("get", "hardware/onus/{pk}/readings"): "hardware.view",
+    ("get", "hardware/pon-ports"): "hardware.view",
+    ("get", "hardware/pon-ports/{pk}"): "hardware.view",
+    ("get", "hardware/discovery-runs"): "hardware.view",
+    ("get", "hardware/discovery-runs/{pk}"): "hardware.view",
+}
+GUARDED = [(verb, path, name) for (verb, path), name in PERMISSIONS.items() if name not in (OPEN, ANY)]
+
+
+def test_every_operation_is_listed():
+    assert set(PERMISSIONS) == set(operations())
+
+
+def may(role: Role, permission: str) -> bool:
+    return permission == ANY or allows(role, *permission.split("."))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", Role)
+def test_each_role_may_what_the_table_says_and_no_more(role, api_as, tenant):
+    api = api_as(role)
+    wrong = []
+
+    for (verb, path), permission in PERMISSIONS.items():
+        if permission == OPEN:
+            continue
+        response = api.send(verb, path.replace("{pk}", str(uuid4())), b"", "application/json")
+        refused = response.status_code == 403 and response.json()["error"]["code"] == "permission_denied"
+        if refused == may(role, permission) or response.status_code == 401:
+            wrong.append((verb, path, permission, response.status_code))
+
+    assert wrong == []
+    with tenant_context(tenant.pk):
+        assert not Olt.objects.exists()
+        assert not Job.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("verb", "path", "permission"), GUARDED)
+def test_nobody_comes_in_without_a_credential(verb, path, permission, anonymous):
+    response = anonymous.send(verb, path.replace("{pk}", str(uuid4())), b"{}", "application/json")
+
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize(("verb", "path", "permission"), GUARDED)
+def test_the_document_names_the_roles(verb, path, permission):
+    operation = find_operation(verb, path)
+
+    assert operation["x-roles"] == [role.value for role in Role if may(role, permission)]
+    assert "**Roles:** Administrator" in operation["description"]
+
+
+def test_a_customer_is_granted_nothing_of_the_staffs():
+    assert GRANTS[Role.CUSTOMER] == {}
+
+
+@pytest.mark.parametrize(
+    ("role", "permission", "allowed"),
+    [
+        (Role.ADMINISTRATOR, "hardware.delete", True),
+        (Role.NETWORK_OPERATIONS, "hardware.operate", True),
+        (Role.NETWORK_OPERATIONS, "jobs.change", False),
+        (Role.STAFF_MEMBER, "hardware.view", True),
+        (Role.STAFF_MEMBER, "hardware.operate", False),
+        (Role.SUBSCRIBER_ACCOUNTS, "hardware.view", False),
+        (Role.SUPPORT, "hardware.change", False),
+        (Role.CUSTOMER, "jobs.view", False),
+        (None, "jobs.view", False),
+        ("nonsense", "jobs.view", False),
+    ],
+)
+def test_the_table_itself(role, permission, allowed):
+    assert allows(role, *permission.split(".")) is allowed
