@@ -291,6 +291,7 @@ def test_who_gave_whom_which_role_is_kept(tenant: Tenant, make_user: Callable[..
         membership = Membership.objects.get(user=user)
         membership.role = Role.ADMINISTRATOR
         membership.save()
-        history = list(membership.history.order_by("pgh_id").values_list("pgh_label", "role"))
+        versions = membership.history.order_by("pgh_id")  # type: ignore[attr-defined]
+        history = list(versions.values_list("pgh_label", "role"))
 
     assert history == [("created", Role.SUPPORT), ("changed", Role.ADMINISTRATOR)]
