@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import models
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort, Reading, RunOutcome
 
@@ -57,34 +59,51 @@ def signal_of(rx_power_dbm: float | None) -> Signal:
 
 @dataclass(frozen=True)
 class Overview:
-    """The tenant's network in numbers; signal classes count online ONUs only, as others receive nothing."""
+    """The tenant's network in numbers; signal classes count online ONUs only, as others receive nothing.
+
+    `by_olt` maps an OLT's id to its ONUs, vanished ones apart, and how many of them are online.
+    """
 
     olts: int
     onus: dict[str, int]
     signals: dict[str, int]
+    by_olt: dict[UUID, tuple[int, int]]
 
 
 def overview() -> Overview:
-    """Count OLTs and ONUs; two queries."""
-    counts = {f"status_{status}": Count("pk", filter=Q(status=status)) for status in OnuStatus.values}
-    counts |= {
-        f"signal_{signal}": Count("pk", filter=SIGNAL_IS[signal] & Q(status=OnuStatus.ONLINE))
-        for signal in Signal.values
-    }
-    found: dict[str, int] = Onu.objects.aggregate(**counts)
-    return Overview(
+    """Count OLTs and ONUs in two queries; the ONUs are passed over once, whatever is counted of them."""
+    found = Overview(
         olts=Olt.objects.count(),
-        onus={status: found[f"status_{status}"] for status in OnuStatus.values},
-        signals={signal: found[f"signal_{signal}"] for signal in Signal.values},
+        onus=dict.fromkeys(OnuStatus.values, 0),
+        signals=dict.fromkeys(Signal.values, 0),
+        by_olt={},
     )
+    signal = Case(*(When(condition, then=Value(name)) for name, condition in SIGNAL_IS.items()))
+    groups = Onu.objects.values("olt_id", "status", signal=signal).annotate(count=Count("pk")).order_by()
+    for group in groups:
+        status, count = group["status"], group["count"]
+        is_online = status == OnuStatus.ONLINE
+        found.onus[status] += count
+        if is_online:
+            found.signals[group["signal"]] += count
+        if status != OnuStatus.VANISHED:
+            total, online = found.by_olt.get(group["olt_id"], (0, 0))
+            found.by_olt[group["olt_id"]] = (total + count, online + count * is_online)
+    return found
 
 
 def with_onu_counts(olts: QuerySet[Olt]) -> QuerySet[Olt]:
-    """Add `onu_total` (vanished ones apart) and `onu_online` to each OLT."""
-    return olts.annotate(
-        onu_total=Count("onus", filter=~Q(onus__status=OnuStatus.VANISHED)),
-        onu_online=Count("onus", filter=Q(onus__status=OnuStatus.ONLINE)),
-    )
+    """Add `onu_total` (vanished ones apart) and `onu_online` to each OLT.
+
+    Counted per row of the page from the index on status; a join would first group every ONU there is.
+    """
+    present = [status for status in OnuStatus.values if status != OnuStatus.VANISHED]
+    return olts.annotate(onu_total=_count_of(present), onu_online=_count_of([OnuStatus.ONLINE]))
+
+
+def _count_of(statuses: list[str]) -> Coalesce:
+    onus = Onu.objects.filter(olt=OuterRef("pk"), status__in=statuses).order_by().values("olt")
+    return Coalesce(Subquery(onus.annotate(count=Count("pk")).values("count")), 0)
 
 
 def with_last_outcome(olts: QuerySet[Olt]) -> QuerySet[Olt]:

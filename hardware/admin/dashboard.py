@@ -1,9 +1,8 @@
 """The network's part of the dashboard."""
 
 from datetime import timedelta
-from typing import Any
+from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +16,8 @@ from ispcore.admin.dashboard import Bar, Chart, Concern, FirstStep, Part, Tile, 
 
 OLTS_SHOWN = 8
 CONCERNS_SHOWN = 6
+ONLINE = Part("Online", 0, 0, "good")
+NOT_ONLINE = Part("Offline or unknown", 0, 0, "danger")
 
 
 def tiles(request: HttpRequest) -> list[Tile]:
@@ -90,31 +91,27 @@ def signal_chart(request: HttpRequest) -> list[Chart]:
 
 
 def olt_chart(request: HttpRequest) -> list[Chart]:
-    if not _overview(request).olts:
+    found = _overview(request)
+    if not found.olts:
         return []
-    olts: QuerySet[Any] = selectors.with_onu_counts(Olt.objects.all())
-    largest = olts.order_by("-onu_total", "name")[:OLTS_SHOWN]
-    good = Part("Online", 0, 0, "good")
-    other = Part("Offline or unknown", 0, 0, "danger")
-    bars = [
-        Bar(
-            label=olt.name,
-            value=f"{olt.onu_online} of {olt.onu_total} online",
-            parts=[
-                Part(good.label, olt.onu_online, share(olt.onu_online, olt.onu_total), good.tone),
-                Part(
-                    other.label,
-                    olt.onu_total - olt.onu_online,
-                    share(olt.onu_total - olt.onu_online, olt.onu_total),
-                    other.tone,
-                ),
-            ],
-            url=reverse("admin:hardware_olt_change", args=[olt.pk]),
-        )
-        for olt in largest
-    ]
-    hint = f"The {OLTS_SHOWN} largest." if len(bars) == OLTS_SHOWN else ""
-    return [Chart("ONUs by OLT", bars, empty="No OLT is registered.", hint=hint, legend=[good, other])]
+    largest = sorted(found.by_olt, key=lambda pk: found.by_olt[pk], reverse=True)[:OLTS_SHOWN]
+    names = dict(Olt.objects.filter(pk__in=largest).values_list("pk", "name"))
+    bars = [_olt_bar(pk, names[pk], *found.by_olt[pk]) for pk in largest if pk in names]
+    hint = f"The {OLTS_SHOWN} largest of {found.olts}." if found.olts > OLTS_SHOWN else ""
+    empty = "No ONU is known yet. Discover an OLT to find its ONUs."
+    return [Chart("ONUs by OLT", bars, empty=empty, hint=hint, legend=[ONLINE, NOT_ONLINE])]
+
+
+def _olt_bar(pk: UUID, name: str, total: int, online: int) -> Bar:
+    return Bar(
+        label=name,
+        value=f"{online} of {total} online",
+        parts=[
+            Part(ONLINE.label, online, share(online, total), ONLINE.tone),
+            Part(NOT_ONLINE.label, total - online, share(total - online, total), NOT_ONLINE.tone),
+        ],
+        url=reverse("admin:hardware_olt_change", args=[pk]),
+    )
 
 
 def concerns(request: HttpRequest) -> list[Concern]:

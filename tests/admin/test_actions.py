@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -42,7 +41,7 @@ class TestEveryAdmin:
 
     def test_offers_no_bulk_action_of_djangos(self, admin: Any, rf: RequestFactory) -> None:
         request = rf.get("/")
-        request.user = type("Nobody", (), {"has_perm": lambda self, perm: True, "is_platform_staff": True})()  # type: ignore[assignment]
+        request.user = type("Nobody", (), {"has_perm": lambda self, perm: True, "is_platform_staff": True})()
 
         assert set(admin.get_actions(request)) == set(admin.actions or ())
 
@@ -189,9 +188,7 @@ class TestJobs:
         assert job.status == JobStatus.CANCELLED
 
     def test_an_ended_one_says_why_it_is_not_cancelled(self, browser: Client, rows: dict[str, Any]) -> None:
-        answer: HttpResponse = browser.post(
-            action_url(rows["jobs.Job"], "cancel"), {CONFIRMED: "yes"}, follow=True
-        )
+        answer = browser.post(action_url(rows["jobs.Job"], "cancel"), {CONFIRMED: "yes"}, follow=True)
 
         assert "has already ended as failed" in answer.content.decode()
 

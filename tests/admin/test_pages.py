@@ -18,7 +18,11 @@ from tests.admin.conftest import browser_of
 
 MODELS = list(site._registry)
 TENANT_MODELS = [model for model in MODELS if model is not Tenant]
-BY_LABEL = {"ids": lambda model: model._meta.label}
+
+
+def label(model: Any) -> str:
+    found: str = model._meta.label
+    return found
 
 
 def url(model: Any, page: str, *args: Any) -> str:
@@ -30,7 +34,7 @@ def test_everything_registered_is_built_on_the_seam() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", TENANT_MODELS, **BY_LABEL)
+@pytest.mark.parametrize("model", TENANT_MODELS, ids=label)
 class TestEveryModel:
     def test_list_page_and_history_answer(self, model: Any, browser: Client, rows: dict[str, Any]) -> None:
         row = rows[model._meta.label]
@@ -86,7 +90,7 @@ class TestEveryModel:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", TENANT_MODELS, **BY_LABEL)
+@pytest.mark.parametrize("model", TENANT_MODELS, ids=label)
 def test_support_sees_what_the_role_table_says(
     model: Any, browser_as: Callable[[Role], Client], rows: dict[str, Any]
 ) -> None:
