@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from unfold.forms import AuthenticationForm
 
 from ispcore.api.request import client_ip
-from ispcore.api.throttles import GcraLimit
+from ispcore.api.throttles import GcraLimit, address_group
 from ispcore.tenants.models import User
 from ispcore.tenants.roles import STAFF_ROLES
 from ispcore.tenants.selectors import grants_of
@@ -35,7 +35,9 @@ class StaffLoginForm(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         email = (self.cleaned_data.get("username") or "").strip().lower()
         account = f"login:account:{hashlib.sha256(email.encode()).hexdigest()}"
-        self._take(ADDRESS_LIMIT, f"login:ip:{client_ip(self.request) if self.request else ''}")
+        self._take(
+            ADDRESS_LIMIT, f"login:ip:{address_group(client_ip(self.request) if self.request else None)}"
+        )
         self._take(ACCOUNT_LIMIT, account)
         cleaned = super().clean()
         with suppress(RedisError):

@@ -479,3 +479,18 @@ def test_codes_read_as_words(code: str, text: str) -> None:
 )
 def test_durations_read_in_two_units(seconds: float | None, text: str) -> None:
     assert formats.duration(seconds) == text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/admin/tenants/tenant/", 403, "Your role may not open this"),
+        ("/admin/hardware/nothing/", 404, "There is nothing at this address"),
+    ],
+)
+def test_refusals_say_what_to_do(browser: Client, path: str, status: int, said: str) -> None:
+    answer = browser.get(path)
+
+    assert answer.status_code == status
+    assert said in answer.content.decode()
