@@ -11,12 +11,17 @@ broker_transport_options = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "global_keyprefix": "celery:",
+    # A request must learn at once that the broker is gone; kombu's own default tries for six seconds.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
 }
 task_ignore_result = True
 task_acks_late = True
 task_reject_on_worker_lost = True
 worker_prefetch_multiplier = 1
-task_publish_retry = False  # A request must learn at once that the broker is gone.
+task_publish_retry = False
 task_serializer = "json"
 accept_content = ["json"]
 task_default_queue = "default"

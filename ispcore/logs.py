@@ -14,10 +14,11 @@ def configure(options: dict[str, Any]) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer = (
-        structlog.processors.JSONRenderer()
+    # Traces as Python writes them: the library's own would print every local variable, passwords among them.
+    renderers = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if options["json"]
-        else structlog.dev.ConsoleRenderer(colors=False)
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
     logging.config.dictConfig(
         {
@@ -26,7 +27,7 @@ def configure(options: dict[str, Any]) -> None:
             "formatters": {
                 "house": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
                     "foreign_pre_chain": shared,
                 }
             },

@@ -11,13 +11,15 @@ from ispcore import urls
 from ispcore.api.views import ApiView
 
 DETAIL = "the password is hunter2"
+SECRET = "".join(["tr0ub", "4dor"])  # In no line of code, so a log can have it from a variable only.
 
 
 class CrashView(ApiView):
     app_label = "hardware"
 
     def post(self, request: Request) -> Response:
-        Olt.objects.create(name="Half done", vendor="huawei", ip="192.0.2.1", community="c")
+        community = SECRET
+        Olt.objects.create(name="Half done", vendor="huawei", ip="192.0.2.1", community=community)
         raise RuntimeError(DETAIL)
 
 
