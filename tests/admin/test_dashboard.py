@@ -1,0 +1,125 @@
+"""The dashboard's numbers lead to the rows they count, and no list costs more for more rows."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from hardware.models import DiscoveryRun, RunOutcome
+from ispcore.jobs.models import Job, JobStatus
+from ispcore.tenants.models import Tenant, User
+from ispcore.tenants.roles import Role
+from tests.factories import OltFactory, OnuFactory, PonPortFactory
+
+
+@pytest.mark.django_db
+class TestDashboard:
+    def test_teaches_where_there_is_nothing(self, browser: Client) -> None:
+        page = browser.get("/admin/").content.decode()
+
+        assert "Register your first OLT" in page
+        assert reverse("admin:hardware_olt_add") in page
+
+    def test_counts_and_classes(self, browser: Client, acting: Tenant) -> None:
+        olt = OltFactory()
+        for rx in (-8.0, -25.0, -25.1, -27.0, -27.1, -7.9, None):
+            OnuFactory(olt=olt, rx_power_dbm=rx)
+        OnuFactory(olt=olt, status="offline", rx_power_dbm=-29)
+
+        context = browser.get("/admin/").context
+
+        assert {tile.label: tile.value for tile in context["tiles"]} == {
+            "OLTs": 1, "ONUs online": 7, "ONUs offline": 1, "ONUs vanished": 0, "Low signal": 3,
+            "Jobs failed": 0, "Jobs running": 0,
+        }  # fmt: skip
+        assert [(bar.label, bar.value) for bar in context["charts"][0].bars] == [
+            ("Good", "2 (29 %)"), ("Warning", "2 (29 %)"), ("Critical", "1 (14 %)"), ("Overload", "1 (14 %)"),
+            ("No reading", "1 (14 %)"),
+        ]  # fmt: skip
+
+    def test_every_tile_and_bar_leads_to_the_rows_it_counts(self, browser: Client, acting: Tenant) -> None:
+        olt = OltFactory()
+        for rx in (-20, -26, -28, -5, None):
+            OnuFactory(olt=olt, rx_power_dbm=rx)
+        Job.objects.create(kind="a.b", status=JobStatus.FAILED, finished_at=timezone.now())
+        Job.objects.create(kind="a.b", status=JobStatus.RUNNING)
+        context = browser.get("/admin/").context
+        counted = [(tile.url, tile.value) for tile in context["tiles"]]
+        counted += [(bar.url, bar.parts[0].value) for bar in context["charts"][0].bars]
+
+        listed = [(url, browser.get(url).context["cl"].result_count) for url, _ in counted]
+
+        assert listed == counted
+
+    def test_names_what_needs_attention(self, browser: Client, acting: Tenant) -> None:
+        OltFactory(name="Silent", last_error="No answer.")
+        Job.objects.create(
+            kind="hardware.discover_olt",
+            status=JobStatus.FAILED,
+            error_code="internal_error",
+            error_message="Crashed.",
+            finished_at=timezone.now(),
+        )
+
+        titles = [concern.title for concern in browser.get("/admin/").context["concerns"]]
+
+        assert titles == ["Silent", "Discover OLT"]
+
+    def test_costs_the_same_for_one_row_or_many(
+        self, browser: Client, acting: Tenant, query_count: Callable[..., int]
+    ) -> None:
+        OnuFactory()
+        one = query_count(browser.get, "/admin/")
+
+        OnuFactory.create_batch(5)
+
+        assert query_count(browser.get, "/admin/") == one
+
+
+@pytest.mark.django_db
+class TestCosts:
+    @pytest.mark.parametrize(
+        "page",
+        ["hardware/olt/", "hardware/onu/", "hardware/discoveryrun/", "jobs/job/", "tenants/membership/"],
+    )
+    def test_lists_cost_the_same_for_one_row_or_six(
+        self,
+        page: str,
+        browser: Client,
+        acting: Tenant,
+        make_user: Callable[..., User],
+        query_count: Callable[..., int],
+    ) -> None:
+        self._make(acting, make_user, 1)
+        one = query_count(browser.get, f"/admin/{page}")
+
+        for number in range(2, 7):
+            self._make(acting, make_user, number)
+
+        assert query_count(browser.get, f"/admin/{page}") == one
+
+    def test_an_olts_page_costs_the_same_for_one_port_or_six(
+        self, browser: Client, acting: Tenant, query_count: Callable[..., int]
+    ) -> None:
+        olt = OltFactory()
+        page = reverse("admin:hardware_olt_change", args=[olt.pk])
+        OnuFactory(olt=olt, pon_port=PonPortFactory(olt=olt))
+        one = query_count(browser.get, page)
+
+        for _ in range(5):
+            OnuFactory(olt=olt, pon_port=PonPortFactory(olt=olt))
+
+        assert query_count(browser.get, page) == one
+
+    def _make(self, tenant: Tenant, make_user: Callable[..., User], number: int) -> None:
+        user = make_user(f"person{number}", {tenant: Role.SUPPORT})
+        onu = OnuFactory(pon_port=PonPortFactory())
+        now = timezone.now()
+        job = Job.objects.create(
+            kind="hardware.discover_olt", status="succeeded", finished_at=now, requested_by=user
+        )
+        DiscoveryRun.objects.create(
+            olt=onu.olt, job=job, outcome=RunOutcome.COMPLETE, started_at=now, finished_at=now
+        )
