@@ -14,6 +14,8 @@ run: venv ## Start ISPCore with its own servers, a demo provider and simulated d
 
 test: venv-dev ## Run all tests (as root on Debian the programs they drive are installed first)
 	@$(PY) tests/system_packages.py --install
+	@$(PY) -c 'import easysnmp' 2>/dev/null || ! command -v net-snmp-config >/dev/null || \
+		$(PIP) install -r requirements-easysnmp.txt || echo "easysnmp could not be built; its tests are skipped"
 	@exec $(PY) -m pytest
 
 lint: venv-dev ## Check style, types, import layers and missing migrations

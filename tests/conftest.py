@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,6 +45,17 @@ def _empty_redis(request: pytest.FixtureRequest) -> None:
     """No test meets the limits or messages of another."""
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
         redis.client().flushdb()
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """Return the folder of real devices' recordings; they are not part of the project."""
+    folder = Path(
+        os.environ.get("ISP_RECORDINGS", Path(__file__).resolve().parents[2] / "shared" / "recordings")
+    )
+    if not folder.is_dir():
+        pytest.skip("no recordings of real OLTs: put them beside the project or set ISP_RECORDINGS")
+    return folder
 
 
 @pytest.fixture

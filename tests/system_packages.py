@@ -1,8 +1,7 @@
 """The programs of other people that tests drive, and the Debian packages they come from.
 
 Run as `python tests/system_packages.py --install` by `make test`, before anything is installed: standard
-library
-only. Where they cannot be installed, tests/needs.py skips their tests and says why.
+library only. Where they cannot be installed, tests/needs.py skips their tests and says why.
 """
 
 import os
@@ -15,8 +14,12 @@ from pathlib import Path
 PACKAGES = {
     "chromium": "chromium",
     "freeradius": "freeradius",
+    "net-snmp-config": "libsnmp-dev",
     "radclient": "freeradius-utils",
+    "snmpbulkwalk": "snmp",
     "snmpget": "snmp",
+    "snmpset": "snmp",
+    "snmpwalk": "snmp",
 }
 # Packages that bring a file instead of a program.
 FILES = {

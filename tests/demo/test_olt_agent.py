@@ -8,6 +8,7 @@ from demo.olt import SimulatedOlt, ber
 from demo.olt.agent import LARGEST_ANSWER, Agent
 from demo.olt.faults import FAULTS, parse_fault
 from demo.olt.huawei import CONFIG, CONTROL, XPON, HuaweiOlt, if_index
+from tests.needs import require
 
 SERIALS = f"{CONFIG}.3"
 DESCRIPTION_OF_FIRST = f"{CONFIG}.9.{if_index(0)}.0"
@@ -20,9 +21,9 @@ def olt():
 
 
 @pytest.fixture
-def run(require_tool, olt):
+def run(olt):
     def run(tool, *arguments, community="public"):
-        command = [require_tool(tool), "-v2c", "-c", community, "-On", "-t1", "-r0", "-m", ""]
+        command = [*require(tool), "-v2c", "-c", community, "-On", "-t1", "-r0", "-m", ""]
         done = subprocess.run(
             [*command, *(a for a in arguments if a.startswith("-C")), f"{olt.host}:{olt.port}",
              *(a for a in arguments if not a.startswith("-C"))],
