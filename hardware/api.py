@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from hardware import services
 from hardware.models import DiscoveryRun, DownCause, Olt, Onu, OnuStatus, PonPort, Reading, RunOutcome, Vendor
+from hardware.selectors import numbers_in
 from ispcore.api.errors import ApiError
 from ispcore.api.fields import (
     ChoiceField,
@@ -317,7 +318,10 @@ class DiscoverView(ApiView):
 def discovery_result(job: Job) -> dict[str, Any]:
     """Add the OLT's ONUs to a discovery's counts, read when asked: a task's row stays small."""
     assert job.result is not None
-    return {**job.result, "onus": sorted(_seen_by(job).values(*ONU_ROW), key=_by_number)}
+    return {
+        **job.result,
+        "onus": sorted(_seen_by(job).values(*ONU_ROW), key=lambda row: numbers_in(row["index"])),
+    }
 
 
 def _seen_by(job: Job) -> QuerySet[Onu]:
@@ -325,11 +329,6 @@ def _seen_by(job: Job) -> QuerySet[Onu]:
     assert job.result is not None
     run = DiscoveryRun.objects.get(pk=job.result["run_id"])
     return Onu.objects.filter(olt=run.olt_id, last_seen_at__gte=run.started_at)
-
-
-def _by_number(row: dict[str, Any]) -> list[tuple[int, str]]:
-    """Sort 0/1/0/9 before 0/1/0/10; an index that is no path of numbers sorts as text."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in row["index"].split("/")]
 
 
 def _moment(request: Request, name: str) -> Any:

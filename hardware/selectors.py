@@ -132,7 +132,7 @@ def ports_of(olt: Olt) -> list[PonPort]:
 
 
 def numbers_in(index: str) -> list[tuple[int, Any]]:
-    """Make 0/2/0 sort before 0/10/0."""
+    """Make 0/2/0 sort before 0/10/0; what is no number sorts after them, as text."""
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in index.split("/")]
 
 

@@ -177,7 +177,7 @@ _WRITABLE: dict[str, tuple[type, range | tuple[int, ...]]] = {
 def _cell(oid: str) -> tuple[str, int, int] | None:
     """Split an ONU cell's OID into column, port and ONU id."""
     column, index, onu_id = ([*oid.rsplit(".", 2), "", ""])[:3]
-    if not index.isdigit() or not onu_id.isdigit():
+    if not index.isdecimal() or not onu_id.isdigit():
         return None
     slot, number = int(index) >> 13 & 0x3F, int(index) >> 8 & 0x1F
     port = (slot - 1) * PORTS_PER_CARD + number

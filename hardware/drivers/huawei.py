@@ -143,14 +143,14 @@ class HuaweiDriver(Driver):
         )
 
     def place_port(self, index: str, name: str | None) -> Place | None:
-        if not index.isdigit() or (port := decode_if_index(int(index))) is None:
+        if not index.isdecimal() or (port := decode_if_index(int(index))) is None:
             return None
         return Place(index=port, number=int(index))
 
     def place_onu(self, index: str) -> Place | None:
         """Decode ifIndex.ontId: 4194312192.3 is ONU 0/1/0/3 (recorded)."""
         if_index, _, onu_id = index.partition(".")
-        if not onu_id.isdigit():
+        if not onu_id.isdecimal():
             return None
         port = self.place_port(if_index, None)
         return port and Place(index=f"{port.index}/{onu_id}", pon_port=port.index, number=int(onu_id))

@@ -71,7 +71,7 @@ class UfiberDriver(Driver):
     def place_port(self, index: str, name: str | None) -> Place | None:
         """Know a PON port by its name: the table also holds eth0, lag1 and the uplinks."""
         number = (name or "").removeprefix("pon")
-        return Place(index=number) if number.isdigit() else None
+        return Place(index=number) if number.isdecimal() else None
 
     def place_onu(self, index: str) -> Place | None:
         """Decode the index 12.c1...c12, the serial's characters; there is no ONU id."""
@@ -79,7 +79,7 @@ class UfiberDriver(Driver):
         if (
             len(arcs) != 13
             or arcs[0] != "12"
-            or not all(arc.isdigit() and 32 < int(arc) < 127 for arc in arcs[1:])
+            or not all(arc.isdecimal() and 32 < int(arc) < 127 for arc in arcs[1:])
         ):
             return None
         return Place(index="".join(chr(int(arc)) for arc in arcs[1:]).upper())

@@ -30,7 +30,7 @@ GRANTS: dict[Role, dict[str, frozenset[str]]] = {
     Role.ADMINISTRATOR: {**dict.fromkeys(EVERY_APP, OPERATE), "tenants": FULL, "ispauth": FULL},
     Role.NETWORK_OPERATIONS: {
         "hardware": OPERATE, "ipam": FULL, "aaa": OPERATE, "subscribers": VIEW, "support": EDIT,
-        "jobs": VIEW, "events": VIEW,
+        "jobs": EDIT, "events": VIEW,
     },
     Role.STAFF_MEMBER: {
         "subscribers": EDIT, "billing": EDIT, "support": EDIT, "hardware": VIEW, "ipam": VIEW, "aaa": VIEW,
