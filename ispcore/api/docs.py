@@ -17,7 +17,7 @@ CONTENT_SECURITY_POLICY = (
 class SwaggerView(SpectacularSwaggerView):
     @extend_schema(exclude=True)
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
-        return _closed(super().get(request, *args, **kwargs))
+        return _closed(super().get(request, *args, **kwargs))  # type: ignore[no-untyped-call]
 
 
 class RedocView(SpectacularRedocView):
@@ -25,7 +25,7 @@ class RedocView(SpectacularRedocView):
 
     @extend_schema(exclude=True)
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
-        return _closed(super().get(request, *args, **kwargs))
+        return _closed(super().get(request, *args, **kwargs))  # type: ignore[no-untyped-call]
 
 
 def _closed(response: Response) -> Response:

@@ -44,7 +44,7 @@ def handle(exc: Exception, context: Any) -> Response | None:
     return _Handler(exc, context).run()
 
 
-class _Handler(ExceptionHandler):  # type: ignore[misc]
+class _Handler(ExceptionHandler):
     """Know our own refusals, and answer every validation error with all wrong fields at once."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
@@ -69,7 +69,7 @@ class _Handler(ExceptionHandler):  # type: ignore[misc]
         body = {"code": code, "message": errors[0].detail}
         if code == "internal_error":
             body["message"] = "Something went wrong here. The request id in `meta` finds it in the logs."
-        if getattr(exc, "field", None):
+        if isinstance(exc, ApiError) and exc.field:
             body["field"] = exc.field
         return body
 

@@ -20,7 +20,7 @@ class Prefix(Lookup):  # type: ignore[type-arg]
     lookup_name = "prefix"
     prepare_rhs = True
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         left, left_params = self.process_lhs(compiler, connection)
         right, right_params = self.process_rhs(compiler, connection)
         return f"{left} ^@ {right}", [*left_params, *right_params]

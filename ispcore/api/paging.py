@@ -22,6 +22,8 @@ EXACT_UP_TO = 10_000
 class _Cursor(CursorPagination):
     """Newest first, and in no other order: only the key is unique, never null and indexed everywhere."""
 
+    request: Request
+
     page_size = DEFAULT_SIZE
     page_size_query_param = "page_size"
     max_page_size = MAX_SIZE
@@ -35,7 +37,7 @@ class _Cursor(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:
-                UUID(cursor.position)
+                UUID(str(cursor.position))
         except (NotFound, ValueError) as error:
             message = "`cursor` is none that this list gave you. Begin with an empty one."
             raise ApiError(400, "malformed_request", message, field="cursor") from error
@@ -62,7 +64,9 @@ class HousePagination(PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = MAX_SIZE
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    request: Request
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
         self._require_numbers(request)
         self.cursor = _Cursor() if "cursor" in request.query_params else None

@@ -109,14 +109,14 @@ ERROR_SCHEMA = {
 }
 
 
-class EnvelopeSchema(AutoSchema):  # type: ignore[misc]
+class EnvelopeSchema(AutoSchema):
     """Describe an operation of the house."""
 
     def get_tags(self) -> list[str]:
         parts = self.path.removeprefix("/api/v1/").split("/")
         return [parts[0] or "platform"]
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         """Append the roles that may, straight from the role table."""
         text: str = super().get_description()
         roles = self._roles()
@@ -129,7 +129,7 @@ class EnvelopeSchema(AutoSchema):  # type: ignore[misc]
         roles = self._roles()
         return {"x-roles": [role.value for role in roles]} if roles is not None else {}
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         parameters = [_header(name, text) for name, text in HEADER_PARAMETERS.items()]
         if self.method == "POST":
             parameters.append(_header("X-Idempotency-Key", IDEMPOTENCY))
@@ -141,7 +141,7 @@ class EnvelopeSchema(AutoSchema):  # type: ignore[misc]
             parameters.append(_header("If-Match", IF_MATCH))
         return parameters
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         if not self._is_bare():
             for body in bodies.values():
@@ -226,13 +226,13 @@ class EnvelopeSchema(AutoSchema):  # type: ignore[misc]
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         """Say that a strict serializer takes no other names."""
-        schema = super()._map_basic_serializer(serializer, direction)
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if direction == "request" and isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
         return schema
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "ispcore.api.views.CallerAuthentication"
     name = "bearer"
 
@@ -246,7 +246,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
 
 def base_classes() -> list[type]:
     """Name the classes whose own documentation is for programmers and not for the document."""
-    return [*get_lib_doc_excludes(), StrictSerializer, HouseSerializer]
+    return [*get_lib_doc_excludes(), StrictSerializer, HouseSerializer]  # type: ignore[no-untyped-call]
 
 
 def add_house_components(

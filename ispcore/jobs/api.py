@@ -60,11 +60,8 @@ class TaskSerializer(serializers.ModelSerializer[Job]):
 class TaskDetailSerializer(TaskSerializer):
     """One background run with its whole result."""
 
-    result = serializers.SerializerMethodField()
-
-    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
-    def get_result(self, job: Job) -> Any:
-        return result_of(job)
+    def to_representation(self, job: Job) -> dict[str, Any]:
+        return {**super().to_representation(job), "result": result_of(job)}
 
 
 class TaskFilter(HouseFilterSet):

@@ -74,7 +74,9 @@ def install(directory: Path) -> Iterator[Installation]:
             "--port", str(port), "--workers", "1", "--blocking-threads", "4",
         ]  # fmt: skip
         with (directory / "web.log").open("w") as log:
-            web = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+            web = subprocess.Popen(
+                command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
             try:
                 running = Installation(f"http://127.0.0.1:{port}", token, olt_id, *_both(servers))
                 running.wait_for("/ready", 200)

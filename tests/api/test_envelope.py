@@ -4,7 +4,6 @@ import json
 from uuid import uuid4
 
 import pytest
-from django.db.models import Model
 
 from hardware.models import Olt
 from ispcore.tenants.context import tenant_context
@@ -22,9 +21,9 @@ def error_of(response):
     return response.status_code, response.json()["error"]["code"]
 
 
-def count(tenant, model: type[Model] = Olt) -> int:
+def count(tenant) -> int:
     with tenant_context(tenant.pk):
-        return model.objects.count()
+        return Olt.objects.count()
 
 
 @pytest.mark.parametrize(("verb", "path"), operations())

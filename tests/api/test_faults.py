@@ -27,7 +27,9 @@ class TestCrash:
     def api(self, admin_user):
         return Api(admin_user)
 
-    @pytest.mark.parametrize(("verb", "path"), [("post", "crash"), ("get", "crash-outside"), ("get", "unwritable")])
+    @pytest.mark.parametrize(
+        ("verb", "path"), [("post", "crash"), ("get", "crash-outside"), ("get", "unwritable")]
+    )
     def test_is_500_in_the_envelope_without_a_detail(self, verb, path, api):
         response = api.send(verb, path, b"", "application/json", X_Request_ID="mine-1")
 
@@ -36,7 +38,9 @@ class TestCrash:
         assert body["success"] is False
         assert body["meta"] == {"request_id": "mine-1", "api_version": "v1"}
         assert response["X-Request-ID"] == "mine-1"
-        assert not any(word in response.content for word in (b"hunter2", b"RuntimeError", b"Traceback", b"object"))
+        assert not any(
+            word in response.content for word in (b"hunter2", b"RuntimeError", b"Traceback", b"object")
+        )
 
     @pytest.mark.parametrize("as_json", [False, True])
     def test_is_logged_with_its_trace_and_without_its_variables(self, as_json, api, settings, capfd):

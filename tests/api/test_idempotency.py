@@ -238,7 +238,9 @@ def test_a_key_whose_holder_died_is_free_at_once(admin_user, tenant):
     request = RequestFactory().post(
         "/api/v1/hardware/olts", OLT, "application/json", headers={"X-Idempotency-Key": "5f1c"}
     )
-    request.caller = Caller(Principal(f"user:{admin_user.pk}", admin_user), tenant.pk, Role.ADMINISTRATOR)
+    request.caller = Caller(  # type: ignore[attr-defined]
+        Principal(f"user:{admin_user.pk}", admin_user), tenant.pk, Role.ADMINISTRATOR
+    )
 
     def create_and_die(_: HttpRequest) -> HttpResponse:
         OltFactory(name=OLT["name"])

@@ -34,8 +34,13 @@ RECORD = {
 BODIES: dict[str, Any] = {
     "hardware/olt/discover": [{"olt_id": "{olt}"}, {"ip": "{ip}"}, {"olt_id": "{olt}", "ip": "{ip}"}],
 }
-FILTERS = {"hardware/onus": ["olt_id={olt}", "pon_port_id={pon_port}"], "hardware/pon-ports": ["olt_id={olt}"],
-           "hardware/discovery-runs": ["olt_id={olt}"], "hardware/olts": ["ip={ip}"], "tasks": ["kind=theirs"]}  # fmt: skip
+FILTERS = {
+    "hardware/onus": ["olt_id={olt}", "pon_port_id={pon_port}"],
+    "hardware/pon-ports": ["olt_id={olt}"],
+    "hardware/discovery-runs": ["olt_id={olt}"],
+    "hardware/olts": ["ip={ip}"],
+    "tasks": ["kind=theirs"],
+}
 
 
 @pytest.fixture

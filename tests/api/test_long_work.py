@@ -160,8 +160,12 @@ def test_a_task_shows_how_far_it_is(api, acting):
 @pytest.mark.django_db
 def test_a_failed_task_says_why(api, acting):
     job = Job.objects.create(
-        kind="x", status=JobStatus.FAILED, finished_at=timezone.now(), error_code="device_unreachable", error_message="Silent."
-    )  # fmt: skip
+        kind="x",
+        status=JobStatus.FAILED,
+        finished_at=timezone.now(),
+        error_code="device_unreachable",
+        error_message="Silent.",
+    )
 
     assert api.get(f"tasks/{job.pk}").json()["data"]["error"] == {
         "code": "device_unreachable",
@@ -172,7 +176,7 @@ def test_a_failed_task_says_why(api, acting):
 def follow_to_its_end(api, location: str) -> dict:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        task = api.get(location.removeprefix("/api/v1/")).json()["data"]
+        task: dict = api.get(location.removeprefix("/api/v1/")).json()["data"]
         if task["status"] not in ("queued", "running"):
             return task
         time.sleep(0.05)

@@ -7,7 +7,11 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 
 ORIGIN = "http://localhost:3000"
-PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "if-match"}
+PREFLIGHT = {
+    "Origin": ORIGIN,
+    "Access-Control-Request-Method": "PATCH",
+    "Access-Control-Request-Headers": "if-match",
+}
 
 
 @pytest.mark.django_db
@@ -29,10 +33,14 @@ class TestOrigins:
         assert "PATCH" in preflight["Access-Control-Allow-Methods"]
         allowed = preflight["Access-Control-Allow-Headers"].split(", ")
         assert {"authorization", "if-match", "x-tenant-id", "x-idempotency-key", "prefer"} <= set(allowed)
-        assert {"ETag", "Location", "X-Request-ID"} <= set(response["Access-Control-Expose-Headers"].split(", "))
+        assert {"ETag", "Location", "X-Request-ID"} <= set(
+            response["Access-Control-Expose-Headers"].split(", ")
+        )
         assert "Access-Control-Allow-Credentials" not in response
 
-    @pytest.mark.parametrize("origin", ["http://localhost:3001", "https://localhost:3000", "null", ORIGIN + ".evil"])
+    @pytest.mark.parametrize(
+        "origin", ["http://localhost:3001", "https://localhost:3000", "null", ORIGIN + ".evil"]
+    )
     def test_others_are_not(self, origin, api, settings):
         settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
 

@@ -13,7 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
-    content_type_conformance, negative_data_rejection, response_schema_conformance, status_code_conformance,
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
 )  # fmt: skip
 
 from ispcore.auth import access_tokens
@@ -32,7 +35,9 @@ FUZZING = hypothesis_settings(
     suppress_health_check=list(HealthCheck),
 )
 EVERY_OPERATION = [
-    (verb, path, operation) for path, verbs in document()["paths"].items() for verb, operation in verbs.items()
+    (verb, path, operation)
+    for path, verbs in document()["paths"].items()
+    for verb, operation in verbs.items()
 ]
 IDS = [f"{verb} {path}" for verb, path, _ in EVERY_OPERATION]
 
@@ -42,7 +47,9 @@ def test_is_valid_and_made_without_a_warning():
 
 
 def test_describes_every_operation_and_no_other():
-    described = {(verb, path.removeprefix("/api/v1/").replace("{id}", "{pk}")) for verb, path, _ in EVERY_OPERATION}
+    described = {
+        (verb, path.removeprefix("/api/v1/").replace("{id}", "{pk}")) for verb, path, _ in EVERY_OPERATION
+    }
 
     assert described == set(operations())
 
@@ -100,7 +107,15 @@ class TestEveryOperation:
 def test_names_of_enumerations_do_not_depend_on_their_neighbours():
     names = set(document()["components"]["schemas"])
 
-    assert {"Role", "TaskStatus", "OltVendor", "SnmpVersion", "OnuStatus", "OnuDownCause", "DiscoveryOutcome"} <= names
+    assert {
+        "Role",
+        "TaskStatus",
+        "OltVendor",
+        "SnmpVersion",
+        "OnuStatus",
+        "OnuDownCause",
+        "DiscoveryOutcome",
+    } <= names
     assert [name for name in names if re.search(r"[0-9a-fA-F]{3}Enum", name)] == []
 
 
@@ -126,7 +141,9 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
     known = {"olts": onu.olt_id, "onus": onu.pk, "tasks": job.pk}
     token = access_tokens.mint(user_id=admin_user.pk, at=timezone.now())
     credential = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
-    schema = schemathesis.openapi.from_wsgi("/api/schema", get_wsgi_application(), headers={"Accept": "application/json"})
+    schema = schemathesis.openapi.from_wsgi(
+        "/api/schema", get_wsgi_application(), headers={"Accept": "application/json"}
+    )
     statuses: list[int] = []
 
     def attack(case: schemathesis.Case) -> None:
@@ -140,7 +157,7 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
         case.validate_response(response, checks=FUZZED, headers=credential)
 
     for found in schema.exclude(path_regex="auth/token|olt/discover").get_all_operations():
-        operation = found.ok()
+        operation = found.ok()  # type: ignore[union-attr]
         for mode in GenerationMode:
             FUZZING(given(operation.as_strategy(generation_mode=mode))(attack))()
 

@@ -23,7 +23,7 @@ def refusal(response) -> tuple[int, str]:
 
 
 def tenant_of(response) -> str:
-    return response.json()["data"]["tenant"]["slug"]
+    return str(response.json()["data"]["tenant"]["slug"])
 
 
 @pytest.fixture

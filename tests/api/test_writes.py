@@ -1,5 +1,7 @@
 """Creating, changing and removing: addresses, versions and refusals that change nothing."""
 
+from typing import Any
+
 import pytest
 
 from hardware.models import Olt, OnuStatus
@@ -56,7 +58,9 @@ class TestChange:
 
         olt.refresh_from_db()
         assert response.status_code == 200
-        assert (olt.name, olt.site, olt.community.reveal()) == ("New", "Hill", "kept-secret")
+        secret: Any = olt.community
+        assert (olt.name, olt.site) == ("New", "Hill")
+        assert secret.matches("kept-secret")
 
     def test_put_wants_all_of_it(self, api, acting):
         olt = OltFactory(name="Old")
