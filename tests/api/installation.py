@@ -73,17 +73,20 @@ def install(directory: Path) -> Iterator[Installation]:
             sys.executable, "-m", "granian", "--interface", "wsgi", "ispcore.wsgi:application", "--host", "127.0.0.1",
             "--port", str(port), "--workers", "1", "--blocking-threads", "4",
         ]  # fmt: skip
-        with (directory / "web.log").open("w") as log:
+        postgres, valkey = _both(servers)
+        with contextlib.ExitStack() as stack:
+            log = stack.enter_context((directory / "web.log").open("w"))
+            # What a test started again is ours to collect; stopping what runs no more does nothing.
+            stack.callback(postgres.stop)
+            stack.callback(valkey.stop)
             web = subprocess.Popen(
                 command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
             )
-            try:
-                running = Installation(f"http://127.0.0.1:{port}", token, olt_id, *_both(servers))
-                running.wait_for("/ready", 200)
-                yield running
-            finally:
-                web.terminate()
-                web.wait()
+            stack.callback(web.wait)
+            stack.callback(web.terminate)
+            running = Installation(f"http://127.0.0.1:{port}", token, olt_id, postgres, valkey)
+            running.wait_for("/ready", 200)
+            yield running
 
 
 def _both(servers: Servers) -> tuple[Postgres, Valkey]:
