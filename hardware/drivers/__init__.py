@@ -12,7 +12,7 @@ from hardware.drivers.base import (
     SystemInfo,
     read_system,
 )
-from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook
+from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook, describe_column
 from hardware.drivers.huawei import HuaweiDriver
 from hardware.drivers.ufiber import UfiberDriver
 
@@ -31,6 +31,7 @@ __all__ = [
     "ProgressHook",
     "RunStatus",
     "SystemInfo",
+    "describe_column",
     "detect",
     "read_system",
 ]

@@ -1,5 +1,6 @@
 """Read MIB columns one after the other; keep account of what was read, what failed and what was nonsense."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ SYS_UPTIME = "1.3.6.1.2.1.1.3.0"  # SNMPv2-MIB
 KEY_COLUMNS = frozenset({"port.name", "onu.serial"})
 
 _PROGRESS_SECONDS = 1.0
-_ROWS_PER_LOOK = 25  # At the clock: once per full answer.
 
 # Called with columns done, columns in all, and what is being read; what it raises aborts the discovery.
 ProgressHook = Callable[[int, int, str], None]
@@ -66,6 +66,13 @@ class Column:
         return self.name in KEY_COLUMNS
 
 
+def describe_column(name: str) -> str:
+    """Name a column for people: `onu.rx_power_dbm` is "ONU rx power"."""
+    table, _, field = name.partition(".")
+    words = re.sub(r"_(dbm|c|v|ma|m)$", "", field).replace("_", " ")
+    return f"{'ONU' if table == Table.ONU else 'PON port'} {words}"
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnFailure:
     """A column that was not read to its end; the first `rows` rows of it were."""
@@ -100,7 +107,7 @@ class ColumnReader:
 
     def read_all(self) -> None:
         for done, column in enumerate(self._columns):
-            self._tell(done, f"{column.name}: reading")
+            self._tell(done, f"Reading {describe_column(column.name)}")
             failure = self._read(done, column)
             if failure is None:
                 self.complete.add(column.name)
@@ -113,7 +120,7 @@ class ColumnReader:
                 ]
                 break
         self._doubt_empty_columns()
-        self._tell(len(self._columns), "read")
+        self._tell(len(self._columns), "Storing")
 
     def _read(self, done: int, column: Column) -> ColumnFailure | None:
         rows = 0
@@ -130,8 +137,9 @@ class ColumnReader:
                     row[name] = UNREADABLE
                     self.bad_cells[column.name] = self.bad_cells.get(column.name, 0) + 1
                 rows += 1
-                if rows % _ROWS_PER_LOOK == 0 and time.monotonic() - told >= _PROGRESS_SECONDS:
-                    self._tell(done, f"{column.name}: {rows} rows")
+                # At every row: one that is asked for alone may take a slow device seconds.
+                if time.monotonic() - told >= _PROGRESS_SECONDS:
+                    self._tell(done, f"Reading {describe_column(column.name)}: {rows} rows")
                     told = time.monotonic()
         except SnmpError as error:
             return ColumnFailure(column.name, rows, str(error))

@@ -142,11 +142,12 @@ def _store(discovery_run: DiscoveryRun, olt: Olt, found: Discovery, *, at: datet
 def _warnings(found: Discovery) -> list[str]:
     """Say in sentences what is missing from a discovery; none when it is whole."""
     warnings = [
-        f"{failure.column} was not read to its end ({failure.rows} rows): {failure.reason}."
+        f"The column {drivers.describe_column(failure.column)} was not read to its end ({failure.rows} rows): "
+        f"{failure.reason}."
         for failure in found.failures
     ]
     warnings += [
-        f"{count} values of {column} made no sense and were left out."
+        f"{count} values of the column {drivers.describe_column(column)} made no sense and were left out."
         for column, count in sorted(found.bad_cells.items())
     ]
     if not found.onus and found.onus_complete:
