@@ -14,7 +14,7 @@ from ispcore.api.errors import ApiError
 
 @CharField.register_lookup
 @TextField.register_lookup
-class Prefix(Lookup):  # type: ignore[type-arg]
+class Prefix(Lookup):
     """`column ^@ value`: leakproof, so an index still serves it under row-level security; LIKE is not."""
 
     lookup_name = "prefix"

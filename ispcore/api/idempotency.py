@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from ispcore.api.envelope import error_response
 from ispcore.api.models import IdempotentAnswer
 from ispcore.api.request import caller_of
+from ispcore.api.throttles import HouseThrottle, write_headers
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import current_tenant_id
 
@@ -42,13 +43,26 @@ def serve(request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]) -> 
     stored = IdempotentAnswer.objects.filter(principal=caller.principal.key, key=key).first()
     if stored is None:
         return _run_and_store(request, view, principal=caller.principal.key, key=key, fingerprint=fingerprint)
-    if stored.fingerprint != fingerprint:
-        message = "This idempotency key was used for another request."
-        return _refuse(request, 422, "idempotency_key_reused", message)
-    if _came_to_nothing(stored):
+    if stored.fingerprint == fingerprint and _came_to_nothing(stored):
         stored.delete()
         return _run_and_store(request, view, principal=caller.principal.key, key=key, fingerprint=fingerprint)
-    return _replay(stored)
+    return _answer_from(stored, request, fingerprint)
+
+
+def _answer_from(stored: IdempotentAnswer, request: HttpRequest, fingerprint: str) -> HttpResponse:
+    """Answer in the view's place, counted as the view would have counted it."""
+    throttle = HouseThrottle()
+    if not throttle.allow_request(request, None):
+        response = _refuse(
+            request, 429, "rate_limited", "Too many requests.", retry_after=throttle.retry_after
+        )
+    elif stored.fingerprint != fingerprint:
+        message = "This idempotency key was used for another request."
+        response = _refuse(request, 422, "idempotency_key_reused", message)
+    else:
+        response = _replay(stored)
+    write_headers(request, response)
+    return response
 
 
 def _came_to_nothing(stored: IdempotentAnswer) -> bool:
@@ -100,5 +114,7 @@ def _fingerprint(request: HttpRequest) -> str:
     return hashlib.sha256("\n".join(parts).encode() + b"\n" + request.body).hexdigest()
 
 
-def _refuse(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
-    return error_response(request, status=status, code=code, message=message)
+def _refuse(
+    request: HttpRequest, status: int, code: str, message: str, *, retry_after: int | None = None
+) -> HttpResponse:
+    return error_response(request, status=status, code=code, message=message, retry_after=retry_after)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import RedisError
@@ -121,12 +122,12 @@ class HouseThrottle(BaseThrottle):
 
     retry_after: int | None = None
 
-    def allow_request(self, request: Request, view: Any) -> bool:
-        answers = _outage.guard(limits_of(request))
+    def allow_request(self, request: Request | HttpRequest, view: Any) -> bool:
+        answers = _outage.guard(limits_of(getattr(request, "_request", request)))
         if answers is None:
             return True
         (taken, limit) = min(answers, key=lambda answer: answer[0].remaining)
-        request.rate_limit = (limit.rate, taken.remaining, taken.reset_seconds)  # type: ignore[attr-defined]
+        request.rate_limit = (limit.rate, taken.remaining, taken.reset_seconds)  # type: ignore[union-attr]
         self.retry_after = max(answer.retry_after_seconds for answer, _ in answers)
         return taken.allowed
 
@@ -134,12 +135,20 @@ class HouseThrottle(BaseThrottle):
         return self.retry_after
 
 
-def limits_of(request: Request) -> list[tuple[str, GcraLimit]]:
+def write_headers(request: Request | HttpRequest, response: HttpResponse) -> None:
+    """Tell what is left (draft-ietf-httpapi-ratelimit-headers), and in how many seconds it is whole again."""
+    if limit := getattr(request, "rate_limit", None):
+        most, left, reset = limit
+        response["RateLimit-Policy"] = f'"default";q={most};w=60'
+        response["RateLimit"] = f'"default";r={left};t={reset}'
+
+
+def limits_of(request: HttpRequest) -> list[tuple[str, GcraLimit]]:
     """Name the limits one request counts against; without a credential, its address is the caller."""
-    caller = caller_of(request._request)
+    caller = caller_of(request)
     rate = settings.RATE_LIMIT_PER_MINUTE
     if caller.principal is None:
-        return [(f"api:ip:{address_group(client_ip(request._request))}", GcraLimit(rate, 60))]
+        return [(f"api:ip:{address_group(client_ip(request))}", GcraLimit(rate, 60))]
     return [
         (f"api:{caller.tenant_id}:{caller.principal.key}", GcraLimit(rate, 60)),
         (f"api:{caller.tenant_id}", GcraLimit(rate * TENANT_FACTOR, 60)),

@@ -26,7 +26,7 @@ from ispcore.api.errors import ApiError
 from ispcore.api.filters import HouseOrdering, HouseSearch
 from ispcore.api.parsers import StrictJSONParser
 from ispcore.api.request import caller_of
-from ispcore.api.throttles import HouseThrottle
+from ispcore.api.throttles import HouseThrottle, write_headers
 from ispcore.tenants.roles import allows
 
 METHOD_VERBS = {"GET": "view", "HEAD": "view", "OPTIONS": "view", "POST": "add", "PUT": "change",
@@ -94,12 +94,7 @@ class ApiView(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
-        limit = getattr(request, "rate_limit", None)
-        if limit:
-            most, left, reset = limit
-            # draft-ietf-httpapi-ratelimit-headers: what is left, and seconds until it is whole again.
-            response["RateLimit-Policy"] = f'"default";q={most};w=60'
-            response["RateLimit"] = f'"default";r={left};t={reset}'
+        write_headers(request, response)
         return response
 
 

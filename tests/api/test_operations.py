@@ -89,6 +89,17 @@ class TestLimits:
         assert api.post(f"tasks/{job.pk}/cancel").status_code == 429
         assert Job.objects.get().status == "queued"
 
+    def test_hold_for_replays_as_well(self, api, settings):
+        settings.RATE_LIMIT_PER_MINUTE = 2
+        body = {"name": "Central", "vendor": "huawei", "ip": "192.0.2.1", "community": "c"}
+
+        first, again, more = (api.post("hardware/olts", body, X_Idempotency_Key="k") for _ in range(3))
+
+        assert [each.status_code for each in (first, again, more)] == [201, 201, 429]
+        assert again["RateLimit"].startswith('"default";r=0;')
+        assert more.json()["error"]["code"] == "rate_limited"
+        assert int(more["Retry-After"]) >= 1
+
     def test_are_each_callers_own(self, api, api_as, settings):
         settings.RATE_LIMIT_PER_MINUTE = 1
         api.get("me")

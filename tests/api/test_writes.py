@@ -1,12 +1,16 @@
 """Creating, changing and removing: addresses, versions and refusals that change nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from hardware.models import Olt, OnuStatus
 from ispcore.jobs.models import Job
+from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
+from tests.api.described import DescribedApi
 from tests.factories import OltFactory, OnuFactory
 
 pytestmark = pytest.mark.django_db
@@ -197,6 +201,26 @@ class TestVersions:
         Job.objects.update(progress_done=1)
 
         assert api.get(f"tasks/{job.pk}", If_None_Match=before).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_who_read_the_same_version_one_may_write(admin_user, tenant):
+    with tenant_context(tenant.pk):
+        olt = OltFactory(name="Old")
+    path = f"hardware/olts/{olt.pk}"
+    tag = DescribedApi(admin_user).get(path)["ETag"]
+
+    def write(number: int) -> int:
+        try:
+            answer = DescribedApi(admin_user).patch(path, {"site": f"Site {number}"}, If_Match=tag)
+            return int(answer.status_code)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = sorted(threads.map(write, range(8)))
+
+    assert statuses == [200] + [412] * 7
 
 
 def test_a_refused_role_reaches_nothing(api_as, acting):
