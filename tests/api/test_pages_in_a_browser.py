@@ -22,7 +22,9 @@ def test_draws_the_api_and_calls_no_other_host(path, shown, live_server, monkeyp
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
         page.on("request", lambda request: asked.add(request.url))
-        page.on("requestfailed", lambda request: kept_in.update({request.url} if request.failure == "csp" else ()))
+        page.on(
+            "requestfailed", lambda request: kept_in.update({request.url} if request.failure == "csp" else ())
+        )
         page.goto(live_server.url + path)
         page.get_by_text(shown).first.wait_for(timeout=15_000)
         browser.close()
