@@ -165,10 +165,10 @@ class Onu(TenantModel):
                 condition=Q(vanished_at=None) ^ Q(status=OnuStatus.VANISHED), name="onu_vanished_has_time"
             ),
         ]
+        # None on what every reading changes, and pages with room: so updates stay in their page (HOT).
         indexes = [
             models.Index(fields=["tenant", "serial"], name="onu_by_serial"),
             models.Index(fields=["tenant", "status", "olt"], name="onu_by_status"),
-            models.Index(fields=["tenant", "rx_power_dbm"], name="onu_by_signal"),
             models.Index(fields=["tenant", "pon_port"], name="onu_by_port"),
         ]
 

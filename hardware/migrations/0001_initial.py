@@ -643,10 +643,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="onu",
-            index=models.Index(fields=["tenant", "rx_power_dbm"], name="onu_by_signal"),
-        ),
-        migrations.AddIndex(
-            model_name="onu",
             index=models.Index(fields=["tenant", "pon_port"], name="onu_by_port"),
         ),
         migrations.AddConstraint(
@@ -669,6 +665,7 @@ class Migration(migrations.Migration):
                 name="onu_vanished_has_time",
             ),
         ),
+        migrations.RunSQL("ALTER TABLE hardware_onu SET (fillfactor = 70)", migrations.RunSQL.noop),
         IsolateTenantTable("Olt"),
         IsolateTenantTable("PonPort"),
         IsolateTenantTable("Onu"),

@@ -125,11 +125,23 @@ class EnvelopeSchema(AutoSchema):
         names = ", ".join(role.label for role in roles) or "none"
         return f"{text}\n\n**Roles:** {names}."
 
+    def get_summary(self) -> str:
+        """Name the operation in a line: the documentation pages list nothing else."""
+        model, action = getattr(self.view, "model", None), getattr(self.view, "action", None)
+        if model and action == "list":
+            return f"List {model._meta.verbose_name_plural}"
+        if model and action == "retrieve":
+            return f"Show one {model._meta.verbose_name}"
+        description: str = super().get_description()
+        return description.partition("\n")[0].partition(". ")[0].rstrip(".")
+
     def get_extensions(self) -> dict[str, Any]:
         roles = self._roles()
         return {"x-roles": [role.value for role in roles]} if roles is not None else {}
 
     def get_override_parameters(self) -> list[Any]:
+        if self._is_bare():
+            return [_header("X-Request-ID", HEADER_PARAMETERS["X-Request-ID"])]
         parameters = [_header(name, text) for name, text in HEADER_PARAMETERS.items()]
         if self.method == "POST":
             parameters.append(_header("X-Idempotency-Key", IDEMPOTENCY))

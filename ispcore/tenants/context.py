@@ -37,6 +37,7 @@ def tenant_context(tenant_id: UUID) -> Iterator[None]:
     transaction-local, so a pooled connection can never carry it to its next user.
     """
     outer = _tenant_id.get()
+    outermost = not connection.in_atomic_block
     with transaction.atomic():
         _bind(tenant_id)
         token = _tenant_id.set(tenant_id)
@@ -44,8 +45,9 @@ def tenant_context(tenant_id: UUID) -> Iterator[None]:
             yield
         finally:
             _tenant_id.reset(token)
-            # In a failed transaction no statement runs; the rollback restores the setting by itself.
-            if connection.in_atomic_block and not connection.needs_rollback and _usable():
+            # The end of the transaction ends the setting; only within one must the outer tenant come back. In
+            # a failed one no statement runs, and the rollback restores the setting by itself.
+            if not outermost and not connection.needs_rollback and _usable():
                 _bind(outer)
 
 
