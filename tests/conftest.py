@@ -131,7 +131,7 @@ def query_count() -> Callable[..., int]:
     return count
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Not longer: it would take the messages that later tests count.
 def _worker_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     log = tmp_path_factory.mktemp("worker") / "worker.log"
     command = [

@@ -1,11 +1,13 @@
 """Filters as the contract describes them: one per useful field, text with a trailing `*`."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import Lookup, QuerySet
 from django.db.models.fields import BooleanField, CharField, DateTimeField, GenericIPAddressField, TextField
+from django_filters.fields import IsoDateTimeField
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 
@@ -50,6 +52,21 @@ class IpFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = forms.GenericIPAddressField
 
 
+class MomentField(IsoDateTimeField):  # type: ignore[misc]
+    """An ISO 8601 moment in UTC: PostgreSQL refuses offsets that Python still takes."""
+
+    def clean(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as error:
+            raise forms.ValidationError("The moment lies outside the calendar.", code="invalid") from error
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
+    field_class = MomentField
+
+
 class HouseFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     """The base of every filter set: text filters take wildcards, and no value is quietly ignored."""
 
@@ -59,7 +76,7 @@ class HouseFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         TextField: {"filter_class": TextFilter},
         BooleanField: {"filter_class": BooleanFilter},
         GenericIPAddressField: {"filter_class": IpFilter},
-        DateTimeField: {"filter_class": django_filters.IsoDateTimeFilter},
+        DateTimeField: {"filter_class": MomentFilter},
     }
 
 

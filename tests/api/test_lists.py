@@ -269,6 +269,7 @@ class TestFilters:
             ("created_at__gte=2000-01-01T00:00:00Z", ["Jane 1", "Jane 2", "jane"]),
             ("created_at__lte=2000-01-01", []),
             ("created_at__gte=2000-01-01T00:00:00%2B02:00&name=jane", ["jane"]),
+            ("created_at__gte=2000-01-01T00:00:00-22:24&name=jane", ["jane"]),
             ("search=jan", ["Jane 1", "Jane 2", "jane"]),
             ("search=jane hill", ["Jane 1"]),
             ("search=%25", []),
@@ -281,7 +282,7 @@ class TestFilters:
         "query",
         [
             "ip=192.0.2", "ip=x", "ip=192.0.2.*", "vendor=nobody", "created_at__gte=yesterday",
-            "created_at__lte=99999-01-01", "created_at__gte=2000-01-01T00:00:00 02:00",
+            "created_at__lte=99999-01-01", "created_at__lte=0001-01-01T00:00:00%2B10:00", "created_at__gte=2000-01-01T00:00:00 02:00",
         ],
     )  # fmt: skip
     def test_refuse_a_value_that_is_none(self, query, api):

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -124,8 +125,10 @@ def test_names_of_enumerations_do_not_depend_on_their_neighbours():
 
 FUZZED = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
-    negative_data_rejection,
 ]  # fmt: skip
+# Where what the fuzzer spoilt surely travels. The credential is put back into every call, other headers are taken
+# out, and a spoilt query may be one that an address cannot carry: the request is then well-formed after all.
+SPOILT = {ParameterLocation.BODY, ParameterLocation.PATH}
 # Headers with rules of their own, which the document cannot say: random ones would only ever be refused.
 LEFT_OUT = ("X-Timezone", "X-Tenant-ID", "X-Request-ID", "X-Idempotency-Key", "If-Match", "If-None-Match")
 
@@ -157,7 +160,10 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
             case.path_parameters = {"id": str(record)}
         response = case.call(headers=credential)
         statuses.append(response.status_code)
-        case.validate_response(response, checks=FUZZED, headers=credential)
+        assert case.meta
+        spoilt = {place for place, part in case.meta.components.items() if part.mode.is_negative}
+        checks = [*FUZZED, negative_data_rejection] if spoilt & SPOILT else FUZZED
+        case.validate_response(response, checks=checks, headers=credential)
 
     for found in schema.exclude(path_regex="auth/token|olt/discover").get_all_operations():
         operation = found.ok()  # type: ignore[union-attr]
