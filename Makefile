@@ -23,7 +23,7 @@ lint: venv-dev ## Check style, types, import layers and missing migrations
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
 	.venv/bin/lint-imports
-	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 format: venv-dev ## Format the code and repair what ruff can
 	$(PY) -m ruff check --fix .
