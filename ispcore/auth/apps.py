@@ -5,7 +5,7 @@ from django.core import checks
 class AuthConfig(AppConfig):
     name = "ispcore.auth"
     label = "ispauth"
-    verbose_name = "Credentials"
+    verbose_name = "Platform"
 
     def ready(self) -> None:
         from ispcore.auth.checks import check_issuers

@@ -4,4 +4,4 @@ from django.apps import AppConfig
 class EventsConfig(AppConfig):
     name = "ispcore.events"
     label = "events"
-    verbose_name = "Events"
+    verbose_name = "Platform"

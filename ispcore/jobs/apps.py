@@ -4,4 +4,4 @@ from django.apps import AppConfig
 class JobsConfig(AppConfig):
     name = "ispcore.jobs"
     label = "jobs"
-    verbose_name = "Jobs"
+    verbose_name = "Platform"
