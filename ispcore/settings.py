@@ -170,8 +170,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Access tokens of the local issuer and of one configured OpenID Connect issuer.
-LOCAL_ISSUER = os.environ.get("LOCAL_ISSUER", "urn:ispcore:local")
-ACCESS_TOKEN_AUDIENCE = os.environ.get("ACCESS_TOKEN_AUDIENCE", "urn:ispcore:api")
+LOCAL_ISSUER = "urn:ispcore:local"
+ACCESS_TOKEN_AUDIENCE = "urn:ispcore:api"
 ACCESS_TOKEN_SECONDS = 900
 REFRESH_TOKEN_SECONDS = 30 * 24 * 3600
 OIDC_ISSUER = os.environ.get("OIDC_ISSUER", "")

@@ -21,7 +21,6 @@ def pytest_load_initial_conftests() -> Iterator[Any]:
     directory = _stack.enter_context(scratch_directory())
     servers = _stack.enter_context(start_servers(directory / "data", durable=False))
     os.environ.update(servers.environment())
-    os.environ["ACCESS_TOKEN_AUDIENCE"] = "urn:ispcore:api"
     return (yield)
 
 
