@@ -171,7 +171,7 @@ SPECTACULAR_SETTINGS = {
 
 # Access tokens of the local issuer and of one configured OpenID Connect issuer.
 LOCAL_ISSUER = "urn:ispcore:local"
-ACCESS_TOKEN_AUDIENCE = "urn:ispcore:api"
+ACCESS_TOKEN_AUDIENCE = "urn:ispcore:api"  # noqa: S105  (a name)
 ACCESS_TOKEN_SECONDS = 900
 REFRESH_TOKEN_SECONDS = 30 * 24 * 3600
 OIDC_ISSUER = os.environ.get("OIDC_ISSUER", "")
