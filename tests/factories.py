@@ -78,3 +78,13 @@ class BillingProfileFactory(DjangoModelFactory):
     name = factory.Sequence(lambda n: f"Profile {n}")
     cycle_day = 1
     currency = "EUR"
+
+
+class SubscriberFactory(DjangoModelFactory):
+    """A bare row; `subscribers.services.customers.create_subscriber` also makes what look-ups compare."""
+
+    class Meta:
+        model = Subscriber
+
+    number = factory.Sequence(lambda n: f"SUB-9{n:06d}")
+    full_name = factory.Sequence(lambda n: f"Jane Doe {n}")
