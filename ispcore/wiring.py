@@ -5,4 +5,6 @@ An event that nobody handles yet is listed with an empty tuple: webhooks and the
 
 HANDLERS: dict[str, tuple[str, ...]] = {
     "hardware.discovery_finished": (),
+    "subscribers.subscription_status_changed": (),
+    "subscribers.subscription_changed": (),
 }
