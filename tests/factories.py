@@ -7,7 +7,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from hardware.models import Olt, Onu, OnuStatus, PonPort
-from subscribers.models import BillingProfile, Plan, Premise, Zone
+from subscribers.models import BillingProfile, Plan, Premise, Subscriber, Zone
 
 
 class OltFactory(DjangoModelFactory):
