@@ -51,6 +51,14 @@ def phone_to_e164(text: str, *, region: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def national_digits(e164: str) -> str:
+    """Return the digits people of the same country dial, without the country code."""
+    try:
+        return phonenumbers.national_significant_number(phonenumbers.parse(e164))
+    except phonenumbers.NumberParseException:
+        return ""
+
+
 def document_normal(text: str) -> str:
     """Return a document's letters and digits only, upper-case: `ab-12.3` and `AB 123` are one."""
     return "".join(c for c in fold(text) if c.isalnum()).upper()
@@ -70,6 +78,12 @@ def address_key(text: str) -> str:
     spelt = re.sub(r"\bn[º°o]\s*\.?\s*(?=\d)", " no ", text.casefold())
     words = re.findall(r"[^\W_]+", fold(spelt.replace("#", " no ")))
     return " ".join(_STREET_WORDS.get(word, word) for word in words)
+
+
+def address_words(text: str) -> list[str]:
+    """Return the words of an address that are written in one way only."""
+    spellings = {*_STREET_WORDS, *_STREET_WORDS.values()}
+    return [word for word in words_of(address_key(text)) if word not in spellings]
 
 
 def address_keys(line1: str, *others: str) -> set[str]:

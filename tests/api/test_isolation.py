@@ -19,6 +19,8 @@ from tests.factories import (
     PlanFactory,
     PonPortFactory,
     PremiseFactory,
+    SubscriberFactory,
+    SubscriptionFactory,
     ZoneFactory,
 )
 
@@ -34,6 +36,9 @@ PLAN = {
 WITHOUT_RECORDS = {
     "auth/token": "speaks of people, not of a tenant's records",
     "me": "names the caller's own tenant only",
+    "subscribers/search": "names no record; tests/subscribers/test_customers_found.py asks it for two tenants",
+    "subscribers/resolve": "names no record; tests/subscribers/test_identity.py asks it for two tenants",
+    "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
 }
 # Which of their records stands in the path.
 RECORD = {
@@ -42,6 +47,11 @@ RECORD = {
     "hardware/onus": "onu",
     "hardware/pon-ports": "pon_port",
     "hardware/discovery-runs": "run",
+    "subscribers": "customer",
+    "subscribers/by-document": "document",
+    "subscribers/by-phone": "phone",
+    "subscribers/by-service": "line",
+    "services": "line",
     "zones": "zone",
     "internet-plans": "plan",
     "products": "plan",
@@ -51,6 +61,8 @@ RECORD = {
 # How their records are named elsewhere than in the path: bodies of POST, and filters.
 BODIES: dict[str, Any] = {
     "hardware/olt/discover": [{"olt_id": "{olt}"}, {"ip": "{ip}"}, {"olt_id": "{olt}", "ip": "{ip}"}],
+    "services": [{"customer_id": "{customer}", "product_id": "{plan}", "premise_id": "{premise}"}],
+    "subscribers": [{"full_name": "New", "status": "active", "billing_profile_id": "{billing_profile}"}],
     "zones": [{"name": "New", "parent_id": "{zone}"}],
     "internet-plans": [PLAN | {"zone_ids": ["{zone}"]}],
     "products": [PLAN | {"zone_ids": ["{zone}"]}],
@@ -62,6 +74,13 @@ FILTERS = {
     "hardware/discovery-runs": ["olt_id={olt}"],
     "hardware/olts": ["ip={ip}"],
     "tasks": ["kind=theirs"],
+    "subscribers": [
+        "external_id=theirs",
+        "billing_profile_id={billing_profile}",
+        "phone={phone}",
+        "tag=theirs",
+    ],
+    "services": ["customer_id={customer}", "product_id={plan}", "premise_id={premise}"],
     "zones": ["parent_id={zone}", "name=Their*"],
     "internet-plans": ["zone_id={zone}", "code=THEIRS"],
     "products": ["zone_id={zone}", "code=THEIRS"],
@@ -84,11 +103,22 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         PlanZone.objects.create(plan=plan, zone=zone)
         premise = PremiseFactory(zone=zone, city="Theirs")
         billing_profile = BillingProfileFactory(name="Theirs")
+        customer = SubscriberFactory(
+            full_name="Theirs",
+            external_id="theirs",
+            document_normal="AB1234",
+            phone_e164="+15550001234",
+            billing_profile=billing_profile,
+            tags=["theirs"],
+        )
+        line = SubscriptionFactory(plan=plan, premise=premise, subscriber=customer)
     rows = {
         "olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk, "zone": zone.pk,
         "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
+        "line": line.pk, "customer": customer.pk,
     }  # fmt: skip
-    return {**{name: str(pk) for name, pk in rows.items()}, "ip": olt.ip}
+    texts = {"ip": olt.ip, "document": "AB1234", "phone": "5550001234"}
+    return {**{name: str(pk) for name, pk in rows.items()}, **texts}
 
 
 def everything_of(tenant: Tenant) -> dict[str, list[Any]]:

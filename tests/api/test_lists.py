@@ -12,7 +12,7 @@ from django.utils import timezone
 from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id
-from subscribers.models import BillingProfile, Plan, PlanZone, Premise, Zone
+from subscribers.models import BillingProfile, Plan, PlanZone, Premise, Subscriber, Subscription, Zone
 from tests.api.routes import Route, api_routes
 from tests.factories import (
     BillingProfileFactory,
@@ -21,6 +21,8 @@ from tests.factories import (
     PlanFactory,
     PonPortFactory,
     PremiseFactory,
+    SubscriberFactory,
+    SubscriptionFactory,
     ZoneFactory,
 )
 
@@ -364,6 +366,8 @@ MAKE: dict = {
     Onu: OnuFactory,
     Job: make_job,
     DiscoveryRun: make_run,
+    Subscriber: SubscriberFactory,
+    Subscription: SubscriptionFactory,
     Zone: ZoneFactory,
     Plan: make_plan,
     Premise: make_premise,
