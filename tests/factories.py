@@ -7,7 +7,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from hardware.models import Olt, Onu, OnuStatus, PonPort
-from subscribers.models import BillingProfile, Plan, Premise, Subscriber, Zone
+from subscribers.models import BillingProfile, Plan, Premise, Subscriber, Subscription, Zone
 
 
 class OltFactory(DjangoModelFactory):
@@ -88,3 +88,15 @@ class SubscriberFactory(DjangoModelFactory):
 
     number = factory.Sequence(lambda n: f"SUB-9{n:06d}")
     full_name = factory.Sequence(lambda n: f"Jane Doe {n}")
+
+
+class SubscriptionFactory(DjangoModelFactory):
+    """A line that waits for its installation; its numbers lie above those that services draw."""
+
+    class Meta:
+        model = Subscription
+
+    number = factory.Sequence(lambda n: 900_000 + n)
+    subscriber = factory.SubFactory(SubscriberFactory)
+    plan = factory.SubFactory(PlanFactory)
+    premise = factory.SubFactory(PremiseFactory)

@@ -1,4 +1,5 @@
 from subscribers.models.catalogue import BillingProfile, Cycle, PaymentKind, Period, Plan, PlanZone, Zone
+from subscribers.models.feed import SnapshotCursor
 from subscribers.models.service import (
     Hold,
     HoldReason,
@@ -30,6 +31,7 @@ __all__ = [
     "PlanZone",
     "Premise",
     "ServiceStatus",
+    "SnapshotCursor",
     "Subscriber",
     "SubscriberSettings",
     "SubscriberStatus",

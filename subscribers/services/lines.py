@@ -48,6 +48,12 @@ class LineOnHold(DomainError):
     message = "The service is on hold ({reasons}); release its holds to bring it back."
 
 
+class HoldNotOpen(DomainError):
+    code = "hold_not_open"
+    message = "The service is not on hold for {reason}."
+    field = "reason"
+
+
 class PlanNotSold(DomainError):
     code = "plan_not_sold"
     message = "The product {plan} is not sold on {on} at this premise."
