@@ -19,7 +19,7 @@ from subscribers.models import BillingProfile, Cycle, PaymentKind, Period, Plan,
 from subscribers.services import catalogue
 
 MAX_ZONES_OF_A_PLAN = 1000
-COUNTRY = RegexValidator(r"^([A-Z]{2})?\Z", "Two capital letters of ISO 3166, for example PT.")
+COUNTRY = RegexValidator(r"^[A-Z]{2}\Z", "Two capital letters of ISO 3166, for example PT.")
 DAY = ["%Y-%m-%d"]  # The framework's own would take 01/02/2026 for one of two days.
 
 
