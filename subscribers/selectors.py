@@ -83,15 +83,22 @@ def _by_month(column: str, since: datetime) -> dict[date, int]:
 
 def with_service_counts(rows: QuerySet[Any], key: str) -> QuerySet[Any]:
     """Add `service_count`, the lines that are not over, to rows that lines name as `key`."""
-    return rows.annotate(service_count=_count(Subscription.objects.filter(status__in=CURRENT), key))
+    counted: QuerySet[Any] = rows.annotate(
+        service_count=_count(Subscription.objects.filter(status__in=CURRENT), key)
+    )
+    return counted
 
 
 def with_premise_counts(zones: QuerySet[Any]) -> QuerySet[Any]:
-    return zones.annotate(premise_count=_count(Premise.objects.all(), "zone"))
+    counted: QuerySet[Any] = zones.annotate(premise_count=_count(Premise.objects.all(), "zone"))
+    return counted
 
 
 def with_subscriber_counts(profiles: QuerySet[Any]) -> QuerySet[Any]:
-    return profiles.annotate(subscriber_count=_count(Subscriber.objects.all(), "billing_profile"))
+    counted: QuerySet[Any] = profiles.annotate(
+        subscriber_count=_count(Subscriber.objects.all(), "billing_profile")
+    )
+    return counted
 
 
 def _count(rows: QuerySet[Any], key: str) -> Any:

@@ -32,7 +32,8 @@ class ActionForm(forms.Form):
 
     def __init__(self, *args: Any, rows: QuerySet, **kwargs: Any) -> None:
         self.rows = rows
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
 
 
 def action(

@@ -1,8 +1,9 @@
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -297,7 +298,7 @@ def services_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]
 
 def timeline_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
     lines = request.customer_lines  # type: ignore[attr-defined]
-    subjects = {
+    subjects: dict[type[Model], dict[UUID, str]] = {
         Subscriber: {subscriber.pk: "Subscriber"},
         Subscription: {line.pk: str(line) for line in lines},
         Hold: {hold.pk: f"{hold.subscription}, hold: {hold}" for hold in selectors.holds_of(lines)},
