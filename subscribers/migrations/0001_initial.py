@@ -1705,7 +1705,9 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("cycle", "anniversary"), ("cycle_day", None)),
-                    models.Q(("cycle", "day_of_month"), ("cycle_day__range", (1, 31))),
+                    models.Q(
+                        ("cycle", "day_of_month"), ("cycle_day__isnull", False), ("cycle_day__range", (1, 31))
+                    ),
                     _connector="OR",
                 ),
                 name="billing_profile_day_fits_cycle",
@@ -2265,7 +2267,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("latitude", None), ("longitude", None)),
-                    models.Q(("latitude__range", (-90, 90)), ("longitude__range", (-180, 180))),
+                    models.Q(
+                        ("latitude__isnull", False),
+                        ("latitude__range", (-90, 90)),
+                        ("longitude__isnull", False),
+                        ("longitude__range", (-180, 180)),
+                    ),
                     _connector="OR",
                 ),
                 name="premise_position_on_earth",

@@ -146,7 +146,7 @@ class BillingProfile(TenantModel):
             models.UniqueConstraint(fields=["tenant", "name"], name="billing_profile_name_unique_per_tenant"),
             models.CheckConstraint(
                 condition=Q(cycle=Cycle.ANNIVERSARY, cycle_day=None)
-                | Q(cycle=Cycle.DAY_OF_MONTH, cycle_day__range=(1, 31)),
+                | Q(cycle=Cycle.DAY_OF_MONTH, cycle_day__isnull=False, cycle_day__range=(1, 31)),
                 name="billing_profile_day_fits_cycle",
             ),
         ]
