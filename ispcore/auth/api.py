@@ -8,8 +8,8 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from redis.exceptions import RedisError
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError, Throttled
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.exceptions import Throttled
+from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from ispcore.api.envelope import PlainRenderer
 from ispcore.api.errors import ApiError
+from ispcore.api.parsers import StrictJSONParser
 from ispcore.api.request import client_ip
 from ispcore.api.throttles import GcraLimit, address_group
 from ispcore.auth import services
@@ -27,26 +28,27 @@ ADDRESS_LIMIT = GcraLimit(rate=30, period=60)
 MAX_BODY_BYTES = 16 * 1024
 
 
-class _Small:
-    """Read a body of at most 16 KiB, always as UTF-8: a charset from outside may name any codec there is."""
+class SmallFormParser(FormParser):
+    """A form of at most 16 KiB, always UTF-8: a charset from outside may name any codec there is."""
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
-        body = stream.read(MAX_BODY_BYTES + 1)
-        if len(body) > MAX_BODY_BYTES:
-            raise ApiError(413, "request_too_large", "The request body is too large.")
-        context = {**(parser_context or {}), "encoding": "utf-8"}
-        try:
-            return super().parse(BytesIO(body), media_type, context)  # type: ignore[misc]
-        except RecursionError as error:
-            raise ParseError("The body is nested too deeply.") from error
+        body = BytesIO(_small_body(parser_context))
+        return super().parse(body, media_type, {**parser_context, "encoding": "utf-8"})
 
 
-class SmallFormParser(_Small, FormParser):
-    pass
+class SmallJSONParser(StrictJSONParser):
+    """JSON of at most 16 KiB."""
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+        _small_body(parser_context)
+        return super().parse(stream, media_type, parser_context)
 
 
-class SmallJSONParser(_Small, JSONParser):
-    pass
+def _small_body(parser_context: Any) -> bytes:
+    body: bytes = parser_context["request"]._request.body
+    if len(body) > MAX_BODY_BYTES:
+        raise ApiError(413, "request_too_large", "The request body is too large.")
+    return body
 
 
 class TokenInput(serializers.Serializer[Any]):
