@@ -294,6 +294,8 @@ class ServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         data = valid(ChangePlanInput(data=request.data, context={"today": today}))
         effective_on = data.get("effective_on", today)
         target: dict[str, Any] = {"subscription_id": line.pk, "to_plan_id": data["product_id"]}
+        if not data["preview"]:
+            lines.lock_line(line.pk)  # What is told below is then what is changed.
         proration = plan_changes.preview_plan_change(**target, on=effective_on)
         state = "preview"
         if not data["preview"]:
