@@ -8,6 +8,7 @@ import phonenumbers
 
 MAX_WORDS = 60
 MAX_WORD = 60  # SubscriberWord.word
+MAX_EMAIL = 254  # Subscriber.email_lower
 
 # Letters that have no decomposition into a base letter and an accent, yet are typed without it.
 _PLAIN = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i"})
@@ -65,7 +66,7 @@ def document_normal(text: str) -> str:
 
 
 def email_lower(text: str) -> str:
-    return text.strip().lower()
+    return text.strip().lower()[:MAX_EMAIL]  # A few letters are longer in lower case.
 
 
 def name_key(text: str) -> str:

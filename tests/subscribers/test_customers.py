@@ -123,6 +123,20 @@ class TestCreate:
         assert refusal(response) == (422, "validation_error", "metadata")
         assert not Subscriber.objects.exists()
 
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("full_name", "\ud800"), ("full_name", "a\x00b"), ("external_id", "\ud800"), ("tags", ["\ud800"]),
+            ("tags", [" "]), ("tags", "vip"), ("metadata", {"a": "\ud800"}), ("email", "x" * 250 + "@example.com"),
+            ("phone", "1" * 40), ("document", {"number": "ﷺ" * 60}), ("document", "AB1"), ("address", None),
+        ],
+    )  # fmt: skip
+    def test_refuses_what_cannot_be_kept(self, name, value, api, acting):
+        response = api.post("subscribers", JANE | {name: value})
+
+        assert response.status_code in (400, 422)
+        assert not Subscriber.objects.exists()
+
     def test_bounds_tags(self, api, acting):
         assert api.post("subscribers", JANE | {"tags": [str(n) for n in range(20)]}).status_code == 201
         response = api.post("subscribers", JANE | {"external_id": "b", "tags": [str(n) for n in range(21)]})

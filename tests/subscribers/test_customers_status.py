@@ -1,6 +1,7 @@
 """A customer's status, and what it does to their lines."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -165,7 +166,7 @@ def test_a_suspension_that_makes_no_sense_is_refused(body, status, field, jane, 
 
 
 def test_an_unknown_customer_is_refused(acting):
-    nobody = "01900000-0000-7000-8000-000000000000"
+    nobody = UUID("01900000-0000-7000-8000-000000000000")
 
     with pytest.raises(customers.SubscriberNotFound):
         customers.activate_subscriber(subscriber_id=nobody, at=timezone.now())
