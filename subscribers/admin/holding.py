@@ -50,7 +50,9 @@ class ChangePlanForm(ActionForm):
         Plan.objects.order_by("price", "name"), label="New plan", widget=Select, empty_label="Choose a plan"
     )
     effective_on = forms.DateField(
-        label="From", widget=DateInput, help_text="Today changes it at once; a later day keeps it until then."
+        label="From",
+        widget=DateInput,
+        help_text="Today: it changes at once. A later day: it changes when that day begins.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -16,6 +16,12 @@ from subscribers.services import catalogue
 
 
 class PremiseForm(TenantForm):
+    class Meta:
+        model = Premise
+        fields: tuple[str, ...] = ()
+        labels = {"address_line1": "Street and number", "address_line2": "Floor, flat or building"}
+        help_texts = {"latitude": "Degrees, north is positive.", "longitude": "Degrees, east is positive."}
+
     def clean_country(self) -> str:
         return str(self.cleaned_data["country"]).upper()
 

@@ -39,7 +39,12 @@ class SubscriberForm(TenantForm):
     class Meta:
         model = Subscriber
         fields: tuple[str, ...] = ()
-        labels = {"external_id": "External ID", "email": "E-mail"}
+        labels = {
+            "external_id": "External ID",
+            "email": "E-mail",
+            "address_line1": "Street and number",
+            "address_line2": "Floor, flat or building",
+        }
         widgets = {"tags": TextInput()}
         help_texts = {
             "phone": "Begin with + and the country code; without one, the provider's own country is meant.",
@@ -63,8 +68,8 @@ class SubscriberAdmin(TenantModelAdmin):
 
     form = SubscriberForm
     list_display = (
+        "number_shown",
         "full_name",
-        "number",
         choice_column("status", "Status", SUBSCRIBER_TONES),
         "phone_link",
         "email_or_dash",
@@ -72,11 +77,12 @@ class SubscriberAdmin(TenantModelAdmin):
         "tags_shown",
         time_column("created_at", "Created"),
     )
+    list_display_links = ("number_shown", "full_name")
     list_filter = ("status", TagFilter, SubscriberZoneFilter)
     # What is searched are the words kept of each record: see get_search_results.
     search_fields = ("full_name",)
     search_help_text = "The beginnings of words: name, number, phone, e-mail, document or address"
-    sortable_by = ("number", "created_at_with_age")
+    sortable_by = ("number_shown", "created_at_with_age")
     object_actions = ("activate", "suspend", "deactivate")
     change_form_outer_before_template = "admin/subscribers/subscriber/page.html"
     history_ignore = UNTOLD
@@ -198,6 +204,10 @@ class SubscriberAdmin(TenantModelAdmin):
             done="Deactivated.",
         )
 
+    @admin.display(description="Number", ordering="number")
+    def number_shown(self, obj: Subscriber) -> str:
+        return format_html('<span class="isp-nowrap">{}</span>', obj.number)
+
     @admin.display(description="Phone")
     def phone_link(self, obj: Subscriber) -> str:
         return _phone(obj)
@@ -231,7 +241,9 @@ def _phone(subscriber: Subscriber) -> str:
         return DASH
     if not subscriber.phone_e164:
         return subscriber.phone
-    return format_html('<a class="isp-link" href="tel:{}">{}</a>', subscriber.phone_e164, subscriber.phone)
+    return format_html(
+        '<a class="isp-link isp-nowrap" href="tel:{}">{}</a>', subscriber.phone_e164, subscriber.phone
+    )
 
 
 def _facts(subscriber: Subscriber) -> list[tuple[str, Any]]:
@@ -298,14 +310,15 @@ def services_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]
 
 def timeline_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
     lines = request.customer_lines  # type: ignore[attr-defined]
+    # What one transaction wrote has one time: the later steps of an order stand first, as newest do.
     subjects: dict[type[Model], dict[UUID, str]] = {
-        Subscriber: {subscriber.pk: "Subscriber"},
-        Subscription: {line.pk: str(line) for line in lines},
-        Hold: {hold.pk: f"{hold.subscription}, hold: {hold}" for hold in selectors.holds_of(lines)},
         PlanChange: {
             change.pk: f"{change.subscription}, change of plan: {change}"
             for change in selectors.plan_changes_of(lines)
         },
+        Hold: {hold.pk: f"{hold.subscription}, hold: {hold}" for hold in selectors.holds_of(lines)},
+        Subscription: {line.pk: str(line) for line in lines},
+        Subscriber: {subscriber.pk: "Subscriber"},
     }
     return {"entries": history.timeline(subjects, limit=TIMELINE_ENTRIES, ignore=UNTOLD)}
 
