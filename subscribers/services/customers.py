@@ -261,7 +261,8 @@ def _lines_in(subscriber: Subscriber, *statuses: str) -> list[UUID]:
 
 def _move(subscriber: Subscriber, to_status: str) -> None:
     if to_status not in TRANSITIONS[subscriber.status]:
-        raise TransitionNotAllowed(from_status=subscriber.status, to_status=str(to_status))
+        before, after = SubscriberStatus(subscriber.status).label, SubscriberStatus(to_status).label
+        raise TransitionNotAllowed(from_status=before.lower(), to_status=after.lower())
     subscriber.status = to_status
     subscriber.save(update_fields=["status", "updated_at"])
     publish("subscribers.subscriber_status_changed", subscriber_id=str(subscriber.pk))

@@ -16,6 +16,7 @@ from ispcore.events.services import publish
 from ispcore.tenants.context import current_tenant_id
 from subscribers.models import (
     Hold,
+    HoldReason,
     Plan,
     PlanChange,
     PlanZone,
@@ -141,7 +142,7 @@ def activate_service(*, subscription_id: UUID, at: datetime, user_id: UUID | Non
     _refuse_unless_allowed(line, ServiceStatus.ACTIVE)
     reasons = sorted(line.holds.filter(released_at=None).values_list("reason", flat=True))
     if reasons:
-        raise LineOnHold(reasons=", ".join(reasons))
+        raise LineOnHold(reasons=", ".join(HoldReason(reason).label.lower() for reason in reasons))
     line.provisioned_at = line.provisioned_at or at
     return _move(line, ServiceStatus.ACTIVE, "provisioned_at")
 
@@ -310,7 +311,8 @@ def _zones_around(zone_id: UUID | None) -> set[UUID]:
 
 def _refuse_unless_allowed(line: Subscription, to_status: str) -> None:
     if to_status not in TRANSITIONS[line.status]:
-        raise TransitionNotAllowed(from_status=line.status, to_status=str(to_status))
+        before, after = ServiceStatus(line.status).label, ServiceStatus(to_status).label
+        raise TransitionNotAllowed(from_status=before.lower(), to_status=after.lower())
 
 
 def _move(line: Subscription, to_status: str, *fields: str) -> Subscription:

@@ -50,7 +50,7 @@ class TestCreate:
             "product_id": PlanFactory(),
             "premise_id": PremiseFactory(),
         }
-        return {name: str(row.pk) for name, row in rows.items()}
+        return {name: str(row.pk) for name, row in rows.items()}  # type: ignore[attr-defined]
 
     def test_answers_the_service_and_where_it_is(self, api, order, admin_user):
         response = api.post("services", order | {"sales_agent": "Thandeka", "wifi_password": "correct-horse"})
@@ -221,7 +221,7 @@ class TestActions:
         number = SubscriptionFactory().number
 
         def do(deed: str, **body) -> str:
-            return api.post(f"services/{number}/{deed}", body or None).json()["data"]["status"]
+            return str(api.post(f"services/{number}/{deed}", body or None).json()["data"]["status"])
 
         seen = [do("activate"), do("suspend", reason="abuse", note="spam"), do("suspend"), do("resume")]
         seen += [do("resume", reason="abuse"), do("terminate"), do("terminate")]

@@ -144,7 +144,7 @@ class TestProration:
 
         told = plan_changes.preview_plan_change(subscription_id=line.pk, to_plan_id=PlanFactory().pk, on=ON)
 
-        assert (told.credit, told.charge, told.net) == (0, 0, 0)
+        assert (told.credit, told.charge, told.net) == (Decimal(0), Decimal(0), Decimal(0))
 
 
 @pytest.mark.django_db
@@ -226,7 +226,7 @@ class TestChange:
         def apply(count: int) -> int:
             for _ in range(count):
                 change(make_line(), plan, effective_on=date(2026, 5, 1))
-            return query_count(plan_changes.apply_due_plan_changes, on=date(2026, 5, 1), at=AT)
+            return int(query_count(plan_changes.apply_due_plan_changes, on=date(2026, 5, 1), at=AT))
 
         assert apply(6) - apply(1) == 5
 
