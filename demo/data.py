@@ -1,4 +1,4 @@
-"""The demo's two providers: `demo`, with a network and a week of readings, and `rival`, small and apart.
+"""The demo's two providers: `demo`, with customers, a network and a week of readings, and `rival`, small and apart.
 
 Everything here is made up; the addresses are loopback addresses of the simulated devices.
 """
@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from demo import customers
 from demo.olt import SimulatedOlt, Vendor
 from hardware import services
 from hardware.models import Olt
@@ -31,6 +32,7 @@ STAFF = {
     },
     "rival": {"admin": ("Rita Rival", Role.ADMINISTRATOR)},
 }
+CUSTOMERS = {"demo": (300, "EUR"), "rival": (12, "ZAR")}
 # tenant, name, vendor, address, site, ONUs: what the Procfile's simulated OLTs serve.
 OLTS: tuple[tuple[str, str, Vendor, str, str, int], ...] = (
     ("demo", "Central", "huawei", "127.0.0.2", "Exchange building", 512),
@@ -42,11 +44,13 @@ COMMUNITY = "public"
 
 
 def load(*, at: datetime) -> None:
-    """Make the demo's tenants, people, OLTs and readings; what is there already stays as it is."""
+    """Make the demo's tenants, people, customers, OLTs and readings; what is there already stays as it is."""
     for slug, (name, timezone) in TENANTS.items():
         tenant, _ = Tenant.objects.get_or_create(slug=slug, defaults={"name": name, "timezone": timezone})
         with tenant_context(tenant.pk):
             _make_staff(tenant)
+            count, currency = CUSTOMERS[slug]
+            customers.load(count=count, currency=currency, at=at)
         for owner, olt_name, vendor, ip, site, onus in OLTS:
             if owner == slug:
                 _make_olt(tenant, name=olt_name, vendor=vendor, ip=ip, site=site, onus=onus, at=at)

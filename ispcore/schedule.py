@@ -16,4 +16,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "hardware.tasks.make_reading_partitions",
         "schedule": crontab(hour="2", minute="5"),
     },
+    "release-ended-holds": {"task": "subscribers.tasks.release_ended_holds", "schedule": 60.0},
+    "apply-due-plan-changes": {
+        "task": "subscribers.tasks.apply_due_plan_changes",
+        "schedule": crontab(minute="1,16,31,46"),  # A day begins on a quarter of an hour, somewhere.
+    },
 }

@@ -17,6 +17,7 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^auth/token/?$", TokenView.as_view(), name="token"),
     re_path(r"^me/?$", MeView.as_view(), name="me"),
     path("", include(router.urls)),
+    path("", include("subscribers.urls")),
     path("hardware/", include("hardware.urls")),
 ]
 

@@ -5,4 +5,9 @@ An event that nobody handles yet is listed with an empty tuple: webhooks and the
 
 HANDLERS: dict[str, tuple[str, ...]] = {
     "hardware.discovery_finished": (),
+    "subscribers.subscriber_created": (),
+    "subscribers.subscriber_changed": (),
+    "subscribers.subscriber_status_changed": (),
+    "subscribers.subscription_status_changed": (),
+    "subscribers.subscription_changed": (),
 }

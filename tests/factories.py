@@ -1,10 +1,13 @@
 """Rows for tests, made for the bound tenant."""
 
+from decimal import Decimal
+
 import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from hardware.models import Olt, Onu, OnuStatus, PonPort
+from subscribers.models import BillingProfile, Plan, Premise, Subscriber, Subscription, Zone
 
 
 class OltFactory(DjangoModelFactory):
@@ -38,3 +41,62 @@ class OnuFactory(DjangoModelFactory):
     rx_power_dbm = -19.5
     first_seen_at = factory.LazyFunction(timezone.now)
     last_seen_at = factory.LazyFunction(timezone.now)
+
+
+class ZoneFactory(DjangoModelFactory):
+    class Meta:
+        model = Zone
+
+    name = factory.Sequence(lambda n: f"Zone {n}")
+
+
+class PlanFactory(DjangoModelFactory):
+    class Meta:
+        model = Plan
+
+    code = factory.Sequence(lambda n: f"FIBRE-{n}")
+    name = factory.Sequence(lambda n: f"Fibre {n}")
+    down_kbps = 100_000
+    up_kbps = 20_000
+    price = Decimal("29.90")
+    currency = "EUR"
+
+
+class PremiseFactory(DjangoModelFactory):
+    class Meta:
+        model = Premise
+
+    address_line1 = factory.Sequence(lambda n: f"{n + 1} Harbour Road")
+    city = "Northport"
+    country = "PT"
+
+
+class BillingProfileFactory(DjangoModelFactory):
+    class Meta:
+        model = BillingProfile
+
+    name = factory.Sequence(lambda n: f"Profile {n}")
+    cycle_day = 1
+    currency = "EUR"
+
+
+class SubscriberFactory(DjangoModelFactory):
+    """A bare row; `subscribers.services.customers.create_subscriber` also makes what look-ups compare."""
+
+    class Meta:
+        model = Subscriber
+
+    number = factory.Sequence(lambda n: f"SUB-9{n:06d}")
+    full_name = factory.Sequence(lambda n: f"Jane Doe {n}")
+
+
+class SubscriptionFactory(DjangoModelFactory):
+    """A line that waits for its installation; its numbers lie above those that services draw."""
+
+    class Meta:
+        model = Subscription
+
+    number = factory.Sequence(lambda n: 900_000 + n)
+    subscriber = factory.SubFactory(SubscriberFactory)
+    plan = factory.SubFactory(PlanFactory)
+    premise = factory.SubFactory(PremiseFactory)

@@ -2,13 +2,14 @@
 
 The theme's own detail, list and row actions are plain links that run on GET, and for anybody when no
 permission is named; none of ours uses them. One function serves the list (the selected rows) and the
-object's page (that one row).
+object's page (that one row). An action that must know more than yes names an `ActionForm`.
 """
 
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import helpers
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -26,6 +27,15 @@ CONFIRMED = "confirmed"
 SHOWN_ROWS = 10
 
 
+class ActionForm(forms.Form):
+    """What an action asks besides its question; `rows` are those it was asked for."""
+
+    def __init__(self, *args: Any, rows: QuerySet, **kwargs: Any) -> None:
+        self.rows = rows
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+
+
 def action(
     *,
     description: str,
@@ -35,8 +45,11 @@ def action(
     icon: str = "play_arrow",
     danger: bool = False,
     available: Callable[[Any], bool] = lambda obj: True,
+    form: type[ActionForm] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a method an action: `(self, request, queryset)`, run only by a confirmed POST.
+
+    With a `form` the method takes a fourth argument, the form's cleaned data; wrong answers ask again.
 
     `permissions` name `has_<name>_permission` methods; `confirm` is the question of the dialog, `available`
     hides the button on the page of an object it cannot apply to. Raises ImproperlyConfigured without a
@@ -48,16 +61,22 @@ def action(
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
-        def run(admin: Any, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        def run(
+            admin: Any, request: HttpRequest, queryset: QuerySet, obj: Model | None = None
+        ) -> HttpResponse | None:
             if not all(getattr(admin, f"has_{name}_permission")(request) for name in needed):
                 raise PermissionDenied
             if request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
             if CONFIRMED not in request.POST:
-                return ask(admin, request, run, queryset)
+                return ask(admin, request, run, queryset, obj)
+            answers = form(request.POST, rows=queryset) if form else None
+            if answers is not None and not answers.is_valid():
+                return ask(admin, request, run, queryset, obj, answers)
             try:
                 with transaction.atomic():
-                    return function(admin, request, queryset)
+                    given = () if answers is None else (answers.cleaned_data,)
+                    return function(admin, request, queryset, *given)
             except DomainError as refusal:
                 messages.error(request, str(refusal))
                 return None
@@ -69,6 +88,7 @@ def action(
         run.icon = icon  # type: ignore[attr-defined]
         run.danger = danger  # type: ignore[attr-defined]
         run.available = available  # type: ignore[attr-defined]
+        run.form = form  # type: ignore[attr-defined]
         run.do_not_call_in_templates = True  # type: ignore[attr-defined]
         return run
 
@@ -76,7 +96,12 @@ def action(
 
 
 def ask(
-    admin: Any, request: HttpRequest, run: Any, queryset: QuerySet, obj: Model | None = None
+    admin: Any,
+    request: HttpRequest,
+    run: Any,
+    queryset: QuerySet,
+    obj: Model | None = None,
+    answers: ActionForm | None = None,
 ) -> HttpResponse:
     """Show the question: as a dialog to htmx, as a page to everybody else."""
     count = 1 if obj else queryset.count()
@@ -86,6 +111,7 @@ def ask(
         "title": run.short_description,
         "question": run.confirm,
         "run": run,
+        "form": answers or (run.form(rows=queryset) if run.form else None),
         "opts": options,
         "original": obj,
         "count": count,
@@ -151,7 +177,7 @@ class ActionsMixin:
         rows = self.get_queryset(request).filter(pk=obj.pk)  # type: ignore[attr-defined]
         if request.method == "GET":
             return ask(self, request, run, rows, obj)
-        return run(self, request, rows) or redirect(_back(self, obj))
+        return run(self, request, rows, obj) or redirect(_back(self, obj))
 
     def _may_run(self, request: HttpRequest, run: Any) -> bool:
         return all(getattr(self, f"has_{name}_permission")(request) for name in run.allowed_permissions)

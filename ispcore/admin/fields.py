@@ -6,6 +6,7 @@ from django import forms
 from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
     UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -54,3 +55,16 @@ TextInput = UnfoldAdminTextInputWidget
 EmailInput = UnfoldAdminEmailInputWidget
 PasswordInput = UnfoldAdminPasswordWidget
 TextArea = UnfoldAdminTextareaWidget
+Select = UnfoldAdminSelectWidget
+
+
+class DateInput(UnfoldAdminTextInputWidget):
+    """A day, picked by the browser's own calendar."""
+
+    input_type = "date"
+
+
+class MomentInput(UnfoldAdminTextInputWidget):
+    """A day and a time, picked by the browser's own calendar."""
+
+    input_type = "datetime-local"

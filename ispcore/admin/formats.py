@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -81,6 +82,26 @@ def meter(percent: float, *, tone: str, label: str) -> str:
         max(0, min(100, round(percent))),
         label,
     )
+
+
+def pills(words: Iterable[str], tone: str = "") -> str:
+    """Write several words as one row of pills."""
+    drawn = format_html_join("", "{}", ((pill(word, tone),) for word in words))
+    return format_html('<span class="isp-pills">{}</span>', drawn) if drawn else DASH
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """Write an amount at the right edge of its column, with its currency."""
+    figures = f"{amount:,.2f}".replace(",", "\u202f")
+    return format_html('<span class="isp-money">{}\u00a0{}</span>', figures, currency)
+
+
+def bitrate(kbps: int) -> str:
+    """Write a speed in the largest unit in which it is at least 1."""
+    for size, unit in ((1_000_000, "Gbit/s"), (1_000, "Mbit/s")):
+        if kbps >= size:
+            return f"{kbps / size:.10g}\u00a0{unit}"
+    return f"{kbps}\u00a0kbit/s"
 
 
 def facts(rows: Iterable[tuple[str, Any]]) -> str:

@@ -102,9 +102,17 @@ def integrity_refusal(error: IntegrityError) -> ApiError:
     """
     diagnosis = getattr(error.__cause__, "diag", None)
     constraint = (getattr(diagnosis, "constraint_name", None) or "conflict").removesuffix("_per_tenant")
-    if match := re.fullmatch(r"([a-z]+)_([a-z_]+)_unique", constraint):
-        model, field = match.groups()
+    if match := re.fullmatch(r"([a-z]+_[a-z_]+)_unique", constraint):
+        model, field = _model_and_field(match[1], getattr(diagnosis, "table_name", None) or "")
         return ApiError(
             409, f"duplicate_{model}_{field}", f"There is already one with this {field}.", field=field
         )
     return ApiError(409, constraint, "This conflicts with what is already stored.")
+
+
+def _model_and_field(name: str, table: str) -> tuple[str, str]:
+    """Split `billing_profile_name` where the name of its table, `subscribers_billingprofile`, says."""
+    words = name.split("_")
+    model = table.partition("_")[2]
+    length = next((n for n in range(1, len(words)) if "".join(words[:n]) == model), 1)
+    return "_".join(words[:length]), "_".join(words[length:])

@@ -2,13 +2,18 @@
 
 import ipaddress
 import math
+import re
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models import Model
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 M = TypeVar("M", bound=Model)
+
+MONEY = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
 
 
 class TextField(serializers.CharField):
@@ -56,6 +61,19 @@ class FloatField(serializers.FloatField):
         if isinstance(data, bool | str) or (isinstance(data, int | float) and not _is_finite(data)):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "string", "pattern": MONEY, "examples": ["29.90"]})
+class MoneyField(serializers.DecimalField):
+    """An amount of money, not negative, as text: a JSON number loses cents in some readers."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=12, decimal_places=2, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if not isinstance(data, str) or not re.fullmatch(MONEY, data):
+            self.fail("invalid")
+        return Decimal(data)
 
 
 class BooleanField(serializers.BooleanField):

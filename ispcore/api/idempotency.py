@@ -80,7 +80,8 @@ def _run_and_store(
     fingerprint: str,
 ) -> HttpResponse:
     response = view(request)
-    if response.status_code < 400:
+    # What must not be stored by those it passes, such as a revealed password, is not stored here either.
+    if response.status_code < 400 and response.get("Cache-Control") != "no-store":
         IdempotentAnswer.objects.create(
             principal=principal,
             key=key,

@@ -15,7 +15,7 @@ ERRORS = {
     "400": "Not JSON, a required field missing, an unknown query parameter, or no tenant chosen.",
     "401": "No credential, an invalid or an expired one.",
     "403": "The role does not allow it, or the tenant is not the caller's.",
-    "404": "There is no such record; another tenant's looks the same.",
+    "404": "There is no such record, in the path or named in the body; another tenant's looks the same.",
     "405": "The verb is not known here.",
     "406": "Only application/json is spoken.",
     "409": "The business refuses; `code` says why.",
@@ -27,7 +27,7 @@ ERRORS = {
     "503": "A device, the broker or the database did not answer.",
 }
 ALWAYS = ("400", "401", "403", "406", "429", "503")
-WRITES = ("409", "413", "415", "422")
+WRITES = ("404", "409", "413", "415", "422")
 
 HEADER_PARAMETERS = {
     "X-Tenant-ID": "The tenant's slug or id; needed when the credential belongs to several.",

@@ -140,3 +140,17 @@ class AuditEntry(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.action} {self.detail}".strip()
+
+
+class NumberSeries(TenantModel):
+    """The next human number of one kind of record."""
+
+    kind = models.CharField(max_length=30)
+    next_value = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name_plural = "number series"
+        constraints = [models.UniqueConstraint(fields=["tenant", "kind"], name="number_series_one_per_kind")]
+
+    def __str__(self) -> str:
+        return self.kind

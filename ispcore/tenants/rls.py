@@ -13,7 +13,8 @@ CURRENT_TENANT_SQL = "NULLIF(current_setting('app.tenant_id', true), '')::uuid"
 class IsolateTenantTable(Operation):
     """Enable and force row-level security on a model's table and make its foreign keys composite.
 
-    Reversible. Run it once per model, after the models its TenantForeignKeys point at.
+    Reversible. Run it once per model, after the models its TenantForeignKeys point at. An `append_only` table,
+    a history, keeps rows that name what is gone: it gets no foreign keys.
     """
 
     reversible = True
@@ -59,13 +60,13 @@ def isolation_sql(model: Any, *, append_only: bool) -> list[str]:
     if model._meta.pk.name == "id":
         statements.append(f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_tenant_key" UNIQUE (tenant_id, id)')
     if append_only:
-        statements.append(f'REVOKE UPDATE, DELETE ON "{table}" FROM isp_app')
-    statements += [
+        # What it tells of may be deleted while the telling stays, so its columns are tied to nothing.
+        return [*statements, f'REVOKE UPDATE, DELETE ON "{table}" FROM isp_app']
+    return statements + [
         composite_key_sql(model, field)
         for field in model._meta.local_fields
         if isinstance(field, TenantForeignKey)
     ]
-    return statements
 
 
 def composite_key_sql(model: Any, field: Any) -> str:

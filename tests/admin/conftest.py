@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import AuditEntry, Membership, Tenant, User
 from ispcore.tenants.roles import Role
+from subscribers.models import SubscriberStatus
+from subscribers.services import catalogue, customers, lines
 from tests.factories import OltFactory, OnuFactory, PonPortFactory
 
 
@@ -72,7 +75,53 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             "ispauth.ApiKey": key,
             "tenants.AuditEntry": AuditEntry.objects.create(action="looked", user=user),
             "tenants.Membership": Membership.objects.get(user=user, tenant=tenant),
+            **fill_customers(tenant, user),
         }
+
+
+def fill_customers(tenant: Tenant, user: User) -> dict[str, Any]:
+    """Make a customer with a line on hold, and what it takes to have one."""
+    now = timezone.now()
+    name = tenant.slug.title()
+    zone = catalogue.create_zone(name=f"Harbour of {name}")
+    plan = catalogue.create_plan(
+        code=f"FIBRE-{name.upper()}",
+        name=f"Fibre of {name}",
+        down_kbps=100_000,
+        up_kbps=20_000,
+        price=Decimal("1029.90"),
+        currency="EUR",
+    )
+    profile = catalogue.create_billing_profile(name=f"Monthly of {name}", cycle_day=1, currency="EUR")
+    premise = catalogue.create_premise(zone_id=zone.pk, address_line1=f"1 {name} Road", city=name)
+    customer = customers.create_subscriber(
+        full_name=f"Maria {name}",
+        status=SubscriberStatus.ACTIVE,
+        email=f"maria@{tenant.slug}.example",
+        phone="+351912345678",
+        billing_profile_id=profile.pk,
+        metadata={"crm_owner": "team_blue"},
+        tags=["vip"],
+    )
+    line = lines.create_service(
+        subscriber_id=customer.pk,
+        plan_id=plan.pk,
+        premise_id=premise.pk,
+        on=now.date(),
+        wifi_password="never-shown",
+        user_id=user.pk,
+    )
+    lines.activate_service(subscription_id=line.pk, at=now, user_id=user.pk)
+    lines.open_hold(subscription_id=line.pk, reason="abuse", at=now, note="Open relay", user_id=user.pk)
+    line.refresh_from_db()
+    return {
+        "subscribers.Zone": zone,
+        "subscribers.Plan": plan,
+        "subscribers.BillingProfile": profile,
+        "subscribers.Premise": premise,
+        "subscribers.Subscriber": customer,
+        "subscribers.Subscription": line,
+    }
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from ispcore.tenants.roles import Role
+from subscribers.models import Hold, Subscriber, Subscription
 
 ADMINS = list(site._registry.values())
 NAMED = [
@@ -116,6 +117,9 @@ def _state(tenant: Tenant) -> list[Any]:
         return [
             *Job.objects.order_by("pk").values("pk", "status"),
             *ApiKey.objects.values("pk", "revoked_at"),
+            *Subscriber.objects.values("pk", "status"),
+            *Subscription.objects.values("pk", "status", "plan"),
+            *Hold.objects.values("pk", "released_at"),
         ]
 
 

@@ -11,7 +11,17 @@ from hardware.models import DiscoveryRun, RunOutcome
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.models import Tenant, User
 from ispcore.tenants.roles import Role
-from tests.factories import OltFactory, OnuFactory, PonPortFactory
+from subscribers.models import Hold
+from tests.factories import (
+    BillingProfileFactory,
+    OltFactory,
+    OnuFactory,
+    PonPortFactory,
+    PremiseFactory,
+    SubscriberFactory,
+    SubscriptionFactory,
+    ZoneFactory,
+)
 
 
 @pytest.mark.django_db
@@ -82,7 +92,19 @@ class TestDashboard:
 class TestCosts:
     @pytest.mark.parametrize(
         "page",
-        ["hardware/olt/", "hardware/onu/", "hardware/discoveryrun/", "jobs/job/", "tenants/membership/"],
+        [
+            "hardware/olt/",
+            "hardware/onu/",
+            "hardware/discoveryrun/",
+            "jobs/job/",
+            "tenants/membership/",
+            "subscribers/subscriber/",
+            "subscribers/subscription/",
+            "subscribers/premise/",
+            "subscribers/zone/",
+            "subscribers/plan/",
+            "subscribers/billingprofile/",
+        ],
     )
     def test_lists_cost_the_same_for_one_row_or_six(
         self,
@@ -106,6 +128,7 @@ class TestCosts:
         olt = OltFactory()
         page = reverse("admin:hardware_olt_change", args=[olt.pk])
         OnuFactory(olt=olt, pon_port=PonPortFactory(olt=olt))
+        browser.get(page)  # Django asks for a model's content type once per process.
         one = query_count(browser.get, page)
 
         for _ in range(5):
@@ -123,3 +146,10 @@ class TestCosts:
         DiscoveryRun.objects.create(
             olt=onu.olt, job=job, outcome=RunOutcome.COMPLETE, started_at=now, finished_at=now
         )
+        premise = PremiseFactory(zone=ZoneFactory(parent=ZoneFactory()))
+        line = SubscriptionFactory(
+            subscriber=SubscriberFactory(tags=["vip"], billing_profile=BillingProfileFactory()),
+            premise=premise,
+            status="suspended",
+        )
+        Hold.objects.create(subscription=line, reason="abuse", opened_at=now)

@@ -94,7 +94,7 @@ class TestEveryModel:
 def test_support_sees_what_the_role_table_says(
     model: Any, browser_as: Callable[[Role], Client], rows: dict[str, Any]
 ) -> None:
-    expected = 200 if model._meta.app_label in ("hardware", "jobs") else 403
+    expected = 200 if model._meta.app_label in ("hardware", "jobs", "subscribers") else 403
 
     browser = browser_as(Role.SUPPORT)
 
@@ -103,7 +103,20 @@ def test_support_sees_what_the_role_table_says(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("label", ["hardware.Olt", "tenants.Membership", "ispauth.ApiKey"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "hardware.Olt",
+        "tenants.Membership",
+        "ispauth.ApiKey",
+        "subscribers.Subscriber",
+        "subscribers.Subscription",
+        "subscribers.Premise",
+        "subscribers.Zone",
+        "subscribers.Plan",
+        "subscribers.BillingProfile",
+    ],
+)
 def test_add_page_answers(label: str, browser: Client) -> None:
     model = next(model for model in MODELS if model._meta.label == label)
 

@@ -16,6 +16,7 @@ from tests.conftest import PASSWORD
 
 LOGIN = "/admin/login/"
 SWITCH = "/admin/tenant/"
+CUSTOMERS = ["Subscribers", "Services", "Premises", "Zones", "Plans", "Billing profiles"]
 
 
 @pytest.mark.django_db
@@ -118,6 +119,7 @@ class TestSidebar:
                 Role.ADMINISTRATOR,
                 [
                     "Dashboard",
+                    *CUSTOMERS,
                     "OLTs",
                     "ONUs",
                     "Discovery runs",
@@ -128,8 +130,11 @@ class TestSidebar:
                     "Audit",
                 ],
             ),
-            (Role.NETWORK_OPERATIONS, ["Dashboard", "OLTs", "ONUs", "Discovery runs", "Events", "Jobs"]),
-            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", "Jobs"]),
+            (
+                Role.NETWORK_OPERATIONS,
+                ["Dashboard", *CUSTOMERS, "OLTs", "ONUs", "Discovery runs", "Events", "Jobs"],
+            ),
+            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, "Jobs"]),
         ],
     )
     def test_shows_what_the_role_may_see_in_the_order_of_the_domains(

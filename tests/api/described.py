@@ -59,7 +59,8 @@ def problems_of(body: Any, schema: dict[str, Any]) -> list[str]:
 
 def find_operation(verb: str, path: str) -> dict[str, Any] | None:
     plain = path.partition("?")[0].rstrip("/")
-    for template, operations in document()["paths"].items():
+    # Literal paths win over those with an id.
+    for template, operations in sorted(document()["paths"].items(), key=lambda item: item[0].count("{")):
         pattern = re.sub(r"\{\w+\}", "[^/]+", template.removeprefix("/api/v1/"))
         if re.fullmatch(pattern, plain):
             found: dict[str, Any] | None = operations.get(verb)

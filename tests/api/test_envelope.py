@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from hardware.models import Olt
+from ispcore import redis
 from ispcore.tenants.context import tenant_context
 from tests.api.described import DescribedApi
 from tests.api.routes import operations
@@ -31,7 +32,9 @@ def test_answers_the_same_with_and_without_a_slash(verb, path, api):
     path = path.replace("{pk}", str(NOBODY))
     body = b"{}" if verb in ("post", "put", "patch") else b""
 
-    bare, slashed = (api.send(verb, each, body, "application/json") for each in (path, f"{path}/"))
+    bare = api.send(verb, path, body, "application/json")
+    redis.client().flushdb()  # Some routes may be called once in a while only.
+    slashed = api.send(verb, f"{path}/", body, "application/json")
 
     assert (bare.status_code, bare.json().keys()) == (slashed.status_code, slashed.json().keys())
     assert bare.status_code not in (301, 302, 307, 308)

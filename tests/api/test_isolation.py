@@ -10,17 +10,35 @@ from hardware.models import DiscoveryRun, Olt
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
+from subscribers.models import PlanZone
 from tests.api.routes import api_routes
-from tests.factories import OltFactory, OnuFactory, PonPortFactory
+from tests.factories import (
+    BillingProfileFactory,
+    OltFactory,
+    OnuFactory,
+    PlanFactory,
+    PonPortFactory,
+    PremiseFactory,
+    SubscriberFactory,
+    SubscriptionFactory,
+    ZoneFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
 OLT = {"name": "Theirs", "vendor": "huawei", "ip": "192.0.2.1", "community": "c"}
 
+PLAN = {
+    "code": "NEW", "name": "New", "down_kbps": 1, "up_kbps": 1, "price": "1.00", "currency": "EUR",
+}  # fmt: skip
+
 # Routes that take no id of a record of a tenant, each for its reason.
 WITHOUT_RECORDS = {
     "auth/token": "speaks of people, not of a tenant's records",
     "me": "names the caller's own tenant only",
+    "subscribers/search": "names no record; tests/subscribers/test_customers_found.py asks it for two tenants",
+    "subscribers/resolve": "names no record; tests/subscribers/test_identity.py asks it for two tenants",
+    "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
 }
 # Which of their records stands in the path.
 RECORD = {
@@ -29,10 +47,26 @@ RECORD = {
     "hardware/onus": "onu",
     "hardware/pon-ports": "pon_port",
     "hardware/discovery-runs": "run",
+    "subscribers": "customer",
+    "subscribers/by-document": "document",
+    "subscribers/by-phone": "phone",
+    "subscribers/by-service": "line",
+    "services": "line",
+    "zones": "zone",
+    "internet-plans": "plan",
+    "products": "plan",
+    "premises": "premise",
+    "billing-profiles": "billing_profile",
 }
 # How their records are named elsewhere than in the path: bodies of POST, and filters.
 BODIES: dict[str, Any] = {
     "hardware/olt/discover": [{"olt_id": "{olt}"}, {"ip": "{ip}"}, {"olt_id": "{olt}", "ip": "{ip}"}],
+    "services": [{"customer_id": "{customer}", "product_id": "{plan}", "premise_id": "{premise}"}],
+    "subscribers": [{"full_name": "New", "status": "active", "billing_profile_id": "{billing_profile}"}],
+    "zones": [{"name": "New", "parent_id": "{zone}"}],
+    "internet-plans": [PLAN | {"zone_ids": ["{zone}"]}],
+    "products": [PLAN | {"zone_ids": ["{zone}"]}],
+    "premises": [{"address_line1": "1 New Road", "zone_id": "{zone}"}],
 }
 FILTERS = {
     "hardware/onus": ["olt_id={olt}", "pon_port_id={pon_port}"],
@@ -40,6 +74,18 @@ FILTERS = {
     "hardware/discovery-runs": ["olt_id={olt}"],
     "hardware/olts": ["ip={ip}"],
     "tasks": ["kind=theirs"],
+    "subscribers": [
+        "external_id=theirs",
+        "billing_profile_id={billing_profile}",
+        "phone={phone}",
+        "tag=theirs",
+    ],
+    "services": ["customer_id={customer}", "product_id={plan}", "premise_id={premise}"],
+    "zones": ["parent_id={zone}", "name=Their*"],
+    "internet-plans": ["zone_id={zone}", "code=THEIRS"],
+    "products": ["zone_id={zone}", "code=THEIRS"],
+    "premises": ["zone_id={zone}", "city=Theirs"],
+    "billing-profiles": ["name=Their*"],
 }
 
 
@@ -52,8 +98,27 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         onu = OnuFactory(olt=olt, pon_port=port)
         job = Job.objects.create(kind="theirs", subject=f"olt:{olt.pk}")
         run = DiscoveryRun.objects.create(olt=olt, job=job, started_at=timezone.now())
-    rows = {"olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk}
-    return {**{name: str(pk) for name, pk in rows.items()}, "ip": olt.ip}
+        zone = ZoneFactory(name="Theirs")
+        plan = PlanFactory(code="THEIRS", name="Theirs")
+        PlanZone.objects.create(plan=plan, zone=zone)
+        premise = PremiseFactory(zone=zone, city="Theirs")
+        billing_profile = BillingProfileFactory(name="Theirs")
+        customer = SubscriberFactory(
+            full_name="Theirs",
+            external_id="theirs",
+            document_normal="AB1234",
+            phone_e164="+15550001234",
+            billing_profile=billing_profile,
+            tags=["theirs"],
+        )
+        line = SubscriptionFactory(plan=plan, premise=premise, subscriber=customer)
+    rows = {
+        "olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk, "zone": zone.pk,
+        "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
+        "line": line.pk, "customer": customer.pk,
+    }  # fmt: skip
+    texts = {"ip": olt.ip, "document": "AB1234", "phone": "5550001234"}
+    return {**{name: str(pk) for name, pk in rows.items()}, **texts}
 
 
 def everything_of(tenant: Tenant) -> dict[str, list[Any]]:
@@ -91,7 +156,9 @@ def test_every_verb_on_their_record_is_404(api, theirs, other_tenant, tenant):
     assert set(answers.values()) == {404}
     assert everything_of(other_tenant) == before
     assert not any(
-        rows for label, rows in everything_of(tenant).items() if label.startswith(("hardware", "jobs"))
+        rows
+        for label, rows in everything_of(tenant).items()
+        if label.startswith(("hardware", "jobs", "subscribers"))
     )
 
 
@@ -106,12 +173,21 @@ def test_no_list_shows_their_records(api, theirs, other_tenant):
             assert (response.status_code, response.json()["data"]) == (200, []), (route.path, query)
 
 
+def fill(value: Any, theirs: dict[str, str]) -> Any:
+    """Put their ids where the braces are."""
+    if isinstance(value, dict):
+        return {name: fill(each, theirs) for name, each in value.items()}
+    if isinstance(value, list):
+        return [fill(each, theirs) for each in value]
+    return value.format(**theirs) if isinstance(value, str) else value
+
+
 def test_no_body_reaches_their_records(api, theirs, other_tenant):
     before = everything_of(other_tenant)
 
     for path, bodies in BODIES.items():
         for body in bodies:
-            filled = {name: value.format(**theirs) for name, value in body.items()}
+            filled = fill(body, theirs)
             assert api.post(path, filled).status_code == 404, (path, body)
 
     assert everything_of(other_tenant) == before

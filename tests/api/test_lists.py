@@ -12,8 +12,19 @@ from django.utils import timezone
 from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id
+from subscribers.models import BillingProfile, Plan, PlanZone, Premise, Subscriber, Subscription, Zone
 from tests.api.routes import Route, api_routes
-from tests.factories import OltFactory, OnuFactory, PonPortFactory
+from tests.factories import (
+    BillingProfileFactory,
+    OltFactory,
+    OnuFactory,
+    PlanFactory,
+    PonPortFactory,
+    PremiseFactory,
+    SubscriberFactory,
+    SubscriptionFactory,
+    ZoneFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -339,12 +350,28 @@ def make_run() -> Any:
     return DiscoveryRun.objects.create(olt=OltFactory(), job=make_job(), started_at=timezone.now())
 
 
+def make_plan() -> Any:
+    plan = PlanFactory()
+    PlanZone.objects.create(plan=plan, zone=ZoneFactory())
+    return plan
+
+
+def make_premise() -> Any:
+    return PremiseFactory(zone=ZoneFactory())
+
+
 MAKE: dict = {
     Olt: OltFactory,
     PonPort: PonPortFactory,
     Onu: OnuFactory,
     Job: make_job,
     DiscoveryRun: make_run,
+    Subscriber: SubscriberFactory,
+    Subscription: SubscriptionFactory,
+    Zone: ZoneFactory,
+    Plan: make_plan,
+    Premise: make_premise,
+    BillingProfile: BillingProfileFactory,
 }
 
 

@@ -44,6 +44,7 @@ APP_FILES = {
 }  # fmt: skip
 # What one app holds besides: how it speaks to the world outside.
 OWN_FILES = {
+    "subscribers": {"normal"},
     "hardware": {"drivers", "snmp"},
     "aaa": {"radius"},
     "billing": {"gateways"},

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
 from hardware.models import Olt, Onu, PonPort
+from ispcore.audit import TenantEventModel
 from ispcore.tenants.base import TenantManager
 from ispcore.tenants.checks import UnsafeRole, check_role
 from ispcore.tenants.context import TenantNotSet, current_tenant_id, tenant_context
@@ -27,7 +28,7 @@ DIRECTORY = {
 TENANT_MODELS = [
     model for model in apps.get_models() if any(field.name == "tenant" for field in model._meta.local_fields)
 ]
-HOUSE_APPS = {"tenants", "ispauth", "api", "events", "jobs", "hardware"}
+HOUSE_APPS = {"tenants", "ispauth", "api", "events", "jobs", "subscribers", "hardware"}
 
 
 @pytest.mark.django_db
@@ -67,6 +68,8 @@ class TestEveryTenantTable:
 
     def test_ties_its_foreign_keys_to_the_same_tenant(self, model: type[models.Model]) -> None:
         wanted = {f.column for f in model._meta.local_fields if isinstance(f, TenantForeignKey)}
+        if issubclass(model, TenantEventModel):
+            wanted = set()  # A history outlives what its rows name.
         with connection.cursor() as cursor:
             cursor.execute(
                 """

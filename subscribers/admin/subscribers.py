@@ -1,0 +1,350 @@
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from ispcore.admin import history, links, navigation
+from ispcore.admin.actions import action, run_on_each
+from ispcore.admin.base import TenantForm, TenantModelAdmin
+from ispcore.admin.fields import TextInput
+from ispcore.admin.formats import DASH, choice_column, mapping, moment, pill, pills, time_column
+from ispcore.admin.site import register
+from subscribers import selectors
+from subscribers.admin import tabs
+from subscribers.admin.filters import SubscriberZoneFilter, TagFilter
+from subscribers.admin.holding import SuspendForm
+from subscribers.admin.saving import answers, saved
+from subscribers.admin.words import SUBSCRIBER_TONES, hold_pills, hold_row, service_tone
+from subscribers.models import (
+    Hold,
+    PlanChange,
+    ServiceStatus,
+    Subscriber,
+    SubscriberStatus,
+    Subscription,
+)
+from subscribers.services import customers
+
+TIMELINE_ENTRIES = 50
+UNTOLD = ("number", "email_lower", "phone_e164", "document_normal", "changed_xid", "tenant")
+
+
+class SubscriberForm(TenantForm):
+    class Meta:
+        model = Subscriber
+        fields: tuple[str, ...] = ()
+        labels = {
+            "external_id": "External ID",
+            "email": "E-mail",
+            "address_line1": "Street and number",
+            "address_line2": "Floor, flat or building",
+        }
+        widgets = {"tags": TextInput()}
+        help_texts = {
+            "phone": "Begin with + and the country code; without one, the provider's own country is meant.",
+            "tags": "Words with commas between: vip, business.",
+            "country": "Two letters of ISO 3166, for example PT.",
+        }
+
+    def clean_country(self) -> str:
+        return str(self.cleaned_data["country"]).upper()
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("document_type") and not cleaned.get("document_number"):
+            self.add_error("document_number", "Give the document's number, or no document.")
+        return cleaned
+
+
+@register(Subscriber)
+class SubscriberAdmin(TenantModelAdmin):
+    """Customers. Their status is changed by actions, never by a field."""
+
+    form = SubscriberForm
+    list_display = (
+        "number_shown",
+        "full_name",
+        choice_column("status", "Status", SUBSCRIBER_TONES),
+        "phone_link",
+        "email_or_dash",
+        "services",
+        "tags_shown",
+        time_column("created_at", "Created"),
+    )
+    list_display_links = ("number_shown", "full_name")
+    list_filter = ("status", TagFilter, SubscriberZoneFilter)
+    # What is searched are the words kept of each record: see get_search_results.
+    search_fields = ("full_name",)
+    search_help_text = "The beginnings of words: name, number, phone, e-mail, document or address"
+    sortable_by = ("number_shown", "created_at_with_age")
+    object_actions = ("activate", "suspend", "deactivate")
+    change_form_outer_before_template = "admin/subscribers/subscriber/page.html"
+    history_ignore = UNTOLD
+    readonly_fields = ("more",)
+    fieldsets = (
+        ("Who", {"fields": ("full_name", "phone", "email", "tags", "billing_profile", "external_id")}),
+        (
+            "Address",
+            {"fields": ("address_line1", "address_line2", "city", "state", "postal_code", "country")},
+        ),
+        ("Document", {"fields": ("document_type", "document_number")}),
+        ("From integrations", {"fields": ("more",)}),
+    )
+    add_fieldsets = fieldsets[:-1]
+    empty_title = "No subscriber yet"
+    empty_help = (
+        "A subscriber is a person or a company that buys from you, or may do so. Add one with a name and a "
+        "phone number; a plan at a premise then makes a service of it."
+    )
+    docs_path = "/docs"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return selectors.with_service_counts(super().get_queryset(request), "subscriber")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fieldsets if obj else self.add_fieldsets
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        if not search_term.strip():
+            return queryset, False
+        return customers.search_subscribers(queryset, search_term), False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # A customer who leaves becomes inactive; what was billed stays.
+
+    def save_model(self, request: HttpRequest, obj: Subscriber, form: Any, change: bool) -> None:
+        if change:
+            fields = answers(form, changed=True)
+            saved(obj, customers.update_subscriber(subscriber_id=obj.pk, **fields))
+        else:
+            saved(obj, customers.create_subscriber(**answers(form)))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        if subscriber := kwargs.get("obj"):
+            lines = selectors.lines_of(subscriber)
+            request.customer_lines = lines  # type: ignore[attr-defined]
+            context |= {
+                "status": pill(
+                    subscriber.get_status_display(), SUBSCRIBER_TONES[SubscriberStatus(subscriber.status)]
+                ),
+                "tags": pills(subscriber.tags) if subscriber.tags else "",
+                "facts": _facts(subscriber),
+                "strip": [_strip(line) for line in lines],
+                "may_add_line": request.user.has_perm("subscribers.add_subscription"),
+                "add_line_url": f"{reverse('admin:subscribers_subscription_add')}?subscriber={subscriber.pk}",
+                **tabs.context(request, subscriber),
+            }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @action(
+        description="Activate",
+        permissions=["change"],
+        confirm="The customer becomes active, and every hold on their services is lifted.",
+        icon="check_circle",
+        available=lambda who: (
+            who.status in (SubscriberStatus.PROSPECT, SubscriberStatus.SUSPENDED, SubscriberStatus.INACTIVE)
+        ),
+    )
+    def activate(self, request: HttpRequest, queryset: QuerySet) -> None:
+        at = timezone.now()
+        run_on_each(
+            self,
+            request,
+            queryset,
+            lambda who: customers.activate_subscriber(subscriber_id=who.pk, at=at, user_id=request.user.pk),
+            done="Activated.",
+        )
+
+    @action(
+        description="Suspend",
+        permissions=["change"],
+        confirm="Every active service of this customer is barred until the hold is lifted or ends.",
+        icon="pause_circle",
+        danger=True,
+        available=lambda who: who.status == SubscriberStatus.ACTIVE,
+        form=SuspendForm,
+    )
+    def suspend(self, request: HttpRequest, queryset: QuerySet, data: dict[str, Any]) -> None:
+        at = timezone.now()
+        run_on_each(
+            self,
+            request,
+            queryset,
+            lambda who: customers.suspend_subscriber(
+                subscriber_id=who.pk, at=at, user_id=request.user.pk, **data
+            ),
+            done="Suspended.",
+        )
+
+    @action(
+        description="Deactivate",
+        permissions=["change"],
+        confirm="All services of this customer are terminated for good; the record and its history are kept.",
+        icon="person_off",
+        danger=True,
+        available=lambda who: who.status != SubscriberStatus.INACTIVE,
+    )
+    def deactivate(self, request: HttpRequest, queryset: QuerySet) -> None:
+        at = timezone.now()
+        run_on_each(
+            self,
+            request,
+            queryset,
+            lambda who: customers.deactivate_subscriber(subscriber_id=who.pk, at=at, user_id=request.user.pk),
+            done="Deactivated.",
+        )
+
+    @admin.display(description="Number", ordering="number")
+    def number_shown(self, obj: Subscriber) -> str:
+        return format_html('<span class="isp-nowrap">{}</span>', obj.number)
+
+    @admin.display(description="Phone")
+    def phone_link(self, obj: Subscriber) -> str:
+        return _phone(obj)
+
+    @admin.display(description="E-mail")
+    def email_or_dash(self, obj: Subscriber) -> str:
+        return obj.email or DASH
+
+    @admin.display(description="Services")
+    def services(self, obj: Any) -> int:
+        count: int = obj.service_count
+        return count
+
+    @admin.display(description="Tags")
+    def tags_shown(self, obj: Subscriber) -> str:
+        return pills(obj.tags) if obj.tags else DASH
+
+    @admin.display(description="Further data")
+    def more(self, obj: Subscriber) -> str:
+        return mapping(obj.metadata)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, forms.ModelChoiceField):
+            field.empty_label = "None"
+        return field
+
+
+def _phone(subscriber: Subscriber) -> str:
+    if not subscriber.phone:
+        return DASH
+    if not subscriber.phone_e164:
+        return subscriber.phone
+    return format_html(
+        '<a class="isp-link isp-nowrap" href="tel:{}">{}</a>', subscriber.phone_e164, subscriber.phone
+    )
+
+
+def _facts(subscriber: Subscriber) -> list[tuple[str, Any]]:
+    profile = subscriber.billing_profile
+    address = (
+        subscriber.address_line1, subscriber.address_line2, subscriber.postal_code, subscriber.city,
+        subscriber.country,
+    )  # fmt: skip
+    return [
+        ("Phone", _phone(subscriber)),
+        (
+            "E-mail",
+            format_html('<a class="isp-link" href="mailto:{0}">{0}</a>', subscriber.email)
+            if subscriber.email
+            else DASH,
+        ),
+        ("Address", ", ".join(part for part in address if part) or DASH),
+        (
+            "Billing profile",
+            links.link(links.url_of("billing_profile", profile.pk), profile.name) if profile else DASH,
+        ),
+        ("Customer since", moment(subscriber.created_at)),
+    ]
+
+
+def _strip(line: Any) -> dict[str, Any]:
+    helps = {
+        ServiceStatus.PENDING_INSTALLATION: ("activate", "Activate"),
+        ServiceStatus.SUSPENDED: ("resume", "Resume"),
+    }.get(ServiceStatus(line.status))
+    return {
+        "url": reverse("admin:subscribers_subscription_change", args=[line.pk]),
+        "name": str(line),
+        "tone": service_tone(line),
+        "status": pill(line.get_status_display(), service_tone(line)),
+        "plan": line.plan.name,
+        "premise": str(line.premise),
+        "holds": hold_pills(line.open_holds) if line.open_holds else "",
+        "help": helps[1] if helps else "",
+        "help_url": reverse("admin:subscribers_subscription_action", args=[line.pk, helps[0]])
+        if helps
+        else "",
+    }
+
+
+def services_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
+    lines = request.customer_lines  # type: ignore[attr-defined]
+    premises = {line.premise.pk: line.premise for line in lines}
+    return {
+        "premises": [
+            {
+                "url": reverse("admin:subscribers_premise_change", args=[premise.pk]),
+                "name": str(premise),
+                "zone": premise.zone.name if premise.zone else DASH,
+                "services": ", ".join(str(line.number) for line in lines if line.premise_id == premise.pk),
+            }
+            for premise in premises.values()
+        ],
+        "holds": [
+            {"service": str(hold.subscription), **hold_row(hold)} for hold in selectors.holds_of(lines)
+        ],
+    }
+
+
+def timeline_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
+    lines = request.customer_lines  # type: ignore[attr-defined]
+    # What one transaction wrote has one time: the later steps of an order stand first, as newest do.
+    subjects: dict[type[Model], dict[UUID, str]] = {
+        PlanChange: {
+            change.pk: f"{change.subscription}, change of plan: {change}"
+            for change in selectors.plan_changes_of(lines)
+        },
+        Hold: {hold.pk: f"{hold.subscription}, hold: {hold}" for hold in selectors.holds_of(lines)},
+        Subscription: {line.pk: str(line) for line in lines},
+        Subscriber: {subscriber.pk: "Subscriber"},
+    }
+    return {"entries": history.timeline(subjects, limit=TIMELINE_ENTRIES, ignore=UNTOLD)}
+
+
+tabs.add(
+    10,
+    "services",
+    "Services",
+    template="admin/subscribers/subscriber/services.html",
+    allowed="subscribers.view_subscription",
+    read=services_tab,
+)
+tabs.add(
+    50,
+    "timeline",
+    "Timeline",
+    template="admin/subscribers/subscriber/timeline.html",
+    allowed="subscribers.view_subscriber",
+    read=timeline_tab,
+)
+links.add("subscriber", "admin:subscribers_subscriber_change")
+navigation.add(
+    "Customers",
+    10,
+    "Subscribers",
+    url_name="admin:subscribers_subscriber_changelist",
+    icon="group",
+    allowed="subscribers.view_subscriber",
+)

@@ -1,0 +1,50 @@
+"""The tabs of a customer's page: each app adds its own when its admin loads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+
+from ispcore.admin.navigation import Allowed, may_see
+from subscribers.models import Subscriber
+
+
+@dataclass(frozen=True)
+class Tab:
+    """`read` returns what `template` shows; it is called for the open tab only."""
+
+    order: int
+    key: str
+    title: str
+    template: str
+    allowed: Allowed
+    read: Callable[[HttpRequest, Subscriber], dict[str, Any]]
+
+
+_tabs: dict[str, Tab] = {}
+
+
+def add(
+    order: int,
+    key: str,
+    title: str,
+    *,
+    template: str,
+    allowed: Allowed,
+    read: Callable[[HttpRequest, Subscriber], dict[str, Any]],
+) -> None:
+    """Add a tab to the customer's page; saying it twice changes nothing."""
+    _tabs[key] = Tab(order, key, title, template, allowed, read)
+
+
+def context(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
+    """Return the tabs this person may see and what the open one shows; `?tab=` names it."""
+    seen = [tab for tab in sorted(_tabs.values(), key=lambda tab: tab.order) if may_see(request, tab.allowed)]
+    wanted = request.GET.get("tab", "")
+    current = next((tab for tab in seen if tab.key == wanted), seen[0] if seen else None)
+    return {
+        "tabs": [(tab, tab is current) for tab in seen],
+        "tab": current,
+        **(current.read(request, subscriber) if current else {}),
+    }

@@ -1,0 +1,339 @@
+"""Zones, plans, premises and billing profiles."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import django_filters
+from django.core.validators import RegexValidator
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ispcore.api.fields import FloatField, HouseSerializer, IdField, MoneyField, TextField
+from ispcore.api.filters import HouseFilterSet
+from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
+from subscribers.models import BillingProfile, Cycle, PaymentKind, Period, Plan, PlanZone, Premise, Zone
+from subscribers.services import catalogue
+
+MAX_ZONES_OF_A_PLAN = 1000
+COUNTRY = RegexValidator(r"^[A-Z]{2}\Z", "Two capital letters of ISO 3166, for example PT.")
+DAY = ["%Y-%m-%d"]  # The framework's own would take 01/02/2026 for one of two days.
+
+
+class CatalogueViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    """What the four have in common: one service makes, changes or removes, and the answer shows the record."""
+
+    def _created(self, record: Model) -> Response:
+        self.record = record
+        data = self.get_serializer(record).data
+        return created(self.request, view_name=f"{self.basename}-detail", pk=record.pk, data=data)
+
+    def _checked(self, record: Model, *, partial: bool) -> dict[str, Any]:
+        return valid(self.get_serializer(record, data=self.request.data, partial=partial))
+
+    def _changed(self, record: Model) -> Response:
+        self.record = record
+        return Response(self.get_serializer(record).data)
+
+
+class ZoneSerializer(HouseSerializer[Zone]):
+    parent_id = IdField(required=False, allow_null=True, help_text="The zone this one lies in.")
+
+    class Meta:
+        model = Zone
+        fields = ["id", "name", "parent_id", "created_at", "updated_at"]
+
+
+class ZoneFilter(HouseFilterSet):
+    parent_id = django_filters.UUIDFilter(field_name="parent_id")
+
+    class Meta:
+        model = Zone
+        fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
+
+
+class ZoneViewSet(CatalogueViewSet):
+    """The parts of the area served."""
+
+    model = Zone
+    serializer_class = ZoneSerializer
+    filterset_class = ZoneFilter
+    ordering_fields = ("name", "created_at")
+    search_fields = ("name",)
+
+    def create(self, request: Request) -> Response:
+        """Add a zone, perhaps within another."""
+        return self._created(catalogue.create_zone(**valid(self.get_serializer(data=request.data))))
+
+    def update(self, request: Request, pk: str) -> Response:
+        """Replace a zone. It cannot be put into itself or a zone within it."""
+        return self._change(partial=False)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Rename a zone or move it. It cannot be put into itself or a zone within it."""
+        return self._change(partial=True)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Remove a zone that holds no zone and no premise, and in which no plan is sold."""
+        catalogue.remove_zone(zone_id=self.get_object().pk)
+        return Response(status=204)
+
+    def _change(self, *, partial: bool) -> Response:
+        catalogue.lock_zone_tree()
+        zone = self.get_object()
+        return self._changed(catalogue.change_zone(zone_id=zone.pk, **self._checked(zone, partial=partial)))
+
+
+class ZoneIdsField(serializers.ListField):
+    child = IdField()
+
+    def get_attribute(self, instance: Plan) -> list[UUID]:
+        return sorted(row.zone_id for row in instance.sold_in.all())
+
+
+class PlanSerializer(HouseSerializer[Plan]):
+    price = MoneyField(help_text="Per period, before tax.")
+    zone_ids = ZoneIdsField(
+        required=False,
+        max_length=MAX_ZONES_OF_A_PLAN,
+        help_text="Where it is sold, with the zones within; empty: everywhere.",
+    )
+
+    class Meta:
+        model = Plan
+        fields = [
+            "id", "code", "name", "down_kbps", "up_kbps", "burst_down_kbps", "burst_up_kbps", "cap_bytes", "price",
+            "currency", "period", "tax_class", "pool_hint", "sold_from", "sold_until", "zone_ids", "created_at",
+            "updated_at",
+        ]  # fmt: skip
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        begin, end = (_after(self, attrs, name) for name in ("sold_from", "sold_until"))
+        if begin and end and end <= begin:
+            raise serializers.ValidationError({"sold_until": "Must be later than `sold_from`."})
+        return attrs
+
+
+class PlanFilter(HouseFilterSet):
+    currency = django_filters.CharFilter()
+    period = django_filters.ChoiceFilter(choices=Period.choices)
+    price__gte = django_filters.NumberFilter(
+        field_name="price", lookup_expr="gte", min_value=0, max_digits=12, decimal_places=2
+    )
+    price__lte = django_filters.NumberFilter(
+        field_name="price", lookup_expr="lte", min_value=0, max_digits=12, decimal_places=2
+    )
+    sold_on = django_filters.DateFilter(
+        method="filter_sold_on", input_formats=DAY, label="Sold on this day, such as 2026-01-31."
+    )
+    zone_id = django_filters.UUIDFilter(
+        method="filter_zone", label="Sold in this zone: there, in a zone around it, or everywhere."
+    )
+
+    class Meta:
+        model = Plan
+        fields = {
+            "code": ["exact"],
+            "name": ["exact"],
+            "tax_class": ["exact"],
+            "down_kbps": ["gte", "lte"],
+            "created_at": ["gte", "lte"],
+        }
+
+    def filter_sold_on(self, plans: QuerySet[Plan], name: str, value: date) -> QuerySet[Plan]:
+        return plans.filter(
+            Q(sold_from=None) | Q(sold_from__lte=value), Q(sold_until=None) | Q(sold_until__gt=value)
+        )
+
+    def filter_zone(self, plans: QuerySet[Plan], name: str, value: UUID) -> QuerySet[Plan]:
+        zones = catalogue.zone_and_those_around(zone_id=value)
+        if not zones:
+            return plans.none()
+        places = PlanZone.objects.filter(plan=OuterRef("pk"))
+        return plans.filter(Exists(places.filter(zone_id__in=zones)) | ~Exists(places))
+
+
+class PlanViewSet(CatalogueViewSet):
+    """The internet plans of this provider. `products` is another name for `internet-plans`."""
+
+    model = Plan
+    serializer_class = PlanSerializer
+    filterset_class = PlanFilter
+    prefetched = ("sold_in",)
+    ordering_fields = ("code", "name", "price", "down_kbps", "sold_from", "created_at")
+    search_fields = ("code", "name")
+
+    def create(self, request: Request) -> Response:
+        """Add an internet plan."""
+        return self._created(catalogue.create_plan(**valid(self.get_serializer(data=request.data))))
+
+    def update(self, request: Request, pk: str) -> Response:
+        """Replace an internet plan. `zone_ids`, when given, replaces the zones it is sold in."""
+        return self._change(partial=False)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change some fields of an internet plan. `zone_ids` replaces the zones it is sold in."""
+        return self._change(partial=True)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Remove an internet plan that no service has or had."""
+        catalogue.remove_plan(plan_id=self.get_object().pk)
+        return Response(status=204)
+
+    def _change(self, *, partial: bool) -> Response:
+        plan = self.get_object()
+        return self._changed(catalogue.change_plan(plan_id=plan.pk, **self._checked(plan, partial=partial)))
+
+
+class DegreesField(FloatField):
+    """Degrees as a number, kept with six decimals: a tenth of a metre."""
+
+    def to_internal_value(self, data: Any) -> Decimal:  # type: ignore[override]
+        return Decimal(str(round(super().to_internal_value(data), 6)))
+
+
+class PremiseSerializer(HouseSerializer[Premise]):
+    zone_id = IdField(required=False, allow_null=True)
+    country = TextField(
+        required=False,
+        allow_blank=True,
+        max_length=2,
+        validators=[COUNTRY],
+        help_text="ISO 3166, for example PT.",
+    )
+    latitude = DegreesField(required=False, allow_null=True, min_value=-90, max_value=90)
+    longitude = DegreesField(required=False, allow_null=True, min_value=-180, max_value=180)
+
+    class Meta:
+        model = Premise
+        fields = [
+            "id", "zone_id", "address_line1", "address_line2", "city", "state", "postal_code", "country",
+            "latitude", "longitude", "created_at", "updated_at",
+        ]  # fmt: skip
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        missing = [name for name in ("latitude", "longitude") if _after(self, attrs, name) is None]
+        if len(missing) == 1:
+            raise serializers.ValidationError({missing[0]: "Latitude and longitude go together."})
+        return attrs
+
+
+class PremiseFilter(HouseFilterSet):
+    zone_id = django_filters.UUIDFilter(field_name="zone_id")
+
+    class Meta:
+        model = Premise
+        fields = {
+            "address_line1": ["exact"],
+            "city": ["exact"],
+            "state": ["exact"],
+            "postal_code": ["exact"],
+            "country": ["exact"],
+            "created_at": ["gte", "lte"],
+        }
+
+
+class PremiseViewSet(CatalogueViewSet):
+    """The places that are or can be served."""
+
+    model = Premise
+    serializer_class = PremiseSerializer
+    filterset_class = PremiseFilter
+    ordering_fields = ("address_line1", "city", "postal_code", "created_at")
+    search_fields = ("address_line1", "address_line2", "city", "postal_code")
+
+    def create(self, request: Request) -> Response:
+        """Add a premise."""
+        return self._created(catalogue.create_premise(**valid(self.get_serializer(data=request.data))))
+
+    def update(self, request: Request, pk: str) -> Response:
+        """Replace a premise's address, zone and position."""
+        return self._change(partial=False)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change some fields of a premise."""
+        return self._change(partial=True)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Remove a premise that has and had no service."""
+        catalogue.remove_premise(premise_id=self.get_object().pk)
+        return Response(status=204)
+
+    def _change(self, *, partial: bool) -> Response:
+        premise = self.get_object()
+        return self._changed(
+            catalogue.change_premise(premise_id=premise.pk, **self._checked(premise, partial=partial))
+        )
+
+
+class BillingProfileSerializer(HouseSerializer[BillingProfile]):
+    class Meta:
+        model = BillingProfile
+        fields = [
+            "id", "name", "payment_kind", "cycle", "cycle_day", "due_days", "grace_days", "currency", "tax_class",
+            "created_at", "updated_at",
+        ]  # fmt: skip
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        cycle, day = _after(self, attrs, "cycle"), _after(self, attrs, "cycle_day")
+        if cycle == Cycle.DAY_OF_MONTH and day is None:
+            raise serializers.ValidationError({"cycle_day": "A cycle by the day of the month needs its day."})
+        if cycle == Cycle.ANNIVERSARY and day is not None:
+            raise serializers.ValidationError(
+                {"cycle_day": "Each service has its own day: leave this empty."}
+            )
+        return attrs
+
+
+class BillingProfileFilter(HouseFilterSet):
+    payment_kind = django_filters.ChoiceFilter(choices=PaymentKind.choices)
+    cycle = django_filters.ChoiceFilter(choices=Cycle.choices)
+    currency = django_filters.CharFilter()
+
+    class Meta:
+        model = BillingProfile
+        fields = {"name": ["exact"], "tax_class": ["exact"], "created_at": ["gte", "lte"]}
+
+
+class BillingProfileViewSet(CatalogueViewSet):
+    """When and how customers are billed."""
+
+    model = BillingProfile
+    serializer_class = BillingProfileSerializer
+    filterset_class = BillingProfileFilter
+    ordering_fields = ("name", "created_at")
+    search_fields = ("name",)
+
+    def create(self, request: Request) -> Response:
+        """Add a billing profile."""
+        data = valid(self.get_serializer(data=request.data))
+        return self._created(catalogue.create_billing_profile(**data))
+
+    def update(self, request: Request, pk: str) -> Response:
+        """Replace a billing profile."""
+        return self._change(partial=False)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change some fields of a billing profile."""
+        return self._change(partial=True)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Remove a billing profile that no subscriber has."""
+        catalogue.remove_billing_profile(billing_profile_id=self.get_object().pk)
+        return Response(status=204)
+
+    def _change(self, *, partial: bool) -> Response:
+        profile = self.get_object()
+        fields = self._checked(profile, partial=partial)
+        return self._changed(catalogue.change_billing_profile(billing_profile_id=profile.pk, **fields))
+
+
+def _after(serializer: serializers.ModelSerializer[Any], attrs: dict[str, Any], name: str) -> Any:
+    """Return a field's value as it will be: given, or what the record or a new one has."""
+    if name in attrs:
+        return attrs[name]
+    model: type[Model] = serializer.Meta.model
+    return getattr(serializer.instance or model(), name)

@@ -1,0 +1,378 @@
+"""Customers: records, look-ups, status and identity."""
+
+import json
+import math
+from typing import Any, ClassVar
+from uuid import UUID
+
+import django_filters
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.utils import timezone
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ispcore.api import paging
+from ispcore.api.errors import ApiError
+from ispcore.api.fields import ChoiceField, HouseSerializer, IdField, StrictSerializer, TextField
+from ispcore.api.filters import HouseFilterSet, HouseOrdering, HouseSearch, MomentFilter, TextFilter
+from ispcore.api.request import caller_of
+from ispcore.api.views import (
+    ApiView,
+    ListModelMixin,
+    RetrieveModelMixin,
+    TenantViewSet,
+    created,
+    valid,
+)
+from subscribers import normal
+from subscribers.api import identity
+from subscribers.api.catalogue import COUNTRY
+from subscribers.models import DocumentType, HoldReason, Subscriber, SubscriberStatus
+from subscribers.services import customers
+
+MAX_METADATA_BYTES = 4096
+MAX_METADATA_KEYS = 50
+MAX_TAGS = 20
+MAX_TAG = 40
+MAX_QUERY = 200
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "maxProperties": MAX_METADATA_KEYS,
+        "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        "description": "Your own facts, one level deep; at most 4 KiB as JSON.",
+    }
+)
+class MetadataField(serializers.JSONField):
+    default_error_messages = {
+        "not_a_dict": "Give an object of names and values.",
+        "too_many": f"At most {MAX_METADATA_KEYS} names.",
+        "too_large": f"At most {MAX_METADATA_BYTES} bytes as JSON.",
+        "not_a_scalar": "Values are text, numbers, true, false or null; `{name}` is none of these.",
+        "not_text": "Text that cannot be stored.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("not_a_dict")
+        if len(data) > MAX_METADATA_KEYS:
+            self.fail("too_many")
+        for name, value in data.items():
+            if not _is_scalar(value):
+                self.fail("not_a_scalar", name=name[:40])
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            self.fail("not_text")
+        if "\\u0000" in json.dumps(data):
+            self.fail("not_text")
+        if size > MAX_METADATA_BYTES:
+            self.fail("too_large")
+        return data
+
+
+class AddressSerializer(StrictSerializer):
+    line1 = TextField(source="address_line1", max_length=200, required=False, allow_blank=True)
+    line2 = TextField(source="address_line2", max_length=200, required=False, allow_blank=True)
+    city = TextField(max_length=100, required=False, allow_blank=True)
+    state = TextField(max_length=100, required=False, allow_blank=True)
+    postal_code = TextField(max_length=20, required=False, allow_blank=True)
+    country = TextField(max_length=2, required=False, allow_blank=True, validators=[COUNTRY])
+
+
+class DocumentSerializer(StrictSerializer):
+    type = ChoiceField(source="document_type", choices=DocumentType.choices, required=False, allow_blank=True)
+    number = TextField(source="document_number", max_length=60, required=False, allow_blank=True)
+
+    def validate_number(self, number: str) -> str:
+        if number and not normal.document_normal(number):
+            raise serializers.ValidationError("A document number has letters or digits.")
+        if len(normal.document_normal(number)) > 60:
+            raise serializers.ValidationError("Ensure this field has no more than 60 characters.")
+        return number
+
+
+class SubscriberSerializer(HouseSerializer[Subscriber]):
+    """A customer as shown, created and changed. A field that PUT leaves out becomes empty."""
+
+    status = ChoiceField(
+        choices=SubscriberStatus.choices, help_text="At creation; then by activate, suspend and DELETE."
+    )
+    external_id = TextField(max_length=80, required=False, allow_blank=True)
+    phone = TextField(max_length=40, required=False, allow_blank=True)
+    billing_profile_id = IdField(required=False, allow_null=True)
+    address = AddressSerializer(source="*", required=False)
+    document = DocumentSerializer(source="*", required=False)
+    metadata = MetadataField(required=False)
+    tags = serializers.ListField(
+        child=TextField(max_length=MAX_TAG), max_length=MAX_TAGS, required=False, help_text="Lower-cased."
+    )
+
+    class Meta:
+        model = Subscriber
+        fields = [
+            "id", "number", "external_id", "full_name", "email", "phone", "status", "billing_profile_id", "address",
+            "document", "metadata", "tags", "created_at", "updated_at",
+        ]  # fmt: skip
+        read_only_fields = ["number"]
+
+    def validate_phone(self, phone: str) -> str:
+        if phone and not normal.phone_to_e164(phone, region=customers.subscriber_settings().phone_region):
+            raise serializers.ValidationError(customers.InvalidPhone.message)
+        return phone
+
+    def validate_status(self, status: str) -> str:
+        if self.instance is not None and status != self.instance.status:
+            message = "The status is changed by activate, suspend and DELETE."
+            raise serializers.ValidationError(message, code="read_only")
+        return status
+
+
+class PhoneFilter(TextFilter):
+    """A number in any spelling; with a `*`, what E.164 numbers begin with."""
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value and not value.endswith("*"):
+            region = customers.subscriber_settings().phone_region
+            return queryset.filter(phone_e164=normal.phone_to_e164(value, region=region) or value)
+        return super().filter(queryset, value)
+
+
+class EmailFilter(TextFilter):
+    """An e-mail address in any case."""
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return super().filter(queryset, normal.email_lower(value))
+
+
+class SubscriberFilter(HouseFilterSet):
+    status = django_filters.ChoiceFilter(choices=SubscriberStatus.choices)
+    email = EmailFilter(field_name="email_lower")
+    phone = PhoneFilter(field_name="phone_e164")
+    tag = django_filters.CharFilter(method="filter_tag")
+    billing_profile_id = django_filters.UUIDFilter(field_name="billing_profile_id")
+    created_at__gte = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_at__lte = MomentFilter(field_name="created_at", lookup_expr="lte")
+
+    class Meta:
+        model = Subscriber
+        fields = {"external_id": ["exact"], "full_name": ["exact"], "city": ["exact"]}
+
+    def filter_tag(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return queryset.filter(tags__contains=[value.strip().lower()])
+
+
+class WordSearch(HouseSearch):
+    """`search=words`: each word must begin a word of the record; served by an index."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        text = request.query_params.get(self.search_param)
+        return queryset if text is None else customers.search_subscribers(queryset, text)
+
+
+class SuspendInput(StrictSerializer):
+    reason = ChoiceField(choices=HoldReason.choices, help_text="Why the lines are barred.")
+    until = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="The lines come back then; left out: until activated."
+    )
+    note = TextField(max_length=200, required=False, allow_blank=True)
+
+    def validate_until(self, until: Any) -> Any:
+        if until is not None and until <= timezone.now():
+            raise serializers.ValidationError("This moment has passed.")
+        return until
+
+
+class SubscriberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    """The customers of this provider."""
+
+    model = Subscriber
+    number_field = "number"
+    verbs: ClassVar[dict[str, str]] = {"activate": "change", "suspend": "change", "verify": "view"}
+    serializer_class = SubscriberSerializer
+    filterset_class = SubscriberFilter
+    filter_backends = (DjangoFilterBackend, HouseOrdering, WordSearch)
+    ordering_fields = ("created_at", "updated_at", "full_name", "number")
+    search_fields = ("number", "full_name", "email", "phone", "document", "address", "external_id")
+
+    def create(self, request: Request) -> Response:
+        """Register a customer.
+
+        With an `external_id`, a second one is refused (409 `duplicate_subscriber`), so a sync may repeat.
+        """
+        subscriber = customers.create_subscriber(**valid(self.get_serializer(data=request.data)))
+        self.record = subscriber
+        data = self.get_serializer(subscriber).data
+        return created(request, view_name="subscriber-detail", pk=subscriber.pk, data=data)
+
+    def update(self, request: Request, pk: str) -> Response:
+        """Replace a customer's record: what is left out becomes empty. The status stays."""
+        return self._change(request, partial=False)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change some fields of a customer's record."""
+        return self._change(request, partial=True)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Deactivate a customer: their services end, their history stays."""
+        customers.deactivate_subscriber(
+            subscriber_id=self.get_object().pk, at=timezone.now(), user_id=_user_id(request)
+        )
+        return Response(status=204)
+
+    @extend_schema(request=None, responses=SubscriberSerializer)
+    @action(detail=True, methods=["post"])
+    def activate(self, request: Request, pk: str) -> Response:
+        """Make a customer active and lift every hold of their services."""
+        self.record = customers.activate_subscriber(
+            subscriber_id=self.get_object().pk, at=timezone.now(), user_id=_user_id(request)
+        )
+        return Response(self.get_serializer(self.record).data)
+
+    @extend_schema(request=SuspendInput, responses=SubscriberSerializer)
+    @action(detail=True, methods=["post"])
+    def suspend(self, request: Request, pk: str) -> Response:
+        """Bar every running service of an active customer, for a reason and perhaps until a moment."""
+        subscriber = self.get_object()
+        data = valid(SuspendInput(data=request.data))
+        self.record = customers.suspend_subscriber(
+            subscriber_id=subscriber.pk, at=timezone.now(), user_id=_user_id(request), **data
+        )
+        return Response(self.get_serializer(self.record).data)
+
+    @extend_schema(request=identity.FactsInput, responses=identity.VerifiedSerializer)
+    @action(detail=True, methods=["post"])
+    def verify(self, request: Request, pk: str) -> Response:
+        """Tell whether at least three of name, address, plan and price are all true of a customer.
+
+        Which one is not is never told; attempts are limited.
+        """
+        return identity.verify(request, subscriber_id=self.get_object().pk)
+
+    def _change(self, request: Request, *, partial: bool) -> Response:
+        found = self.get_object()
+        data = valid(self.get_serializer(found, data=request.data, partial=partial))
+        data.pop("status", None)
+        blank = {} if partial else customers.BLANK
+        self.record = customers.update_subscriber(subscriber_id=found.pk, **{**blank, **data})
+        return Response(self.get_serializer(self.record).data)
+
+
+class LookUpView(ApiView):
+    """One customer, found by something else than its id."""
+
+    app_label = "subscribers"
+
+    def rows(self) -> QuerySet[Subscriber]:
+        """Prefer, of several, one who has not left, and then the newest."""
+        has_left = Case(
+            When(status=SubscriberStatus.INACTIVE, then=Value(1)),
+            default=Value(0),
+            output_field=IntegerField(),
+        )
+        rows: QuerySet[Subscriber] = Subscriber.objects.order_by(has_left, "-id")
+        return rows
+
+    def answer(self, rows: QuerySet[Subscriber]) -> Response:
+        found = rows.first()
+        if found is None:
+            raise NotFound("There is no such record.")
+        return Response(SubscriberSerializer(found).data)
+
+
+class ByDocumentView(LookUpView):
+    @extend_schema(
+        responses=SubscriberSerializer,
+        operation_id="subscribers_by_document",
+        parameters=[OpenApiParameter("pk", str, "path", description="Document number, in any spelling.")],
+    )
+    def get(self, request: Request, pk: str) -> Response:
+        """Find the customer with a document; of several the newest who has not left."""
+        document = normal.document_normal(pk)
+        return self.answer(self.rows().filter(document_normal=document) if document else self.rows().none())
+
+
+class ByPhoneView(LookUpView):
+    @extend_schema(
+        responses=SubscriberSerializer,
+        operation_id="subscribers_by_phone",
+        parameters=[OpenApiParameter("pk", str, "path", description="Phone number, in any spelling.")],
+    )
+    def get(self, request: Request, pk: str) -> Response:
+        """Find the customer with a phone number; of several the newest who has not left."""
+        phone = normal.phone_to_e164(pk, region=customers.subscriber_settings().phone_region)
+        return self.answer(self.rows().filter(phone_e164=phone) if phone else self.rows().none())
+
+
+class ByServiceView(LookUpView):
+    @extend_schema(
+        responses=SubscriberSerializer,
+        operation_id="subscribers_by_service",
+        parameters=[OpenApiParameter("pk", str, "path", description="Service id or human number.")],
+    )
+    def get(self, request: Request, pk: str) -> Response:
+        """Find the customer of a service."""
+        criteria = _service_criteria(pk)
+        return self.answer(self.rows().filter(**criteria) if criteria else self.rows().none())
+
+
+class SearchView(ApiView, GenericAPIView):  # type: ignore[type-arg]
+    """Search as people type it."""
+
+    app_label = "subscribers"
+    serializer_class = SubscriberSerializer
+    pagination_class = paging.HousePagination
+    filter_backends = ()
+    query_parameters = paging.PARAMETERS | {"q"}
+
+    @extend_schema(
+        responses=SubscriberSerializer(many=True),
+        operation_id="subscribers_search",
+        parameters=[
+            OpenApiParameter(
+                "q",
+                {"type": "string", "minLength": 1, "maxLength": MAX_QUERY},
+                required=True,
+                description="Each word must begin a word of name, address, e-mail, phone, document or number.",
+            )
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """Search customers by the beginnings of words, newest first."""
+        text = request.query_params.get("q")
+        if text is None:
+            raise ApiError(400, "missing_field", "q: This parameter is required.", field="q")
+        if len(text) > MAX_QUERY:
+            raise ApiError(400, "malformed_request", f"`q` has more than {MAX_QUERY} characters.", field="q")
+        rows = customers.search_subscribers(Subscriber.objects.order_by("-id"), text)
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+def _service_criteria(reference: str) -> dict[str, Any]:
+    """Read a service's id or human number; nothing for text that is neither."""
+    try:
+        return {"subscriptions__pk": UUID(reference)}
+    except ValueError:
+        is_number = reference.isascii() and reference.isdigit() and len(reference) < 10
+        return {"subscriptions__number": int(reference)} if is_number else {}
+
+
+def _user_id(request: Request) -> UUID | None:
+    principal = caller_of(request._request).principal
+    return principal.user.pk if principal and principal.user else None
+
+
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, str | bool | int)

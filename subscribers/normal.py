@@ -1,0 +1,99 @@
+"""Normal forms: two spellings of one thing become equal. Pure functions, no database."""
+
+import re
+import unicodedata
+from itertools import combinations
+
+import phonenumbers
+
+MAX_WORDS = 60
+MAX_WORD = 60  # SubscriberWord.word
+MAX_EMAIL = 254  # Subscriber.email_lower
+
+# Letters that have no decomposition into a base letter and an accent, yet are typed without it.
+_PLAIN = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i"})
+
+# USPS Publication 28, appendix C, and what Portuguese and Spanish addresses shorten: spelling -> one form.
+_STREET_WORDS = {
+    "street": "st", "str": "st", "avenue": "ave", "av": "ave", "avenida": "ave", "road": "rd",
+    "boulevard": "blvd", "drive": "dr", "lane": "ln", "court": "ct", "square": "sq", "place": "pl",
+    "highway": "hwy", "parkway": "pkwy", "terrace": "ter", "apartment": "apt", "apto": "apt", "flat": "apt",
+    "suite": "ste", "building": "bldg", "floor": "fl", "number": "no", "num": "no", "nr": "no", "nro": "no",
+    "calle": "c", "cl": "c", "rua": "r", "carrera": "cra", "north": "n", "south": "s", "east": "e", "west": "w",
+}  # fmt: skip
+
+
+def fold(text: str) -> str:
+    """Return the text without case and accents: `José` and `JOSE` are one."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_PLAIN)
+
+
+def words_of(*texts: str) -> list[str]:
+    """Return the different words of the texts, folded; at most MAX_WORDS of at most MAX_WORD characters."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for word in re.findall(r"[^\W_]+", fold(text)):
+            found[word[:MAX_WORD]] = None
+    return list(found)[:MAX_WORDS]
+
+
+def phone_to_e164(text: str, *, region: str) -> str:
+    """Return a phone number as E.164; `region` is the country of one written without a country code.
+
+    Empty for text that is no possible number.
+    """
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return ""
+    if not phonenumbers.is_possible_number(number):
+        return ""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def national_digits(e164: str) -> str:
+    """Return the digits people of the same country dial, without the country code."""
+    try:
+        return phonenumbers.national_significant_number(phonenumbers.parse(e164))
+    except phonenumbers.NumberParseException:
+        return ""
+
+
+def document_normal(text: str) -> str:
+    """Return a document's letters and digits only, upper-case: `ab-12.3` and `AB 123` are one."""
+    return "".join(c for c in fold(text) if c.isalnum()).upper()
+
+
+def email_lower(text: str) -> str:
+    return text.strip().lower()[:MAX_EMAIL]  # A few letters are longer in lower case.
+
+
+def name_key(text: str) -> str:
+    """Return what two spellings of one name share."""
+    return " ".join(re.findall(r"[^\W_]+", fold(text)))
+
+
+def address_key(text: str) -> str:
+    """Return what two spellings of one address share, street abbreviations included."""
+    spelt = re.sub(r"\bn[º°o]\s*\.?\s*(?=\d)", " no ", text.casefold())
+    words = re.findall(r"[^\W_]+", fold(spelt.replace("#", " no ")))
+    return " ".join(_STREET_WORDS.get(word, word) for word in words)
+
+
+def address_words(text: str) -> list[str]:
+    """Return the words of an address that are written in one way only."""
+    spellings = {*_STREET_WORDS, *_STREET_WORDS.values()}
+    return [word for word in words_of(address_key(text)) if word not in spellings]
+
+
+def address_keys(line1: str, *others: str) -> set[str]:
+    """Return every way to write an address that gives its first line and, in order, any of the others."""
+    if not line1:
+        return set()
+    rest = [part for part in others if part]
+    return {
+        address_key(" ".join((line1, *some)))
+        for count in range(len(rest) + 1)
+        for some in combinations(rest, count)
+    }

@@ -1,0 +1,1 @@
+"""What customers, plans and lines do: one verb each. Split by noun; import from here."""

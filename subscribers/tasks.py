@@ -1,0 +1,43 @@
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from ispcore.jobs.bases import PlatformTask
+from ispcore.tenants.context import tenant_context
+from subscribers.models import Hold, PlanChange
+from subscribers.services import lines, plan_changes
+from subscribers.services.periods import local_date
+
+
+@shared_task(base=PlatformTask, name="subscribers.tasks.release_ended_holds")
+def release_ended_holds() -> int:
+    """Lift the holds whose time is over, in the tenants that have such holds."""
+    at = timezone.now()
+    ended = Hold._base_manager.using("platform").filter(released_at=None, until__lte=at)
+    total = 0
+    for (tenant_id,) in list(ended.values_list("tenant_id").distinct()):
+        looked_at = -1
+        while looked_at:
+            with tenant_context(tenant_id):
+                looked_at = lines.release_ended_holds(at=at)
+            total += looked_at
+    return total
+
+
+@shared_task(base=PlatformTask, name="subscribers.tasks.apply_due_plan_changes")
+def apply_due_plan_changes() -> int:
+    """Apply the changes of plan whose day has come where the provider is."""
+    at = timezone.now()
+    # No place is more than 14 hours ahead of UTC: tomorrow's changes may be due somewhere already.
+    may_be_due = PlanChange._base_manager.using("platform").filter(
+        applied_at=None, cancelled_at=None, effective_on__lte=at.date() + timedelta(days=1)
+    )
+    total = 0
+    for (tenant_id,) in list(may_be_due.values_list("tenant_id").distinct()):
+        applied = -1
+        while applied:
+            with tenant_context(tenant_id):
+                applied = plan_changes.apply_due_plan_changes(on=local_date(at), at=at)
+            total += applied
+    return total

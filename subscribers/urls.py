@@ -1,0 +1,36 @@
+from django.urls import include, path, re_path
+
+from ispcore.api.routers import HouseRouter
+from subscribers.api import customers
+from subscribers.api.catalogue import BillingProfileViewSet, PlanViewSet, PremiseViewSet, ZoneViewSet
+from subscribers.api.identity import ResolveView
+from subscribers.api.lines import ServiceViewSet, SnapshotView
+
+router = HouseRouter()
+router.register("zones", ZoneViewSet, basename="zone")
+router.register("internet-plans", PlanViewSet, basename="internet-plan")
+router.register("products", PlanViewSet, basename="product")  # The same, by another name.
+router.register("premises", PremiseViewSet, basename="premise")
+router.register("billing-profiles", BillingProfileViewSet, basename="billing-profile")
+router.register("subscribers", customers.SubscriberViewSet, basename="subscriber")
+router.register("services", ServiceViewSet, basename="service")
+
+urlpatterns = [
+    re_path(r"^services/snapshot/?$", SnapshotView.as_view(), name="service-snapshot"),
+    re_path(r"^subscribers/resolve/?$", ResolveView.as_view(), name="subscriber-resolve"),
+    re_path(r"^subscribers/search/?$", customers.SearchView.as_view(), name="subscriber-search"),
+    re_path(
+        r"^subscribers/by-document/(?P<pk>[^/]+)/?$",
+        customers.ByDocumentView.as_view(),
+        name="subscriber-by-document",
+    ),
+    re_path(
+        r"^subscribers/by-phone/(?P<pk>[^/]+)/?$", customers.ByPhoneView.as_view(), name="subscriber-by-phone"
+    ),
+    re_path(
+        r"^subscribers/by-service/(?P<pk>[^/]+)/?$",
+        customers.ByServiceView.as_view(),
+        name="subscriber-by-service",
+    ),
+    path("", include(router.urls)),
+]

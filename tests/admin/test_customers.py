@@ -1,0 +1,424 @@
+"""Customers and their lines as staff see and change them."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from ispcore.admin.actions import CONFIRMED
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import Tenant, User
+from ispcore.tenants.roles import Role
+from subscribers.models import Hold, Plan, PlanZone, Subscriber, Subscription, Zone
+from subscribers.services import customers, lines
+from tests.admin.test_actions import action_url
+from tests.factories import PlanFactory, PremiseFactory, SubscriberFactory, SubscriptionFactory, ZoneFactory
+
+LIST = "/admin/subscribers/subscriber/"
+
+
+def text_of(page: bytes) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.decode()))
+
+
+def page_of(row: Any) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+@pytest.mark.django_db
+class TestSubscriberList:
+    @pytest.mark.parametrize("term", ["mar", "SUB-000001", "912345", "maria@north", "nor mar"])
+    def test_finds_by_the_beginnings_of_words(self, browser: Client, rows: dict[str, Any], term: str) -> None:
+        with tenant_context(rows["subscribers.Subscriber"].tenant_id):
+            customers.create_subscriber(full_name="Somebody Else")
+
+        found = browser.get(LIST, {"q": term}).context["cl"].result_list
+
+        assert [str(each) for each in found] == ["Maria North"]
+
+    @pytest.mark.parametrize("term", ["aria", "zzz", "%", "'", "12 99 zz"])
+    def test_says_when_nothing_is_found(self, browser: Client, rows: dict[str, Any], term: str) -> None:
+        assert b"Nothing matches" in browser.get(LIST, {"q": term}).content
+
+    def test_filters_by_status_tag_and_zone(self, browser: Client, rows: dict[str, Any]) -> None:
+        zone = rows["subscribers.Zone"].pk
+        with tenant_context(rows["subscribers.Subscriber"].tenant_id):
+            SubscriberFactory()
+
+        def found(**by: Any) -> list[str]:
+            return [str(each) for each in browser.get(LIST, by).context["cl"].result_list]
+
+        assert found(tag="vip") == found(zone=zone) == found(status__exact="active") == ["Maria North"]
+        assert found(tag="gold") == found(zone="nonsense") == found(status__exact="inactive") == []
+
+    def test_another_tenants_zone_filters_nothing_in(
+        self, browser: Client, rows: dict[str, Any], foreign_rows: dict[str, Any]
+    ) -> None:
+        answer = browser.get(LIST, {"zone": foreign_rows["subscribers.Zone"].pk})
+
+        assert list(answer.context["cl"].result_list) == []
+
+    def test_shows_labels_and_no_codes(self, browser: Client, rows: dict[str, Any]) -> None:
+        page = text_of(browser.get("/admin/subscribers/subscription/").content)
+
+        assert "Suspended" in page
+        assert "Abuse" in page
+        assert "pending_installation" not in page
+
+
+@pytest.mark.django_db
+class TestSubscriberPage:
+    def test_shows_who_it_is_and_why_a_line_is_barred(self, browser: Client, rows: dict[str, Any]) -> None:
+        page = browser.get(page_of(rows["subscribers.Subscriber"])).content
+
+        text = text_of(page)
+        assert "Service 1 Suspended Abuse Fibre of North · 1 North Road, North Resume" in text
+        assert "Open relay" in text
+        assert b'href="tel:+351912345678"' in page
+        assert "Crm owner" in text
+        assert "Team blue" in text
+        assert "{" not in text.split("From integrations")[1].split("Save")[0]
+
+    def test_tells_what_happened_to_all_that_is_theirs(
+        self, browser: Client, rows: dict[str, Any], admin_user: User
+    ) -> None:
+        line = rows["subscribers.Subscription"]
+        browser.post(action_url(line, "resume"), {CONFIRMED: "yes", "reason": "abuse"})
+
+        answer = browser.get(page_of(rows["subscribers.Subscriber"]), {"tab": "timeline"})
+
+        text = text_of(answer.content)
+        assert "Status: Suspended → became Active" in text
+        assert "Service 1, hold: Abuse changed" in text
+        assert "Subscriber created" in text
+        assert str(admin_user) in {entry.who for entry in answer.context["entries"]}
+        assert [entry.at for entry in answer.context["entries"]] == sorted(
+            (entry.at for entry in answer.context["entries"]), reverse=True
+        )
+
+    @pytest.mark.parametrize("tab", ["", "services", "timeline", "nonsense"])
+    def test_costs_the_same_for_one_line_or_six(
+        self, browser: Client, acting: Tenant, query_count: Callable[..., int], tab: str
+    ) -> None:
+        customer = SubscriberFactory()
+
+        def add_line() -> None:
+            line = SubscriptionFactory(
+                subscriber=customer, premise=PremiseFactory(zone=ZoneFactory()), status="suspended"
+            )
+            Hold.objects.create(subscription=line, reason="abuse", opened_at=timezone.now())
+
+        add_line()
+        add_line()
+        browser.get(page_of(customer))  # Django asks for a model's content type once per process.
+        two = query_count(browser.get, page_of(customer), {"tab": tab})
+
+        for _ in range(5):
+            add_line()
+
+        assert query_count(browser.get, page_of(customer), {"tab": tab}) == two
+
+    def test_offers_no_action_to_whom_may_only_look(
+        self, browser_as: Callable[[Role], Client], rows: dict[str, Any]
+    ) -> None:
+        page = browser_as(Role.SUPPORT).get(page_of(rows["subscribers.Subscriber"])).content
+
+        assert b"/do/" not in page
+        assert b"Order" not in page
+
+
+@pytest.mark.django_db
+class TestSubscriberForm:
+    FORM = {"full_name": "Rui Ramos", "phone": "+351 912 000 111", "email": "Rui@Example.org", "tags": "a, b"}
+
+    def test_goes_through_the_service(self, browser: Client, tenant: Tenant) -> None:
+        answer = browser.post(f"{LIST}add/", self.FORM)
+
+        assert answer.status_code == 302
+        with tenant_context(tenant.pk):
+            made = Subscriber.objects.get()
+            assert (made.number, made.phone_e164, made.email_lower) == (
+                "SUB-000001",
+                "+351912000111",
+                "rui@example.org",
+            )
+            assert (made.tags, made.status) == (["a", "b"], "prospect")
+            assert made.words.filter(word="rui").exists()
+
+    def test_a_change_is_found_at_once(self, browser: Client, rows: dict[str, Any], tenant: Tenant) -> None:
+        customer = rows["subscribers.Subscriber"]
+
+        answer = browser.post(
+            page_of(customer),
+            {**self.FORM, "full_name": "Maria Nova", "status": "inactive", "number": "SUB-7"},
+        )
+
+        assert answer.status_code == 302
+        with tenant_context(tenant.pk):
+            customer.refresh_from_db()
+            assert (customer.full_name, customer.status, customer.number) == (
+                "Maria Nova",
+                "active",
+                "SUB-000001",
+            )
+            assert customer.metadata == {"crm_owner": "team_blue"}
+        assert b"Maria Nova" in browser.get(LIST, {"q": "nova"}).content
+
+    def test_says_why_a_phone_is_refused(self, browser: Client, tenant: Tenant) -> None:
+        page = browser.post(f"{LIST}add/", {**self.FORM, "phone": "abc"}, follow=True).content
+
+        assert b"no phone number" in page
+        with tenant_context(tenant.pk):
+            assert not Subscriber.objects.exists()
+
+    def test_nobody_is_deleted(self, browser: Client, rows: dict[str, Any]) -> None:
+        for label in ("subscribers.Subscriber", "subscribers.Subscription"):
+            row = rows[label]
+            url = reverse(f"admin:subscribers_{row._meta.model_name}_delete", args=[row.pk])
+
+            assert browser.post(url, {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.django_db
+class TestLines:
+    @pytest.fixture
+    def line(self, acting: Tenant) -> Subscription:
+        customer = customers.create_subscriber(full_name="Rui Ramos", status="active")
+        made = lines.create_service(
+            subscriber_id=customer.pk,
+            plan_id=PlanFactory().pk,
+            premise_id=PremiseFactory().pk,
+            on=timezone.localdate(),
+            wifi_password="never-shown",
+        )
+        return Subscription.objects.get(pk=made.pk)
+
+    def test_live_by_actions(self, browser: Client, line: Subscription, admin_user: User) -> None:
+        until = (timezone.now() + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M")
+        suspension = {CONFIRMED: "yes", "reason": "vacation", "note": "Away", "until": until}
+        seen = []
+        for name, data in (
+            ("activate", {CONFIRMED: "yes"}),
+            ("suspend", suspension),
+            ("resume", {CONFIRMED: "yes", "reason": "vacation"}),
+            ("terminate", {CONFIRMED: "yes"}),
+        ):
+            answer = browser.post(action_url(line, name), data)
+            line.refresh_from_db()
+            seen.append((answer["Location"], line.status))
+
+        assert seen == [(page_of(line), status) for status in ("active", "suspended", "active", "terminated")]
+        hold = Hold.objects.get()
+        assert (hold.note, hold.opened_by_id, hold.released_by_id) == ("Away", admin_user.pk, admin_user.pk)
+        assert hold.until is not None
+
+    def test_a_wrong_answer_is_asked_again_and_changes_nothing(
+        self, browser: Client, line: Subscription
+    ) -> None:
+        browser.post(action_url(line, "activate"), {CONFIRMED: "yes"})
+
+        past = browser.post(
+            action_url(line, "suspend"),
+            {CONFIRMED: "yes", "reason": "staff", "until": "2020-01-01T00:00", "note": "Kept as typed"},
+        )
+        unknown = browser.post(action_url(line, "suspend"), {CONFIRMED: "yes", "reason": "mood"})
+
+        assert b"has passed already" in past.content
+        assert b"Kept as typed" in past.content
+        assert b"Select a valid choice" in unknown.content
+        assert not Hold.objects.exists()
+
+    def test_an_impossible_move_is_refused_in_words(self, browser: Client, line: Subscription) -> None:
+        page = browser.post(action_url(line, "terminate"), {CONFIRMED: "yes"}, follow=True).content
+
+        line.refresh_from_db()
+        assert "cannot become" in page.decode()
+        assert line.status == "pending_installation"
+
+    def test_change_their_plan_now_or_later(self, browser: Client, line: Subscription) -> None:
+        better, best = PlanFactory(name="Better"), PlanFactory(name="Best")
+        today = timezone.localdate()
+        later = today + timedelta(days=9)
+
+        browser.post(
+            action_url(line, "change_plan"), {CONFIRMED: "yes", "to_plan": better.pk, "effective_on": today}
+        )
+        browser.post(
+            action_url(line, "change_plan"), {CONFIRMED: "yes", "to_plan": best.pk, "effective_on": later}
+        )
+
+        line.refresh_from_db()
+        assert line.plan_id == better.pk
+        text = text_of(browser.get(page_of(line)).content)
+        assert "→ Better" in text
+        assert "Better → Best" in text
+        assert "Waiting" in text
+
+    def test_cannot_change_to_another_tenants_plan(
+        self, browser: Client, line: Subscription, foreign_rows: dict[str, Any]
+    ) -> None:
+        foreign = foreign_rows["subscribers.Plan"]
+
+        asked = browser.get(action_url(line, "change_plan")).content.decode()
+        answer = browser.post(
+            action_url(line, "change_plan"),
+            {CONFIRMED: "yes", "to_plan": foreign.pk, "effective_on": timezone.localdate()},
+        )
+
+        assert str(foreign.pk) not in asked
+        assert b"Select a valid choice" in answer.content
+
+    def test_keep_their_wifi_password_to_themselves(self, browser: Client, line: Subscription) -> None:
+        page = browser.get(page_of(line)).content.decode()
+        browser.post(page_of(line), {"isp_reference": "R-1", "wifi_name": "Home", "wifi_password": ""})
+
+        line.refresh_from_db()
+        assert "never-shown" not in page
+        assert "stored; leave empty to keep" in page
+        assert (line.isp_reference, line.wifi_password.reveal()) == ("R-1", "never-shown")
+
+        browser.post(page_of(line), {"isp_reference": "R-1", "wifi_name": "Home", "wifi_password": "second"})
+
+        line.refresh_from_db()
+        assert line.wifi_password.reveal() == "second"
+
+    def test_are_ordered_for_a_customer(self, browser: Client, line: Subscription, admin_user: User) -> None:
+        order = {"subscriber": line.subscriber_id, "plan": line.plan_id, "premise": line.premise_id}
+
+        answer = browser.post("/admin/subscribers/subscription/add/", {**order, "wifi_password": ""})
+
+        made = Subscription.objects.exclude(pk=line.pk).get()
+        assert answer.status_code == 302
+        assert (made.number, made.status, made.created_by_id) == (2, "pending_installation", admin_user.pk)
+
+    @pytest.mark.parametrize("term", ["1", "#1", "ram", "rui ramos"])
+    def test_are_found_by_number_and_by_customer(
+        self, browser: Client, line: Subscription, term: str
+    ) -> None:
+        SubscriptionFactory()
+
+        answer = browser.get("/admin/subscribers/subscription/", {"q": term})
+
+        assert [found.pk for found in answer.context["cl"].result_list] == [line.pk]
+
+    def test_all_of_an_unhappy_customer_are_barred_together(
+        self, browser: Client, line: Subscription
+    ) -> None:
+        browser.post(action_url(line, "activate"), {CONFIRMED: "yes"})
+
+        browser.post(action_url(line.subscriber, "suspend"), {CONFIRMED: "yes", "reason": "fraud"})
+
+        line.refresh_from_db()
+        assert (line.status, line.subscriber.status) == ("suspended", "suspended")
+        assert Hold.objects.get().reason == "fraud"
+
+
+@pytest.mark.django_db
+class TestCatalogue:
+    PLAN = {
+        "name": "Fibre 200",
+        "code": "F200",
+        "down_kbps": "200000",
+        "up_kbps": "1500000",
+        "price": "1234.50",
+        "currency": "eur",
+        "period": "month",
+    }
+
+    def test_a_plan_shows_its_price_and_speeds(self, browser: Client, acting: Tenant) -> None:
+        zone = ZoneFactory()
+
+        answer = browser.post("/admin/subscribers/plan/add/", {**self.PLAN, "sold_in": [zone.pk]})
+
+        assert answer.status_code == 302
+        assert PlanZone.objects.get().zone_id == zone.pk
+        page = browser.get("/admin/subscribers/plan/").content.decode()
+        assert '<span class="isp-money">1\u202f234.50\u00a0EUR</span>' in page
+        assert "200\u00a0Mbit/s" in page
+        assert "1.5\u00a0Gbit/s" in page
+
+    def test_a_plan_in_use_is_not_deleted(self, browser: Client, rows: dict[str, Any]) -> None:
+        plan = rows["subscribers.Plan"]
+
+        browser.post(reverse("admin:subscribers_plan_delete", args=[plan.pk]), {"post": "yes"})
+
+        with tenant_context(plan.tenant_id):
+            assert Plan.objects.filter(pk=plan.pk).exists()
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"sold_from": "2026-02-01", "sold_until": "2026-02-01"}, "not after the day"),
+            ({"currency": "12"}, "Three capital letters"),
+        ],
+    )
+    def test_a_plans_refusals_stand_at_their_field(
+        self, browser: Client, acting: Tenant, change: dict[str, str], said: str
+    ) -> None:
+        answer = browser.post("/admin/subscribers/plan/add/", {**self.PLAN, **change})
+
+        assert said in answer.content.decode()
+        assert not Plan.objects.exists()
+
+    def test_a_zone_does_not_lie_in_itself(self, browser: Client, acting: Tenant) -> None:
+        outer = ZoneFactory()
+        inner = ZoneFactory(parent=outer)
+
+        answer = browser.post(page_of(outer), {"name": outer.name, "parent": inner.pk})
+
+        assert b"lies in this one" in answer.content
+        assert Zone.objects.get(pk=outer.pk).parent is None
+
+    def test_a_billing_profile_needs_its_day(self, browser: Client, acting: Tenant) -> None:
+        form = {
+            "name": "Monthly",
+            "payment_kind": "postpaid",
+            "currency": "EUR",
+            "due_days": "14",
+            "grace_days": "0",
+            "cycle": "day_of_month",
+        }
+
+        answer = browser.post("/admin/subscribers/billingprofile/add/", form)
+
+        assert b"Say on which day of the month" in answer.content
+        assert (
+            browser.post("/admin/subscribers/billingprofile/add/", {**form, "cycle_day": "5"}).status_code
+            == 302
+        )
+
+    def test_a_premise_needs_a_whole_position(self, browser: Client, acting: Tenant) -> None:
+        url = "/admin/subscribers/premise/add/"
+
+        half = browser.post(url, {"address_line1": "1 Road", "latitude": "38.7"})
+        beyond = browser.post(url, {"address_line1": "1 Road", "latitude": "98.7", "longitude": "1"})
+
+        assert b"or neither" in half.content
+        assert b"90 degrees" in beyond.content
+        answer = browser.post(url, {"address_line1": "1 Road", "latitude": "38.7", "longitude": "-9.1"})
+        assert answer.status_code == 302
+
+
+@pytest.mark.django_db
+class TestDashboard:
+    def test_counts_lines_and_months(self, browser: Client, acting: Tenant) -> None:
+        now = timezone.now()
+        SubscriptionFactory(status="active", provisioned_at=now)
+        SubscriptionFactory(status="suspended", provisioned_at=now - timedelta(days=70))
+        SubscriptionFactory(status="terminated", provisioned_at=now - timedelta(days=900), terminated_at=now)
+
+        context = browser.get("/admin/").context
+
+        tiles = {tile.label: tile for tile in context["tiles"]}
+        assert [tiles[name].value for name in ("Active lines", "Suspended lines", "Prospects")] == [1, 1, 3]
+        for name in ("Active lines", "Suspended lines", "Prospects"):
+            assert browser.get(tiles[name].url).context["cl"].result_count == tiles[name].value
+        chart = next(chart for chart in context["charts"] if chart.title == "New and ended services")
+        assert len(chart.bars) == 12
+        assert chart.bars[-1].value == "1 new, 1 ended"
+        assert sum(bar.parts[0].value for bar in chart.bars) == 2

@@ -1,0 +1,222 @@
+"""The feed of changed lines: each change once, also when transactions end out of order."""
+
+import threading
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from ispcore import redis
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.roles import Role
+from subscribers.models import Plan, Premise, SnapshotCursor, Subscriber, Subscription
+from subscribers.services.snapshot import take_changes
+from tests.api.described import DescribedApi
+from tests.factories import PremiseFactory, SubscriberFactory, SubscriptionFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def take(tenant, principal="key:1") -> list[int]:
+    """Return the numbers of the lines given."""
+    with tenant_context(tenant.pk):
+        given = [change["service_id"] for change in take_changes(principal=principal)]
+        numbers = dict(Subscription.objects.values_list("pk", "number"))
+        return sorted(numbers[pk] for pk in given)
+
+
+def make_lines(tenant, *numbers: int) -> None:
+    with tenant_context(tenant.pk):
+        for number in numbers:
+            SubscriptionFactory(number=number)
+
+
+def change(tenant, number: int) -> None:
+    with tenant_context(tenant.pk):
+        Subscription.objects.filter(number=number).update(isp_reference="new")
+
+
+class Elsewhere:
+    """Another connection that changes a line and holds its transaction open until told."""
+
+    def __init__(self, tenant, number: int, *, fails: bool = False) -> None:
+        self.tenant, self.number, self.fails = tenant, number, fails
+        self.changed, self.may_end = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self.thread.start()
+        assert self.changed.wait(20)
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.commit()
+
+    def commit(self) -> None:
+        self.may_end.set()
+        self.thread.join()
+
+    def _run(self) -> None:
+        try:
+            with tenant_context(self.tenant.pk):
+                Subscription.objects.filter(number=self.number).update(isp_reference="late")
+                self.changed.set()
+                self.may_end.wait(20)
+                if self.fails:
+                    raise InterruptedError
+        except InterruptedError:
+            pass
+        finally:
+            connection.close()
+
+
+class TestFeed:
+    def test_gives_all_first_and_then_what_changed(self, tenant):
+        make_lines(tenant, 1, 2, 3)
+
+        first, nothing = take(tenant), take(tenant)
+        change(tenant, 2)
+        changed, nothing_again = take(tenant), take(tenant)
+
+        assert [first, nothing, changed, nothing_again] == [[1, 2, 3], [], [2], []]
+
+    def test_each_credential_has_its_own_place(self, tenant):
+        make_lines(tenant, 1)
+
+        assert [take(tenant, "key:1"), take(tenant, "key:2"), take(tenant, "key:1")] == [[1], [1], []]
+
+    def test_an_older_change_that_commits_late_comes_in_the_next_call_once(self, tenant):
+        make_lines(tenant, 1, 2)
+        take(tenant)
+
+        with Elsewhere(tenant, 1) as late:
+            change(tenant, 2)  # Begins after the change of 1, and ends before it.
+            during = take(tenant)
+            late.commit()
+        after = [take(tenant), take(tenant)]
+
+        assert 1 not in during
+        assert sorted(during + after[0]) == [1, 2]
+        assert after[1] == []
+
+    def test_a_change_that_was_rolled_back_is_none(self, tenant):
+        make_lines(tenant, 1, 2)
+        take(tenant)
+
+        with Elsewhere(tenant, 1, fails=True):
+            change(tenant, 2)
+
+        assert [take(tenant), take(tenant)] == [[2], []]
+
+    def test_a_failed_call_loses_nothing(self, tenant):
+        make_lines(tenant, 1)
+
+        with tenant_context(tenant.pk):
+            take_changes(principal="key:1")
+            transaction.set_rollback(True)
+
+        assert take(tenant) == [1]
+
+    def test_two_calls_of_one_credential_at_once_share_the_changes(self, tenant):
+        make_lines(tenant, *range(1, 21))
+        given: list[list[int]] = []
+
+        def call() -> None:
+            given.append(take(tenant))
+            connection.close()
+
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(number for each in [*given, take(tenant)] for number in each) == list(range(1, 21))
+
+    @pytest.mark.parametrize(
+        ("model", "fields"),
+        [
+            (Subscriber, {"full_name": "New Name"}),
+            (Plan, {"name": "New plan"}),
+            (Premise, {"city": "New Town"}),
+        ],
+    )
+    def test_what_a_line_is_shown_with_changes_it_too(self, model, fields, tenant):
+        make_lines(tenant, 1)
+        take(tenant)
+
+        with tenant_context(tenant.pk):
+            model.objects.update(**fields)
+
+        assert [take(tenant), take(tenant)] == [[1], []]
+
+
+class TestApi:
+    @pytest.fixture
+    def api(self, admin_user):
+        return DescribedApi(admin_user)
+
+    def test_tells_what_the_reference_shows(self, api, tenant):
+        with tenant_context(tenant.pk):
+            line = SubscriptionFactory(
+                subscriber=SubscriberFactory(full_name="Jane Doe"),
+                premise=PremiseFactory(
+                    address_line1="1 Hill Road", address_line2="", city="Town", country="PT"
+                ),
+            )
+
+        response = api.get("services/snapshot")
+
+        (row,) = response.json()["data"]
+        assert row == {
+            "service_id": str(line.pk), "customer_name": "Jane Doe", "full_address": "1 Hill Road, Town, PT",
+            "status": "pending_installation", "product": line.plan.name,
+            "last_updated_date": row["last_updated_date"],
+        }  # fmt: skip
+
+    def test_may_be_called_once_in_ten_minutes_by_each_credential(self, api, tenant, make_user):
+        make_lines(tenant, 1)
+        other = DescribedApi(make_user("other", {tenant: Role.SUPPORT}))
+
+        first = api.get("services/snapshot")
+        with tenant_context(tenant.pk):
+            before = SnapshotCursor.objects.get().horizon
+        refused = api.get("services/snapshot/")
+        others = other.get("services/snapshot")
+
+        assert (len(first.json()["data"]), len(others.json()["data"])) == (1, 1)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+        assert 590 <= int(refused["Retry-After"]) <= 600
+        with tenant_context(tenant.pk):
+            assert SnapshotCursor.objects.order_by("created_at")[0].horizon == before
+
+    def test_since_a_time_moves_nothing(self, api, tenant):
+        make_lines(tenant, 1)
+        moment = timezone.now().isoformat().replace("+00:00", "Z")
+        make_lines(tenant, 2)
+
+        since = api.get(f"services/snapshot?since={moment}")
+        redis.client().flushdb()
+        all_of_them = api.get("services/snapshot")
+
+        assert (len(since.json()["data"]), len(all_of_them.json()["data"])) == (1, 2)
+
+    @pytest.mark.parametrize("value", ["yesterday", "2026-13-01T00:00:00Z", "1"])
+    def test_a_time_that_is_none_is_400_and_costs_no_call(self, value, api):
+        response = api.get(f"services/snapshot?since={value}")
+
+        assert (response.status_code, response.json()["error"]["field"]) == (400, "since")
+        assert api.get("services/snapshot").status_code == 200
+
+    def test_shows_another_tenant_nothing(self, tenant, other_tenant, make_user):
+        make_lines(tenant, 1)
+        stranger = DescribedApi(make_user("stranger", {other_tenant: Role.ADMINISTRATOR}))
+
+        assert stranger.get("services/snapshot").json()["data"] == []
+
+    def test_costs_the_same_for_one_line_or_many(self, tenant, query_count):
+        make_lines(tenant, 1)
+        one = query_count(take, tenant, "key:1")
+        make_lines(tenant, *range(2, 12))
+
+        assert query_count(take, tenant, "key:2") == one
