@@ -308,9 +308,7 @@ class DiscoverView(ApiView):
         """
         data = valid(DiscoverInput(data=request.data))
         olt = services.find_olt(**data)
-        principal = caller_of(request._request).principal
-        user = principal.user if principal else None
-        job = services.request_discovery(olt_id=olt.pk, user_id=user.pk if user else None)
+        job = services.request_discovery(olt_id=olt.pk, user_id=caller_of(request._request).user_id)
         return accepted(request, job, default_wait=DISCOVER_WAIT_SECONDS)
 
 

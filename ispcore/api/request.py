@@ -18,6 +18,11 @@ class Caller:
     role: str | None = None
     refusal: APIException | None = None
 
+    @property
+    def user_id(self) -> UUID | None:
+        """The person who calls; an API key is nobody."""
+        return self.principal.user.pk if self.principal and self.principal.user else None
+
 
 def caller_of(request: HttpRequest) -> Caller:
     caller: Caller | None = getattr(request, "caller", None)

@@ -135,9 +135,8 @@ def _run(request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]) -> H
 
 
 def _stamped(request: HttpRequest, caller: Caller) -> AbstractContextManager[object]:
-    user = caller.principal.user if caller.principal else None
     return audit.acting(
-        user_id=user.pk if user else None,
+        user_id=caller.user_id,
         ip=client_ip(request),
         request_id=request_id_of(request),
         by=caller.principal.key if caller.principal else "",

@@ -368,8 +368,7 @@ def _service_criteria(reference: str) -> dict[str, Any]:
 
 
 def _user_id(request: Request) -> UUID | None:
-    principal = caller_of(request._request).principal
-    return principal.user.pk if principal and principal.user else None
+    return caller_of(request._request).user_id
 
 
 def _is_scalar(value: Any) -> bool:

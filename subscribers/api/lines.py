@@ -345,8 +345,7 @@ class ServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return self._shown(line)
 
     def _user_id(self) -> Any:
-        principal = caller_of(self.request._request).principal
-        return principal.user.pk if principal and principal.user else None
+        return caller_of(self.request._request).user_id
 
 
 class SnapshotEntrySerializer(serializers.Serializer[Any]):
