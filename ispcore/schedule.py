@@ -12,6 +12,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "ispcore.auth.tasks.purge_refresh_tokens",
         "schedule": crontab(hour="3", minute="40"),
     },
+    "purge-files": {"task": "ispcore.files.tasks.purge_files", "schedule": crontab(hour="3", minute="50")},
     "make-reading-partitions": {
         "task": "hardware.tasks.make_reading_partitions",
         "schedule": crontab(hour="2", minute="5"),

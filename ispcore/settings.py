@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "ispcore.api",
     "ispcore.events",
     "ispcore.jobs",
+    "ispcore.files",
     "subscribers",
     "hardware",
     "demo",

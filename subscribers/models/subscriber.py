@@ -31,6 +31,7 @@ class DuplicateRule(models.TextChoices):
     PHONE = "phone", "Phone"
 
 
+@audit.track()
 class SubscriberSettings(TenantModel):
     """What one provider wants of its subscriber records; one row per tenant, made when first needed."""
 
@@ -76,6 +77,9 @@ class Subscriber(TenantModel):
     status = models.CharField(
         max_length=10, choices=SubscriberStatus, default=SubscriberStatus.PROSPECT, editable=False
     )
+    suspended_until = models.DateTimeField(
+        null=True, editable=False, help_text="When a suspension ends by itself; empty: when somebody ends it."
+    )
     billing_profile = TenantForeignKey(
         BillingProfile, models.PROTECT, null=True, blank=True, related_name="subscribers"
     )
@@ -89,6 +93,7 @@ class Subscriber(TenantModel):
     document_number = models.CharField(max_length=60, blank=True)
     document_normal = models.CharField(max_length=60, blank=True, editable=False)
     metadata = models.JSONField(default=dict, blank=True)
+    custom_fields = models.JSONField(default=dict, blank=True, help_text="CustomField.key -> value.")
     tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     terms_accepted_at = models.DateTimeField(null=True, blank=True)
     marketing_consent_at = models.DateTimeField(null=True, blank=True)
@@ -104,6 +109,10 @@ class Subscriber(TenantModel):
             models.CheckConstraint(
                 condition=Q(status__in=SubscriberStatus.values), name="subscriber_status_known"
             ),
+            models.CheckConstraint(
+                condition=Q(suspended_until=None) | Q(status=SubscriberStatus.SUSPENDED),
+                name="subscriber_suspended_until_while_suspended",
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "status", "-id"], name="subscriber_by_status"),
@@ -111,6 +120,11 @@ class Subscriber(TenantModel):
             models.Index(fields=["tenant", "phone_e164"], name="subscriber_by_phone"),
             models.Index(fields=["tenant", "document_normal"], name="subscriber_by_document"),
             models.Index(fields=["tenant", "billing_profile"], name="subscriber_by_profile"),
+            models.Index(
+                fields=["tenant", "suspended_until"],
+                condition=Q(suspended_until__isnull=False),
+                name="subscriber_suspension_ends",
+            ),
         ]
 
     def __str__(self) -> str:
