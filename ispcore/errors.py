@@ -13,7 +13,7 @@ class DomainError(Exception):
     code: ClassVar[str] = "refused"
     message: ClassVar[str] = "The request was refused."
     status: ClassVar[int] = 409
-    field: ClassVar[str | None] = None
+    field: str | None = None  # A subclass' own, or one refusal's when the field depends on what was given.
 
     def __init__(self, **details: Any) -> None:
         self.details = details
