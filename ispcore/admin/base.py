@@ -1,10 +1,10 @@
 """The bases every page of the staff site is built on."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -22,7 +22,13 @@ from ispcore.tenants.fields import TenantKey
 
 
 class TenantForm(ModelForm):
-    """Checks what is unique per tenant, and keeps secrets that were not typed again."""
+    """Checks what is unique per tenant, keeps secrets that were not typed again, and shows a refusal.
+
+    `refused_fields` says which of its fields is meant by what a service calls otherwise.
+    """
+
+    refusal: DomainError | None = None
+    refused_fields: ClassVar[dict[str, str]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,10 +36,36 @@ class TenantForm(ModelForm):
             if isinstance(field, SecretFormField) and not self.instance._state.adding:
                 field.keep(getattr(self.instance, name))
 
-    def _get_validation_exclusions(self) -> set[str]:
-        # `tenant` is not on the form, so Django would skip every constraint that names it.
-        kept = {field.name for field in self._meta.model._meta.local_fields if isinstance(field, TenantKey)}
-        return super()._get_validation_exclusions() - kept  # type: ignore[misc]
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        self._check_unique_in_tenant()
+        if self.refusal is not None:
+            named = self._field_of(self.refusal)
+            # An error of the field's own says more, and would be asked for first.
+            if named not in self.errors:
+                self.add_error(named, str(self.refusal))
+
+    def _check_unique_in_tenant(self) -> None:
+        # `tenant` is not on the form, so Django skips every constraint that names it. What keeps a single
+        # field unique speaks at that field.
+        model, options = self._meta.model, self._meta.model._meta
+        keys = {field.name for field in options.local_fields if isinstance(field, TenantKey)}
+        exclude = self._get_validation_exclusions() - keys  # type: ignore[attr-defined]
+        for constraint in options.constraints:
+            fields = set(getattr(constraint, "fields", ()))
+            if not fields & keys:
+                continue
+            try:
+                constraint.validate(model, self.instance, exclude=exclude)
+            except ValidationError as error:
+                named = [name for name in fields if name in self.fields]
+                one = named[0] if len(named) == 1 else None
+                self.add_error(one, f"Another {options.verbose_name} has this already." if one else error)
+
+    def _field_of(self, refusal: DomainError) -> str | None:
+        """Return the form's field a refusal names; None when it names none that is shown."""
+        name = self.refused_fields.get(refusal.field or "", refusal.field or "")
+        return next((each for each in (name, name.removesuffix("_id")) if each in self.fields), None)
 
 
 class StaffModelAdmin(ActionsMixin, ModelAdmin):
@@ -68,15 +100,26 @@ class StaffModelAdmin(ActionsMixin, ModelAdmin):
         return actions
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._or_refused(request, super().changeform_view, *args, **kwargs)
+        """Show a refused form again as it was typed, with the reason at the field it is about.
+
+        What the service wrote is rolled back by then: the form is checked a second time with the refusal
+        among its errors, so nothing is saved. Secrets are never sent back to the browser.
+        """
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except DomainError as refusal:
+            request.refusal = refusal  # type: ignore[attr-defined]
+            return super().changeform_view(request, *args, **kwargs)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.refusal = getattr(request, "refusal", None)
+        return form
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._or_refused(request, super().delete_view, *args, **kwargs)
-
-    def _or_refused(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Say why a service refused; its transaction is rolled back by then."""
         try:
-            return view(request, *args, **kwargs)
+            return super().delete_view(request, *args, **kwargs)
         except DomainError as refusal:
             messages.error(request, str(refusal))
             return redirect(request.path)

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -23,6 +23,8 @@ MOST_DIGITS = 9  # Longer than any number drawn, and the column could not hold i
 
 
 class NewLineForm(TenantForm):
+    refused_fields: ClassVar = {"customer_id": "subscriber", "product_id": "plan"}
+
     class Meta:
         model = Subscription
         fields: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
@@ -36,6 +36,8 @@ UNTOLD = ("number", "email_lower", "phone_e164", "document_normal", "changed_xid
 
 
 class SubscriberForm(TenantForm):
+    refused_fields: ClassVar = {"document": "document_number"}
+
     class Meta:
         model = Subscriber
         fields: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from ispcore.admin.actions import CONFIRMED
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant, User
 from ispcore.tenants.roles import Role
-from subscribers.models import Hold, Plan, PlanZone, Subscriber, Subscription, Zone
+from subscribers.models import Hold, Plan, PlanZone, Subscriber, SubscriberSettings, Subscription, Zone
 from subscribers.services import customers, lines
 from tests.admin.test_actions import action_url
 from tests.factories import PlanFactory, PremiseFactory, SubscriberFactory, SubscriptionFactory, ZoneFactory
@@ -169,12 +169,49 @@ class TestSubscriberForm:
             assert customer.metadata == {"crm_owner": "team_blue"}
         assert b"Maria Nova" in browser.get(LIST, {"q": "nova"}).content
 
-    def test_says_why_a_phone_is_refused(self, browser: Client, tenant: Tenant) -> None:
-        page = browser.post(f"{LIST}add/", {**self.FORM, "phone": "abc"}, follow=True).content
+    @pytest.mark.parametrize(
+        ("wrong", "field", "said"),
+        [
+            ({"phone": "abc"}, "phone", "This is no phone number; begin with + and the country code."),
+            ({"external_id": "CRM-1"}, "external_id", "Another subscriber has this already."),
+            ({"email": "taken@example.org"}, "email", "A subscriber with the provided email already exists."),
+            (
+                {"document_type": "passport", "document_number": "P-1"},
+                "document_number",
+                "A subscriber with the provided document already exists.",
+            ),
+        ],
+    )
+    def test_comes_back_as_typed_with_the_refusal_at_its_field(
+        self, browser: Client, acting: Tenant, wrong: dict[str, str], field: str, said: str
+    ) -> None:
+        SubscriberSettings.objects.create(duplicate_rules=["document", "email"])
+        SubscriberFactory(external_id="CRM-1", email_lower="taken@example.org", document_normal="P1")
 
-        assert b"no phone number" in page
+        answer = browser.post(f"{LIST}add/", {**self.FORM, "city": "Braga", **wrong})
+
+        assert answer.status_code == 200
+        form = answer.context["adminform"].form
+        assert form.errors == {field: [said]}
+        assert (form["full_name"].value(), form["city"].value(), form[field].value()) == (
+            "Rui Ramos",
+            "Braga",
+            wrong[field],
+        )
+        assert Subscriber.objects.count() == 1
+
+    def test_a_refused_change_comes_back_too(
+        self, browser: Client, rows: dict[str, Any], tenant: Tenant
+    ) -> None:
+        customer = rows["subscribers.Subscriber"]
+
+        answer = browser.post(page_of(customer), {**self.FORM, "full_name": "Other", "phone": "abc"})
+
+        assert list(answer.context["adminform"].form.errors) == ["phone"]
+        assert b'value="Other"' in answer.content
         with tenant_context(tenant.pk):
-            assert not Subscriber.objects.exists()
+            customer.refresh_from_db()
+            assert (customer.full_name, customer.phone) == ("Maria North", "+351912345678")
 
     def test_nobody_is_deleted(self, browser: Client, rows: dict[str, Any]) -> None:
         for label in ("subscribers.Subscriber", "subscribers.Subscription"):
@@ -295,6 +332,23 @@ class TestLines:
         made = Subscription.objects.exclude(pk=line.pk).get()
         assert answer.status_code == 302
         assert (made.number, made.status, made.created_by_id) == (2, "pending_installation", admin_user.pk)
+
+    def test_a_refused_order_names_the_plan_and_keeps_no_secret(
+        self, browser: Client, line: Subscription
+    ) -> None:
+        gone = PlanFactory(sold_until=timezone.localdate())
+        order = {"subscriber": line.subscriber_id, "plan": gone.pk, "premise": line.premise_id}
+
+        answer = browser.post(
+            "/admin/subscribers/subscription/add/",
+            {**order, "isp_reference": "R-7", "wifi_password": "hunter2222"},
+        )
+
+        page = answer.content.decode()
+        assert list(answer.context["adminform"].form.errors) == ["plan"]
+        assert 'value="R-7"' in page
+        assert "hunter2222" not in page
+        assert Subscription.objects.count() == 1
 
     @pytest.mark.parametrize("term", ["1", "#1", "ram", "rui ramos"])
     def test_are_found_by_number_and_by_customer(
