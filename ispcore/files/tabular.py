@@ -8,7 +8,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,11 +23,15 @@ XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # ECMA-376 part 1, 18.3.1.73 and 18.3.1.4; Microsoft, "Excel specifications and limits".
 MAX_XLSX_ROWS = 1_048_576
 MAX_XLSX_CELL = 32_767
+FIRST_YEAR = 1900  # Later ones only: day 60 of a workbook is a 29 February 1900 that never was.
 PIECE_BYTES = 64 * 1024
 
 # OWASP, "CSV Injection": what a spreadsheet may take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, production 2.
+
+_DAY_ZERO = date(1899, 12, 30)
+_DAY, _MOMENT = 2, 3  # The cell styles of a day and of a time.
 
 RowWriter = Callable[[Iterable[Any]], None]
 
@@ -48,24 +52,26 @@ def plain_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
-def csv_writer(stream: IO[bytes]) -> AbstractContextManager[RowWriter]:
+def csv_writer(stream: IO[bytes], *, bom: bool = True) -> AbstractContextManager[RowWriter]:
     """Give a function that writes one row; UTF-8 with a byte order mark, by which Excel knows it.
 
-    Texts are made safe, times and days become ISO 8601, None an empty cell. The stream stays open.
+    Texts are made safe, times and days become ISO 8601, None an empty cell. The stream stays open. Without
+    `bom` there is no mark: programs mostly take it for a part of the first header.
     """
-    return _csv(stream)
+    return _csv(stream, bom)
 
 
-def xlsx_writer(stream: IO[bytes]) -> AbstractContextManager[RowWriter]:
+def xlsx_writer(stream: IO[bytes], *, widths: Sequence[int] = ()) -> AbstractContextManager[RowWriter]:
     """Give a function that writes one row of a workbook's only sheet; the first row stands out and stays.
 
-    Numbers stay numbers, all else becomes text as in `csv_writer`. The stream need not be seekable and stays
-    open. Raises TooManyRows.
+    Numbers stay numbers; days and times stay such, as the clock showed them, for a workbook knows no time zone;
+    all else becomes text as in `csv_writer`. `widths` are those of the columns, in characters. The stream need
+    not be seekable and stays open. Raises TooManyRows.
     """
-    return _xlsx(stream)
+    return _xlsx(stream, widths)
 
 
-WRITERS: dict[str, Callable[[IO[bytes]], AbstractContextManager[RowWriter]]] = {
+WRITERS: dict[str, Callable[..., AbstractContextManager[RowWriter]]] = {
     "csv": csv_writer,
     "xlsx": xlsx_writer,
 }
@@ -106,8 +112,9 @@ class _Sink(io.RawIOBase):
 
 
 @contextmanager
-def _csv(stream: IO[bytes]) -> Iterator[RowWriter]:
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="", write_through=True)
+def _csv(stream: IO[bytes], bom: bool) -> Iterator[RowWriter]:
+    encoding = "utf-8-sig" if bom else "utf-8"
+    text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="", write_through=True)
     rows = csv.writer(text)
 
     def write_row(cells: Iterable[Any]) -> None:
@@ -120,12 +127,12 @@ def _csv(stream: IO[bytes]) -> Iterator[RowWriter]:
 
 
 @contextmanager
-def _xlsx(stream: IO[bytes]) -> Iterator[RowWriter]:
+def _xlsx(stream: IO[bytes], widths: Sequence[int]) -> Iterator[RowWriter]:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as book:
         for name, content in _PARTS.items():
             book.writestr(name, _XML + content)
         with book.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
-            sheet.write((_XML + _SHEET_HEAD).encode())
+            sheet.write((_XML + _SHEET_HEAD + _columns(widths) + "<sheetData>").encode())
             count = 0
 
             def write_row(cells: Iterable[Any]) -> None:
@@ -134,7 +141,7 @@ def _xlsx(stream: IO[bytes]) -> Iterator[RowWriter]:
                 if count > MAX_XLSX_ROWS:
                     raise TooManyRows(most=MAX_XLSX_ROWS)
                 style = ' s="1"' if count == 1 else ""
-                content = "".join(_xlsx_cell(_cell(cell), style) for cell in cells)
+                content = "".join(_xlsx_cell(cell, style) for cell in cells)
                 sheet.write(f"<row>{content}</row>".encode())
 
             yield write_row
@@ -154,12 +161,33 @@ def _cell(value: Any) -> Any:
 
 
 def _xlsx_cell(value: Any, style: str) -> str:
+    if isinstance(value, date) and value.year > FIRST_YEAR:
+        is_moment = isinstance(value, datetime)
+        return f'<c s="{_MOMENT if is_moment else _DAY}"><v>{_serial(value)}</v></c>'
+    value = _cell(value)
     if value == "":
         return f"<c{style}/>"
     if not isinstance(value, str):
         return f"<c{style}><v>{value}</v></c>"
     text = escape(_NOT_XML.sub("\ufffd", value)[:MAX_XLSX_CELL])
     return f'<c t="inlineStr"{style}><is><t xml:space="preserve">{text}</t></is></c>'
+
+
+def _serial(value: date) -> str:
+    """Count the days since the workbook's day 0, a time as their fraction (ECMA-376 part 1, 18.17.4)."""
+    days = (date(value.year, value.month, value.day) - _DAY_ZERO).days
+    if not isinstance(value, datetime):
+        return str(days)
+    return f"{days + (value.hour * 3600 + value.minute * 60 + value.second) / 86_400:.9f}"
+
+
+def _columns(widths: Sequence[int]) -> str:
+    if not widths:
+        return '<cols><col min="1" max="200" width="18" customWidth="1"/></cols>'
+    columns = "".join(
+        f'<col min="{n}" max="{n}" width="{width}" customWidth="1"/>' for n, width in enumerate(widths, 1)
+    )
+    return f"<cols>{columns}</cols>"
 
 
 # The least a workbook has: ECMA-376 part 1, 18.2 and 18.3; part 2, 9.
@@ -195,14 +223,18 @@ _PARTS = {
     ),
     "xl/styles.xml": (
         f'<styleSheet xmlns="{_MAIN}">'
+        '<numFmts count="2"><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd"/>'
+        '<numFmt numFmtId="165" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/></numFmts>'
         '<fonts count="2"><font><sz val="11"/><name val="Calibri"/></font>'
         '<font><b/><sz val="11"/><name val="Calibri"/></font></fonts>'
         '<fills count="2"><fill><patternFill patternType="none"/></fill>'
         '<fill><patternFill patternType="gray125"/></fill></fills>'
         "<borders><border><left/><right/><top/><bottom/><diagonal/></border></borders>"
         '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
-        '<cellXfs count="2"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>'
-        '<xf numFmtId="0" fontId="1" fillId="0" borderId="0" xfId="0" applyFont="1"/></cellXfs>'
+        '<cellXfs count="4"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>'
+        '<xf numFmtId="0" fontId="1" fillId="0" borderId="0" xfId="0" applyFont="1"/>'
+        '<xf numFmtId="164" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>'
+        '<xf numFmtId="165" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/></cellXfs>'
         '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles>'
         "</styleSheet>"
     ),
@@ -210,7 +242,6 @@ _PARTS = {
 _SHEET_HEAD = (
     f'<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">'
     '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
-    '<sheetFormatPr defaultRowHeight="15"/><cols><col min="1" max="200" width="18" customWidth="1"/></cols>'
-    "<sheetData>"
+    '<sheetFormatPr defaultRowHeight="15"/>'
 )
 _SHEET_TAIL = "</sheetData></worksheet>"

@@ -52,9 +52,13 @@ def test_an_xlsx_file_opens_with_numbers_as_numbers_and_formulas_as_text():
     sheet = sheet_of(content)
     assert [list(row) for row in sheet.values] == [
         ["Name", "When", "Amount", "Left"],
-        ["José <&> \"Ltd\"; 'x'", "2026-03-01T12:00:00+00:00", -3.5, None],
-        ['\'=HYPERLINK("http://x.example")', "2026-03-01", 7, "yes"],
+        ["José <&> \"Ltd\"; 'x'", datetime(2026, 3, 1, 12), -3.5, None],  # noqa: DTZ001
+        ['\'=HYPERLINK("http://x.example")', datetime(2026, 3, 1), 7, "yes"],  # noqa: DTZ001
     ]
+    assert (sheet["B2"].number_format, sheet["B3"].number_format) == (
+        r"yyyy\-mm\-dd\ hh:mm:ss",
+        r"yyyy\-mm\-dd",
+    )
     assert (sheet["A3"].data_type, sheet["A1"].font.bold, sheet.freeze_panes) == ("s", True, "A2")
 
 
@@ -82,3 +86,24 @@ def test_a_sheet_that_cannot_hold_more_says_so(monkeypatch):
 
     with pytest.raises(tabular.TooManyRows, match="Choose CSV"):
         list(tabular.pieces_of([["a"], ["b"]], file_format="xlsx"))
+
+
+def test_a_csv_file_for_programs_has_no_mark():
+    stream = io.BytesIO()
+
+    with tabular.csv_writer(stream, bom=False) as write_row:
+        write_row(["José"])
+
+    assert stream.getvalue() == "José\r\n".encode()
+
+
+def test_a_sheet_has_the_widths_it_is_given_and_keeps_days_before_its_calendar():
+    stream = io.BytesIO()
+
+    with tabular.xlsx_writer(stream, widths=[10, 40]) as write_row:
+        write_row(["Born", "Name"])
+        write_row([date(1899, 12, 31), "Jane"])
+
+    sheet = sheet_of(stream.getvalue())
+    assert [sheet.column_dimensions[name].width for name in "AB"] == [10, 40]
+    assert [cell.value for cell in sheet[2]] == ["1899-12-31", "Jane"]
