@@ -1,13 +1,13 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format requirements bench-discovery clean venv venv-dev
+.PHONY: help run test lint format requirements bench-discovery bench-subscribers clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: venv ## Start ISPCore with its own servers, a demo provider and simulated devices
 	@exec $(PY) -m ispcore.embedded run
@@ -41,6 +41,9 @@ requirements: venv-dev ## Compile the version pins anew from requirements*.in
 
 bench-discovery: venv-dev ## Measure OLT discovery against its peers
 	@exec $(PY) -m bench.discovery
+
+bench-subscribers: venv-dev ## Measure API and admin with up to a million subscribers (SIZES="10000 100000" for fewer)
+	@exec $(PY) -m bench.subscribers $(if $(SIZES),--sizes $(SIZES))
 
 clean: ## Remove the virtual environment and caches; the data in .run stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
