@@ -3,24 +3,26 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask
 from ispcore.tenants.context import tenant_context
-from subscribers.models import Hold, PlanChange
-from subscribers.services import lines, plan_changes
+from subscribers.models import Hold, PlanChange, Subscriber
+from subscribers.services import holds, mass, plan_changes
 from subscribers.services.periods import local_date
 
 
 @shared_task(base=PlatformTask, name="subscribers.tasks.release_ended_holds")
 def release_ended_holds() -> int:
-    """Lift the holds whose time is over, in the tenants that have such holds."""
+    """Lift the holds and end the suspensions whose time is over, in the tenants that have such ones."""
     at = timezone.now()
     ended = Hold._base_manager.using("platform").filter(released_at=None, until__lte=at)
+    over = Subscriber._base_manager.using("platform").filter(suspended_until__lte=at)
     total = 0
-    for (tenant_id,) in list(ended.values_list("tenant_id").distinct()):
+    for (tenant_id,) in list(ended.values_list("tenant_id").union(over.values_list("tenant_id"))):
         looked_at = -1
         while looked_at:
             with tenant_context(tenant_id):
-                looked_at = lines.release_ended_holds(at=at)
+                looked_at = holds.release_ended_holds(at=at)
             total += looked_at
     return total
 
@@ -41,3 +43,10 @@ def apply_due_plan_changes() -> int:
                 applied = plan_changes.apply_due_plan_changes(on=local_date(at), at=at)
             total += applied
     return total
+
+
+@shared_task(name="subscribers.tasks.apply_to_many")
+def apply_to_many(*, tenant_id: str, job_id: str) -> None:
+    """Do a change to all rows chosen for it."""
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: mass.apply_to_many(run, at=at))

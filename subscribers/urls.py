@@ -5,6 +5,7 @@ from subscribers.api import customers
 from subscribers.api.catalogue import BillingProfileViewSet, PlanViewSet, PremiseViewSet, ZoneViewSet
 from subscribers.api.identity import ResolveView
 from subscribers.api.lines import ServiceViewSet, SnapshotView
+from subscribers.api.settings import CustomFieldViewSet, SettingsView
 
 router = HouseRouter()
 router.register("zones", ZoneViewSet, basename="zone")
@@ -14,9 +15,11 @@ router.register("premises", PremiseViewSet, basename="premise")
 router.register("billing-profiles", BillingProfileViewSet, basename="billing-profile")
 router.register("subscribers", customers.SubscriberViewSet, basename="subscriber")
 router.register("services", ServiceViewSet, basename="service")
+router.register("custom-fields", CustomFieldViewSet, basename="custom-field")
 
 urlpatterns = [
     re_path(r"^services/snapshot/?$", SnapshotView.as_view(), name="service-snapshot"),
+    re_path(r"^subscriber-settings/?$", SettingsView.as_view(), name="subscriber-settings"),
     re_path(r"^subscribers/resolve/?$", ResolveView.as_view(), name="subscriber-resolve"),
     re_path(r"^subscribers/search/?$", customers.SearchView.as_view(), name="subscriber-search"),
     re_path(

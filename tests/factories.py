@@ -7,7 +7,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from hardware.models import Olt, Onu, OnuStatus, PonPort
-from subscribers.models import BillingProfile, Plan, Premise, Subscriber, Subscription, Zone
+from subscribers.models import BillingProfile, CustomField, Plan, Premise, Subscriber, Subscription, Zone
 
 
 class OltFactory(DjangoModelFactory):
@@ -78,6 +78,14 @@ class BillingProfileFactory(DjangoModelFactory):
     name = factory.Sequence(lambda n: f"Profile {n}")
     cycle_day = 1
     currency = "EUR"
+
+
+class CustomFieldFactory(DjangoModelFactory):
+    class Meta:
+        model = CustomField
+
+    key = factory.Sequence(lambda n: f"field_{n}")
+    label = factory.Sequence(lambda n: f"Field {n}")
 
 
 class SubscriberFactory(DjangoModelFactory):

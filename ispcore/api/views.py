@@ -157,11 +157,8 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
         return response
 
     def _check_version(self, found: Any) -> None:
-        wanted = parse_etags(self.request.headers.get("If-Match", "*").strip())
-        if wanted == ["*"] or _strong(etag(found, self.get_serializer(found).data)) in map(_strong, wanted):
-            return
-        message = "The record changed since you read it. Read it again and repeat your change."
-        raise ApiError(412, "stale_version", message)
+        if "If-Match" in self.request.headers:
+            refuse_stale(self.request, etag(found, self.get_serializer(found).data))
 
 
 class ListModelMixin(mixins.ListModelMixin):
@@ -204,6 +201,14 @@ def etag(record: Any, data: Any) -> str:
     """
     shown = dump([str(record.pk), getattr(record, "updated_at", None), data], zone=UTC)
     return f'"{hashlib.blake2b(shown, digest_size=10).hexdigest()}"'
+
+
+def refuse_stale(request: Request, tag: str) -> None:
+    """Raise 412 when `If-Match` names no version that is `tag`, that of the locked record."""
+    wanted = parse_etags(request.headers.get("If-Match", "*").strip())
+    if wanted != ["*"] and tag not in map(_strong, wanted):
+        message = "The record changed since you read it. Read it again and repeat your change."
+        raise ApiError(412, "stale_version", message)
 
 
 def find_by_reference(rows: QuerySet[Any], reference: str, *, number_field: str | None = None) -> Any:

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from subscribers import selectors
 from subscribers.models import Hold, HoldReason, Zone
+from subscribers.services import customers
 
 
 class TagFilter(admin.SimpleListFilter):
@@ -16,7 +17,7 @@ class TagFilter(admin.SimpleListFilter):
         return [(tag, tag) for tag in selectors.tags_in_use()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset
+        return customers.tagged(queryset, tag) if (tag := self.value()) else queryset
 
 
 class _ZoneFilter(admin.SimpleListFilter):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -20,7 +21,14 @@ from rest_framework.response import Response
 from ispcore.api import paging
 from ispcore.api.errors import ApiError
 from ispcore.api.fields import ChoiceField, HouseSerializer, IdField, StrictSerializer, TextField
-from ispcore.api.filters import HouseFilterSet, HouseOrdering, HouseSearch, MomentFilter, TextFilter
+from ispcore.api.filters import (
+    BooleanFilter,
+    HouseFilterSet,
+    HouseOrdering,
+    HouseSearch,
+    MomentFilter,
+    TextFilter,
+)
 from ispcore.api.request import caller_of
 from ispcore.api.views import (
     ApiView,
@@ -33,14 +41,17 @@ from ispcore.api.views import (
 from subscribers import normal
 from subscribers.api import identity
 from subscribers.api.catalogue import COUNTRY
+from subscribers.api.holding import HoldTermsInput
 from subscribers.models import DocumentType, HoldReason, Subscriber, SubscriberStatus
-from subscribers.services import customers
+from subscribers.services import custom_fields, customers
+from subscribers.services.settings import subscriber_settings
 
 MAX_METADATA_BYTES = 4096
 MAX_METADATA_KEYS = 50
 MAX_TAGS = 20
 MAX_TAG = 40
 MAX_QUERY = 200
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @extend_schema_field(
@@ -80,6 +91,41 @@ class MetadataField(serializers.JSONField):
         return data
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "maxProperties": custom_fields.MOST_FIELDS,
+        "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        "description": "What this provider keeps besides: a value per key of `custom-fields`, of its kind; a date as "
+        "2026-01-31. PATCH changes the keys given; null takes a value away.",
+    }
+)
+class CustomFieldsField(serializers.Field[Any, Any, Any, Any]):
+    """Values by the provider's own definitions: the document cannot name them, the refusals do."""
+
+    default_error_messages = {"not_a_dict": "Give an object of keys and values."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("not_a_dict")
+        instance = self.root.instance
+        stored = instance.custom_fields if instance is not None else {}
+        return checked_custom_fields(data, partial=getattr(self.root, "partial", False), stored=stored)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+def checked_custom_fields(values: Any, *, partial: bool, stored: Any) -> dict[str, Any]:
+    """Return values as they are stored. Raises ValidationError with every wrong one by its key."""
+    try:
+        return custom_fields.clean_custom_fields(values, partial=partial, stored=stored)
+    except custom_fields.InvalidCustomFields as refusal:
+        raise serializers.ValidationError(
+            {key: [text] for key, text in refusal.problems.items()}
+        ) from refusal
+
+
 class AddressSerializer(StrictSerializer):
     line1 = TextField(source="address_line1", max_length=200, required=False, allow_blank=True)
     line2 = TextField(source="address_line2", max_length=200, required=False, allow_blank=True)
@@ -101,6 +147,18 @@ class DocumentSerializer(StrictSerializer):
         return number
 
 
+class PastField(serializers.DateTimeField):
+    """When something was said: not later than now; a clock may be a minute ahead of ours."""
+
+    default_error_messages = {"future": "This moment has not come yet."}
+
+    def to_internal_value(self, value: Any) -> Any:
+        moment = super().to_internal_value(value)
+        if moment > timezone.now() + CLOCKS_DIFFER:
+            self.fail("future")
+        return moment
+
+
 class SubscriberSerializer(HouseSerializer[Subscriber]):
     """A customer as shown, created and changed. A field that PUT leaves out becomes empty."""
 
@@ -116,17 +174,24 @@ class SubscriberSerializer(HouseSerializer[Subscriber]):
     tags = serializers.ListField(
         child=TextField(max_length=MAX_TAG), max_length=MAX_TAGS, required=False, help_text="Lower-cased."
     )
+    custom_fields = CustomFieldsField(required=False)
+    terms_accepted_at = PastField(required=False, allow_null=True, help_text="Null: not accepted.")
+    marketing_consent_at = PastField(required=False, allow_null=True, help_text="Null: no consent.")
+    suspended_until = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="When a suspension ends by itself."
+    )
 
     class Meta:
         model = Subscriber
         fields = [
             "id", "number", "external_id", "full_name", "email", "phone", "status", "billing_profile_id", "address",
-            "document", "metadata", "tags", "created_at", "updated_at",
+            "document", "metadata", "tags", "custom_fields", "terms_accepted_at", "marketing_consent_at",
+            "suspended_until", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["number"]
 
     def validate_phone(self, phone: str) -> str:
-        if phone and not normal.phone_to_e164(phone, region=customers.subscriber_settings().phone_region):
+        if phone and not normal.phone_to_e164(phone, region=subscriber_settings().phone_region):
             raise serializers.ValidationError(customers.InvalidPhone.message)
         return phone
 
@@ -136,13 +201,22 @@ class SubscriberSerializer(HouseSerializer[Subscriber]):
             raise serializers.ValidationError(message, code="read_only")
         return status
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Miss what is required also where no custom field is given."""
+        if "custom_fields" not in attrs and not self.partial:
+            try:
+                checked_custom_fields({}, partial=False, stored={})
+            except serializers.ValidationError as error:
+                raise serializers.ValidationError({"custom_fields": error.detail}) from error
+        return attrs
+
 
 class PhoneFilter(TextFilter):
     """A number in any spelling; with a `*`, what E.164 numbers begin with."""
 
     def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value and not value.endswith("*"):
-            region = customers.subscriber_settings().phone_region
+            region = subscriber_settings().phone_region
             return queryset.filter(phone_e164=normal.phone_to_e164(value, region=region) or value)
         return super().filter(queryset, value)
 
@@ -158,7 +232,9 @@ class SubscriberFilter(HouseFilterSet):
     status = django_filters.ChoiceFilter(choices=SubscriberStatus.choices)
     email = EmailFilter(field_name="email_lower")
     phone = PhoneFilter(field_name="phone_e164")
-    tag = django_filters.CharFilter(method="filter_tag")
+    tag = django_filters.CharFilter(method="filter_tag", label="One of the record's tags, in any case.")
+    terms_accepted = BooleanFilter(field_name="terms_accepted_at", lookup_expr="isnull", exclude=True)
+    marketing_consent = BooleanFilter(field_name="marketing_consent_at", lookup_expr="isnull", exclude=True)
     billing_profile_id = django_filters.UUIDFilter(field_name="billing_profile_id")
     created_at__gte = MomentFilter(field_name="created_at", lookup_expr="gte")
     created_at__lte = MomentFilter(field_name="created_at", lookup_expr="lte")
@@ -168,7 +244,7 @@ class SubscriberFilter(HouseFilterSet):
         fields = {"external_id": ["exact"], "full_name": ["exact"], "city": ["exact"]}
 
     def filter_tag(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return queryset.filter(tags__contains=[value.strip().lower()])
+        return customers.tagged(queryset, value)
 
 
 class WordSearch(HouseSearch):
@@ -179,17 +255,18 @@ class WordSearch(HouseSearch):
         return queryset if text is None else customers.search_subscribers(queryset, text)
 
 
-class SuspendInput(StrictSerializer):
+class SuspendInput(HoldTermsInput):
     reason = ChoiceField(choices=HoldReason.choices, help_text="Why the lines are barred.")
-    until = serializers.DateTimeField(
-        required=False, allow_null=True, help_text="The lines come back then; left out: until activated."
-    )
-    note = TextField(max_length=200, required=False, allow_blank=True)
 
-    def validate_until(self, until: Any) -> Any:
-        if until is not None and until <= timezone.now():
-            raise serializers.ValidationError("This moment has passed.")
-        return until
+
+class ActivateInput(StrictSerializer):
+    reasons = serializers.ListField(
+        child=ChoiceField(choices=HoldReason.choices),
+        required=False,
+        allow_empty=False,
+        max_length=len(HoldReason),
+        help_text="The holds to lift. Left out: all but abuse and fraud, which have to be named.",
+    )
 
 
 class SubscriberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
@@ -215,7 +292,7 @@ class SubscriberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return created(request, view_name="subscriber-detail", pk=subscriber.pk, data=data)
 
     def update(self, request: Request, pk: str) -> Response:
-        """Replace a customer's record: what is left out becomes empty. The status stays."""
+        """Replace a customer's record: what is left out becomes empty, custom fields included. The status stays."""
         return self._change(request, partial=False)
 
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -229,19 +306,28 @@ class SubscriberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         )
         return Response(status=204)
 
-    @extend_schema(request=None, responses=SubscriberSerializer)
+    @extend_schema(request=ActivateInput, responses=SubscriberSerializer)
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, pk: str) -> Response:
-        """Make a customer active and lift every hold of their services."""
+        """Make a customer active and lift the holds of their services.
+
+        Without `reasons` every hold is lifted but those for abuse and fraud; with them, those named. While any
+        other hold is open, the call is refused (409 `subscriber_on_hold`) and nothing is lifted.
+        """
+        subscriber = self.get_object()
+        data = valid(ActivateInput(data=request.data))
         self.record = customers.activate_subscriber(
-            subscriber_id=self.get_object().pk, at=timezone.now(), user_id=_user_id(request)
+            subscriber_id=subscriber.pk, at=timezone.now(), user_id=_user_id(request), **data
         )
         return Response(self.get_serializer(self.record).data)
 
     @extend_schema(request=SuspendInput, responses=SubscriberSerializer)
     @action(detail=True, methods=["post"])
     def suspend(self, request: Request, pk: str) -> Response:
-        """Bar every running service of an active customer, for a reason and perhaps until a moment."""
+        """Suspend an active customer and bar every running service, for a reason and perhaps until a moment.
+
+        The customer is active again at that moment, or when the last hold of their services is lifted.
+        """
         subscriber = self.get_object()
         data = valid(SuspendInput(data=request.data))
         self.record = customers.suspend_subscriber(
@@ -263,6 +349,8 @@ class SubscriberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         data = valid(self.get_serializer(found, data=request.data, partial=partial))
         data.pop("status", None)
         blank = {} if partial else customers.BLANK
+        if not partial:
+            data["custom_fields"] = {**dict.fromkeys(found.custom_fields), **data.get("custom_fields", {})}
         self.record = customers.update_subscriber(subscriber_id=found.pk, **{**blank, **data})
         return Response(self.get_serializer(self.record).data)
 
@@ -309,7 +397,7 @@ class ByPhoneView(LookUpView):
     )
     def get(self, request: Request, pk: str) -> Response:
         """Find the customer with a phone number; of several the newest who has not left."""
-        phone = normal.phone_to_e164(pk, region=customers.subscriber_settings().phone_region)
+        phone = normal.phone_to_e164(pk, region=subscriber_settings().phone_region)
         return self.answer(self.rows().filter(phone_e164=phone) if phone else self.rows().none())
 
 

@@ -39,6 +39,7 @@ from ispcore.api.views import (
     valid,
 )
 from ispcore.tenants.context import current_tenant_id
+from subscribers.api.holding import HoldTermsInput
 from subscribers.models import Hold, HoldReason, ServiceStatus, Subscription
 from subscribers.services import lines, plan_changes, snapshot
 from subscribers.services.periods import local_date
@@ -100,16 +101,8 @@ class HoldReasonInput(StrictSerializer):
     reason = ChoiceField(choices=HoldReason.choices, default=HoldReason.STAFF.value)
 
 
-class HoldInput(HoldReasonInput):
-    until = serializers.DateTimeField(
-        required=False, allow_null=True, help_text="Lifts itself then; without it, until lifted."
-    )
-    note = TextField(max_length=200, required=False, allow_blank=True)
-
-    def validate_until(self, value: Any) -> Any:
-        if value is not None and value <= timezone.now():
-            raise serializers.ValidationError("Must lie in the future.")
-        return value
+class HoldInput(HoldReasonInput, HoldTermsInput):
+    """Why, until when, and a note."""
 
 
 class HoldSerializer(HouseSerializer[Hold]):
@@ -234,7 +227,7 @@ class ServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @extend_schema(request=None, responses=ServiceSerializer)
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, pk: str) -> Response:
-        """Take an installed service into operation."""
+        """Take an installed service into operation. A suspended customer's waits (409 `subscriber_suspended`)."""
         line = self.get_object()
         return self._shown(
             lines.activate_service(subscription_id=line.pk, at=timezone.now(), user_id=self._user_id())
@@ -252,7 +245,10 @@ class ServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @extend_schema(request=HoldReasonInput, responses=ServiceSerializer)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
-        """Lift one reason; the service comes back when no other is open."""
+        """Lift one reason; the service comes back when no other is open.
+
+        A suspended customer is active again when no hold of any of their services is left.
+        """
         line = self.get_object()
         data = valid(HoldReasonInput(data=request.data))
         hold = lines.release_hold(
@@ -274,7 +270,7 @@ class ServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @extend_schema(request=None, responses=ServiceSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
-        """Call off a service that waits for its installation."""
+        """Call off a service that waits for its installation, or a draft."""
         line = self.get_object()
         return self._shown(
             lines.cancel_service(subscription_id=line.pk, at=timezone.now(), user_id=self._user_id())

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
 
 from ispcore.errors import DomainError, NotRegistered
-from subscribers.models import CustomField, CustomFieldKind
+from ispcore.tenants.context import current_tenant_id
+from subscribers.models import CustomField, CustomFieldKind, Subscriber
 
 MOST_FIELDS = 50  # Per tenant: the values of one customer stay a few kilobytes.
 MOST_CHOICES = 100
 MAX_TEXT = 200
 MAX_NUMBER = 10**15  # Every whole number up to it is exact in a double, which is what JSON readers use.
 CHANGEABLE = frozenset({"label", "kind", "choices", "is_required", "help_text", "position"})
-CLEAR_BATCH = 2000  # Rows per statement when the values of a removed field go.
 
 
 class InvalidCustomFields(DomainError):
@@ -62,8 +65,20 @@ def definitions_in_order() -> list[CustomField]:
     return list(CustomField.objects.order_by("position", "key"))
 
 
+def share_definitions() -> None:
+    """Let nobody change the definitions until this transaction ends; others may write values meanwhile.
+
+    Call it before values are checked and written: a field removed in between would leave its value behind.
+    """
+    _take_lock("pg_advisory_xact_lock_shared")
+
+
 def clean_custom_fields(
-    values: Mapping[str, Any], *, partial: bool, definitions: Sequence[CustomField] | None = None
+    values: Mapping[str, Any],
+    *,
+    partial: bool,
+    definitions: Sequence[CustomField] | None = None,
+    stored: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Check values by their definitions and return them as they are stored: JSON's own types.
 
@@ -71,10 +86,12 @@ def clean_custom_fields(
     ISO 8601 text and is stored as text; a boolean is one; a choice is one of the list. None and empty text
     say that there is no value. With `partial` only the fields given are looked at, and None stays in the
     answer, for the caller to take the key away; without it required fields must all be there, and what has no
-    value is left out. Reads the definitions once when they are not given.
+    value is left out. What is `stored` already is not looked at again: its list may have changed since. Reads the
+    definitions once when they are not given.
 
     Raises InvalidCustomFields, naming every unknown key, missing required field and wrong value.
     """
+    stored = stored or {}
     known = {each.key: each for each in (definitions_in_order() if definitions is None else definitions)}
     problems: dict[str, str] = {}
     cleaned: dict[str, Any] = {}
@@ -82,6 +99,9 @@ def clean_custom_fields(
         if key not in known:
             keys = ", ".join(known) or "none"
             problems[str(key)[:40]] = f"There is no such custom field. There are: {keys}."
+            continue
+        if key in stored and type(stored[key]) is type(value) and stored[key] == value:
+            cleaned[key] = value
             continue
         try:
             cleaned[key] = _clean(known[key], value)
@@ -159,3 +179,102 @@ CLEANERS: dict[str, Callable[[Any, CustomField], Any]] = {
     CustomFieldKind.BOOLEAN: _boolean,
     CustomFieldKind.CHOICE: _choice,
 }
+
+
+@transaction.atomic
+def create_custom_field(
+    *,
+    key: str,
+    label: str,
+    kind: str = CustomFieldKind.TEXT,
+    choices: Sequence[str] = (),
+    is_required: bool = False,
+    help_text: str = "",
+    position: int = 0,
+) -> CustomField:
+    """Add a field to every customer's record. Records that are there need its value when they are replaced only.
+
+    Raises DuplicateCustomField, TooManyCustomFields, CustomFieldChoicesInvalid.
+    """
+    _take_lock("pg_advisory_xact_lock")
+    count = CustomField.objects.count()
+    if count >= MOST_FIELDS:
+        raise TooManyCustomFields(count=count)
+    if CustomField.objects.filter(key=key).exists():
+        raise DuplicateCustomField(key=key)
+    made: CustomField = CustomField.objects.create(
+        key=key, label=label, kind=kind, choices=_tidy_choices(kind, choices), is_required=is_required,
+        help_text=help_text, position=position,
+    )  # fmt: skip
+    return made
+
+
+@transaction.atomic
+def change_custom_field(*, custom_field_id: UUID, **changes: Any) -> CustomField:
+    """Change a field's label, kind, choices, help text, position, or whether it is required. Its key stays.
+
+    The kind stays too while a customer has a value. A choice taken from the list stays where it was given.
+    Raises CustomFieldNotFound, CustomFieldKindFixed, CustomFieldChoicesInvalid, and TypeError for what is none of
+    these.
+    """
+    if unknown := sorted(set(changes) - CHANGEABLE):
+        raise TypeError(f"not to be changed of a custom field: {unknown}")
+    _take_lock("pg_advisory_xact_lock")
+    field = _find(custom_field_id)
+    kind = changes.get("kind", field.kind)
+    if kind != field.kind and Subscriber.objects.filter(custom_fields__has_key=field.key).exists():
+        raise CustomFieldKindFixed(key=field.key, kind=field.get_kind_display().lower())
+    if {"kind", "choices"} & set(changes):
+        kept = field.choices if kind == field.kind else ()
+        changes["choices"] = _tidy_choices(kind, changes.get("choices", kept))
+    for name, value in changes.items():
+        setattr(field, name, value)
+    field.save()
+    return field
+
+
+@transaction.atomic
+def remove_custom_field(*, custom_field_id: UUID) -> int:
+    """Delete a field, and its value from every customer, in one statement; return how many had one.
+
+    The customers' history keeps what was. Raises CustomFieldNotFound.
+    """
+    _take_lock("pg_advisory_xact_lock")
+    field = _find(custom_field_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE subscribers_subscriber SET custom_fields = custom_fields - %(key)s, updated_at = now()
+            WHERE tenant_id = %(tenant)s AND jsonb_exists(custom_fields, %(key)s)
+            """,
+            {"key": field.key, "tenant": current_tenant_id()},
+        )
+        had_one: int = cursor.rowcount
+    field.delete()
+    return had_one
+
+
+def _take_lock(function: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {function}(hashtextextended(%s, 0))", [f"custom fields:{current_tenant_id()}"]
+        )
+
+
+def _find(custom_field_id: UUID) -> CustomField:
+    found: CustomField | None = CustomField.objects.filter(pk=custom_field_id).first()
+    if found is None:
+        raise CustomFieldNotFound
+    return found
+
+
+def _tidy_choices(kind: str, choices: Sequence[str]) -> list[str]:
+    """Return the choices trimmed, each once and in order. Raises CustomFieldChoicesInvalid."""
+    tidy = list(dict.fromkeys(choice.strip() for choice in choices if choice.strip()))
+    if kind == CustomFieldKind.CHOICE and not tidy:
+        raise CustomFieldChoicesInvalid(problem="Give the choices of the list.")
+    if kind != CustomFieldKind.CHOICE and tidy:
+        raise CustomFieldChoicesInvalid(problem="Only a list has choices; leave this empty.")
+    if len(tidy) > MOST_CHOICES:
+        raise CustomFieldChoicesInvalid(problem=f"A list has at most {MOST_CHOICES} choices.")
+    return tidy

@@ -1,7 +1,7 @@
 """A customer's record and its life: one owner of its status, of what look-ups compare, and of duplicates."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,9 @@ from subscribers.models import (
     SubscriberWord,
     Subscription,
 )
-from subscribers.services import lines
+from subscribers.services import holds, lines
+from subscribers.services.custom_fields import clean_custom_fields, share_definitions
+from subscribers.services.settings import subscriber_settings
 
 # From -> to. What is not here is refused. Whoever leaves may do so from anywhere.
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -40,13 +42,15 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 BLANK: dict[str, Any] = {
     "external_id": "", "email": "", "phone": "", "billing_profile_id": None, "address_line1": "",
     "address_line2": "", "city": "", "state": "", "postal_code": "", "country": "", "document_type": "",
-    "document_number": "", "metadata": {}, "tags": [],
+    "document_number": "", "metadata": {}, "tags": [], "terms_accepted_at": None, "marketing_consent_at": None,
 }  # fmt: skip
-WRITABLE = frozenset({"full_name", *BLANK})
+WRITABLE = frozenset({"full_name", "custom_fields", *BLANK})
 NORMALISED = ("email_lower", "phone_e164", "document_normal")
 MOST_SEARCHED_WORDS = 8
 FEWEST_PHONE_DIGITS = 6
 PHONE_PUNCTUATION = "+()-./ "
+MAX_TAG = 40  # Subscriber.tags
+TAG_MARK = "#"  # Begins a tag among the words; no word of a text has it.
 
 
 class SubscriberNotFound(NotRegistered):
@@ -61,6 +65,15 @@ class BillingProfileNotFound(NotRegistered):
 class TransitionNotAllowed(DomainError):
     code = "transition_not_allowed"
     message = "A subscriber that is {from_status} cannot become {to_status}."
+
+
+class SubscriberOnHold(DomainError):
+    code = "subscriber_on_hold"
+    message = (
+        "The subscriber is on hold for {left}. Lift that at the services first, or name in `reasons` all that shall "
+        "be lifted: {all}."
+    )
+    field = "reasons"
 
 
 class InvalidPhone(DomainError):
@@ -97,6 +110,7 @@ RULES: dict[str, tuple[str, type[DuplicateSubscriber]]] = {
     DuplicateRule.EMAIL: ("email_lower", DuplicateEmail),
     DuplicateRule.PHONE: ("phone_e164", DuplicatePhone),
 }
+REFUSALS = {"external_id": DuplicateExternalId, **dict(RULES.values())}
 
 
 @transaction.atomic
@@ -118,19 +132,25 @@ def create_subscriber(
     document_number: str = "",
     metadata: Mapping[str, Any] | None = None,
     tags: list[str] | None = None,
+    custom_fields: Mapping[str, Any] | None = None,
+    terms_accepted_at: datetime | None = None,
+    marketing_consent_at: datetime | None = None,
 ) -> Subscriber:
     """Register a customer under the next number. With an `external_id` it is safe to repeat: refused.
 
-    Raises DuplicateSubscriber, BillingProfileNotFound, InvalidPhone.
+    Raises DuplicateSubscriber, BillingProfileNotFound, InvalidPhone, InvalidCustomFields.
     """
+    share_definitions()
     subscriber = Subscriber(
         full_name=full_name, status=status, external_id=external_id, email=email, phone=phone,
         billing_profile_id=billing_profile_id, address_line1=address_line1, address_line2=address_line2,
         city=city, state=state, postal_code=postal_code, country=country, document_type=document_type,
-        document_number=document_number, metadata=dict(metadata or {}), tags=_tidy(tags or []),
+        document_number=document_number, metadata=dict(metadata or {}), tags=tidy_tags(tags or []),
+        custom_fields=clean_custom_fields(custom_fields or {}, partial=False),
+        terms_accepted_at=terms_accepted_at, marketing_consent_at=marketing_consent_at,
     )  # fmt: skip
     settings = subscriber_settings()
-    _normalise(subscriber, settings)
+    normalise(subscriber, settings)
     _require_billing_profile(billing_profile_id)
     _refuse_duplicates(subscriber, settings, {"external_id", *NORMALISED})
     (number,) = numbering.draw("subscriber")
@@ -145,19 +165,26 @@ def create_subscriber(
 def update_subscriber(*, subscriber_id: UUID, **changes: Any) -> Subscriber:
     """Change the fields given, by the names `create_subscriber` has; the status has its own functions.
 
-    Safe to repeat: what does not change anything writes nothing. Raises SubscriberNotFound,
-    DuplicateSubscriber, BillingProfileNotFound, InvalidPhone, and TypeError for a field that is none.
+    Of `custom_fields` those given change, and None takes one away. Safe to repeat: what does not change anything
+    writes nothing. Raises SubscriberNotFound, DuplicateSubscriber, BillingProfileNotFound, InvalidPhone,
+    InvalidCustomFields, and TypeError for a field that is none.
     """
     if unknown := sorted(set(changes) - WRITABLE):
         raise TypeError(f"not a subscriber's: {unknown}")
     subscriber = lock_subscriber(subscriber_id)
     if "tags" in changes:
-        changes["tags"] = _tidy(changes["tags"])
+        changes["tags"] = tidy_tags(changes["tags"])
+    if "custom_fields" in changes:
+        share_definitions()
+        stored = subscriber.custom_fields
+        given = clean_custom_fields(changes["custom_fields"], partial=True, stored=stored)
+        merged = {**stored, **given}
+        changes["custom_fields"] = {key: value for key, value in merged.items() if value is not None}
     before = {name: getattr(subscriber, name) for name in (*WRITABLE, *NORMALISED)}
     for name, value in changes.items():
         setattr(subscriber, name, value)
     settings = subscriber_settings()
-    _normalise(subscriber, settings, keep_phone="phone" not in changes)
+    normalise(subscriber, settings, keep_phone="phone" not in changes)
     changed = {name for name, value in before.items() if getattr(subscriber, name) != value}
     if not changed:
         return subscriber
@@ -171,20 +198,34 @@ def update_subscriber(*, subscriber_id: UUID, **changes: Any) -> Subscriber:
 
 
 @transaction.atomic
-def activate_subscriber(*, subscriber_id: UUID, at: datetime, user_id: UUID | None = None) -> Subscriber:
-    """Make a customer active, and lift every hold of their lines. Ended lines stay ended.
+def activate_subscriber(
+    *,
+    subscriber_id: UUID,
+    at: datetime,
+    reasons: Collection[str] | None = None,
+    user_id: UUID | None = None,
+) -> Subscriber:
+    """Make a customer active, and lift the holds of their lines. Ended lines stay ended.
 
-    Raises SubscriberNotFound, TransitionNotAllowed, and DuplicateSubscriber for one who comes back while
-    another has taken what the provider's duplicate rules keep apart.
+    `reasons` are the holds to lift; without them, all but abuse and fraud, which somebody has to name. A customer
+    with any other hold open is refused and nothing is lifted: paying, say, never lifts a bar for abuse.
+
+    Raises SubscriberNotFound, TransitionNotAllowed, SubscriberOnHold, and DuplicateSubscriber for one who comes
+    back while another has taken what the provider's duplicate rules keep apart.
     """
     subscriber = lock_subscriber(subscriber_id)
     comes_back = subscriber.status == SubscriberStatus.INACTIVE
+    _refuse_unless_allowed(subscriber, SubscriberStatus.ACTIVE)
+    barred = Hold.objects.filter(subscription=OuterRef("pk"), released_at=None)
+    held_lines = _locked(Subscription.objects.filter(Exists(barred), subscriber=subscriber))
+    held = holds.open_reasons(subscriber_id)
+    lifted = {*HoldReason.values} - holds.DECIDED_BY_NAME if reasons is None else {*reasons}
+    if left := [reason for reason in held if reason not in lifted]:
+        raise SubscriberOnHold(left=holds.names_of(left), all=", ".join(held))
     _move(subscriber, SubscriberStatus.ACTIVE)
     if comes_back:
         _refuse_duplicates(subscriber, subscriber_settings(), {*NORMALISED})
-    held = Hold.objects.filter(subscription__subscriber=subscriber, released_at=None)
-    for line, reason in held.order_by("subscription_id", "id").values_list("subscription_id", "reason"):
-        lines.release_hold(subscription_id=line, reason=reason, at=at, user_id=user_id)
+    holds.release_holds(held_lines, at=at, user_id=user_id, reasons=lifted)
     return subscriber
 
 
@@ -198,26 +239,31 @@ def suspend_subscriber(
     note: str = "",
     user_id: UUID | None = None,
 ) -> Subscriber:
-    """Bar every running line of an active customer for a reason. `until`, when given, is after `at`.
+    """Suspend an active customer and bar every running line for a reason. `until`, when given, is after `at`.
+
+    The suspension ends at `until`, also of a customer without a line, or with the last hold of their lines,
+    whichever comes first; see `holds.release_ended_holds`.
 
     Raises SubscriberNotFound, TransitionNotAllowed.
     """
     subscriber = lock_subscriber(subscriber_id)
-    _move(subscriber, SubscriberStatus.SUSPENDED)
-    for line in _lines_in(subscriber, ServiceStatus.ACTIVE, ServiceStatus.SUSPENDED):
-        lines.open_hold(subscription_id=line, reason=reason, at=at, until=until, note=note, user_id=user_id)
+    _move(subscriber, SubscriberStatus.SUSPENDED, suspended_until=until)
+    running = Subscription.objects.filter(
+        subscriber=subscriber, status__in=(ServiceStatus.ACTIVE, ServiceStatus.SUSPENDED)
+    )
+    holds.hold_lines(_locked(running), reason=reason, at=at, until=until, note=note, user_id=user_id)
     return subscriber
 
 
 @transaction.atomic
 def deactivate_subscriber(*, subscriber_id: UUID, at: datetime, user_id: UUID | None = None) -> Subscriber:
-    """End a customer's lines and keep all that was; lines that wait for installation are cancelled.
+    """End a customer's lines and keep all that was; lines never installed, drafts included, are cancelled.
 
     Raises SubscriberNotFound, TransitionNotAllowed.
     """
     subscriber = lock_subscriber(subscriber_id)
     _move(subscriber, SubscriberStatus.INACTIVE)
-    for line in _lines_in(subscriber, ServiceStatus.PENDING_INSTALLATION):
+    for line in _lines_in(subscriber, ServiceStatus.DRAFT, ServiceStatus.PENDING_INSTALLATION):
         lines.cancel_service(subscription_id=line, at=at, user_id=user_id)
     for line in _lines_in(subscriber, ServiceStatus.ACTIVE, ServiceStatus.SUSPENDED):
         lines.terminate_service(subscription_id=line, at=at, user_id=user_id)
@@ -234,12 +280,6 @@ def lock_subscriber(subscriber_id: UUID) -> Subscriber:
     return found
 
 
-def subscriber_settings() -> SubscriberSettings:
-    """Return what the provider wants of its records; the defaults when nothing was ever set."""
-    found: SubscriberSettings | None = SubscriberSettings.objects.first()
-    return found or SubscriberSettings()
-
-
 def search_subscribers(rows: QuerySet[Subscriber], text: str) -> QuerySet[Subscriber]:
     """Narrow to customers of whom every word of `text` begins some word; text without a word finds none."""
     words = normal.words_of(text)[:MOST_SEARCHED_WORDS]
@@ -254,25 +294,42 @@ def search_subscribers(rows: QuerySet[Subscriber], text: str) -> QuerySet[Subscr
     return rows
 
 
+def tagged(rows: QuerySet[Subscriber], tag: str) -> QuerySet[Subscriber]:
+    """Narrow to customers with a tag, in any case; served by the index of the words."""
+    (wanted,) = tidy_tags([tag])
+    return rows.filter(
+        Exists(SubscriberWord.objects.filter(subscriber=OuterRef("pk"), word=TAG_MARK + wanted))
+    )
+
+
+def _locked(lines: QuerySet[Subscription]) -> list[Subscription]:
+    return list(lines.order_by("pk").select_for_update(of=("self",)))
+
+
 def _lines_in(subscriber: Subscriber, *statuses: str) -> list[UUID]:
     rows = Subscription.objects.filter(subscriber=subscriber, status__in=statuses)
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def _move(subscriber: Subscriber, to_status: str) -> None:
+def _refuse_unless_allowed(subscriber: Subscriber, to_status: str) -> None:
     if to_status not in TRANSITIONS[subscriber.status]:
         before, after = SubscriberStatus(subscriber.status).label, SubscriberStatus(to_status).label
         raise TransitionNotAllowed(from_status=before.lower(), to_status=after.lower())
-    subscriber.status = to_status
-    subscriber.save(update_fields=["status", "updated_at"])
+
+
+def _move(subscriber: Subscriber, to_status: str, *, suspended_until: datetime | None = None) -> None:
+    _refuse_unless_allowed(subscriber, to_status)
+    subscriber.status, subscriber.suspended_until = to_status, suspended_until
+    subscriber.save(update_fields=["status", "suspended_until", "updated_at"])
     publish("subscribers.subscriber_status_changed", subscriber_id=str(subscriber.pk))
 
 
-def _tidy(tags: list[str]) -> list[str]:
-    return list(dict.fromkeys(tag.strip().lower() for tag in tags))
+def tidy_tags(tags: list[str]) -> list[str]:
+    # A few letters are longer in lower case.
+    return list(dict.fromkeys(tag.strip().lower()[:MAX_TAG] for tag in tags))
 
 
-def _normalise(subscriber: Subscriber, settings: SubscriberSettings, *, keep_phone: bool = False) -> None:
+def normalise(subscriber: Subscriber, settings: SubscriberSettings, *, keep_phone: bool = False) -> None:
     """Fill the columns that look-ups compare.
 
     A phone that was not given anew keeps its form: the provider's country may have changed since.
@@ -296,52 +353,73 @@ def _require_billing_profile(billing_profile_id: UUID | None) -> None:
 
 
 def _refuse_duplicates(subscriber: Subscriber, settings: SubscriberSettings, columns: set[str]) -> None:
-    """Refuse when another customer has what this one now claims in `columns`.
-
-    Claims of one value take turns by an advisory lock that ends with the transaction, so that of two at
-    once the second sees the first. They are locked in one order: two transactions never wait for each other.
-    """
-    claims: list[tuple[str, type[DuplicateSubscriber], Q]] = []
-    if "external_id" in columns and subscriber.external_id:
-        claims.append(("external_id", DuplicateExternalId, Q(external_id=subscriber.external_id)))
-    if subscriber.status != SubscriberStatus.INACTIVE:
-        for rule in settings.duplicate_rules:
-            column, refusal = RULES[rule]
-            if column in columns and (value := getattr(subscriber, column)):
-                same = Q(**{column: value}) & ~Q(status=SubscriberStatus.INACTIVE)
-                claims.append((column, refusal, same))
-    _take_turns([(column, getattr(subscriber, column)) for column, _, _ in claims])
-    for _, refusal, same in claims:
-        if Subscriber.objects.filter(same).exclude(pk=subscriber.pk).exists():
+    """Refuse when another customer has what this one now claims in `columns`."""
+    claims = claims_of(subscriber, settings, columns)
+    _take_turns(claims)
+    for column, value in claims:
+        if holders_of(column, [value]).exclude(pk=subscriber.pk).exists():
+            refusal = REFUSALS[column]
             raise refusal(what=refusal.field)
 
 
-def _take_turns(claims: list[tuple[str, str]]) -> None:
-    keys = sorted(
-        int.from_bytes(
-            hashlib.blake2b(
-                f"subscriber:{current_tenant_id()}:{column}:{value}".encode(), digest_size=8
-            ).digest(),
-            "big",
-            signed=True,
-        )
-        for column, value in claims
-    )
+def claims_of(
+    subscriber: Subscriber, settings: SubscriberSettings, columns: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return, as column and value, what no other customer may have besides this one."""
+    wanted = ["external_id"]
+    if subscriber.status != SubscriberStatus.INACTIVE:
+        wanted += [RULES[rule][0] for rule in settings.duplicate_rules]
+    values = ((column, getattr(subscriber, column)) for column in wanted if column in columns)
+    return [(column, value) for column, value in values if value]
+
+
+def holders_of(column: str, values: Collection[str]) -> QuerySet[Subscriber]:
+    """Narrow to the customers who hold what is claimed: whoever left keeps an external id, and nothing else."""
+    rows: QuerySet[Subscriber] = Subscriber.objects.filter(**{f"{column}__in": values})
+    return rows if column == "external_id" else rows.exclude(status=SubscriberStatus.INACTIVE)
+
+
+def take_all_turns() -> None:
+    """Let nobody else of this tenant claim anything until the transaction ends: for many claims at once.
+
+    One lock instead of thousands, of which a server has a fixed number. Lock the rows that change before.
+    """
     with connection.cursor() as cursor:
-        for key in keys:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_key("", "")])
+
+
+def _take_turns(claims: list[tuple[str, str]]) -> None:
+    """Let claims of one value take turns, so that of two at once the second sees the first.
+
+    The locks end with the transaction. They are taken in one order: two transactions never wait for each other.
+    """
+    if not claims:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_lock_key("", "")])
+        for key in sorted(_lock_key(column, value) for column, value in claims):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+def _lock_key(column: str, value: str) -> int:
+    name = f"subscriber:{current_tenant_id()}:{column}:{value}"
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def words_of(subscriber: Subscriber) -> set[str]:
+    """Return all a customer is found by: the words of the record, and its tags with their mark."""
+    words = normal.words_of(
+        subscriber.number, subscriber.number.removeprefix("SUB-").lstrip("0"), subscriber.full_name,
+        subscriber.phone_e164, normal.national_digits(subscriber.phone_e164), subscriber.document_normal,
+        subscriber.email, subscriber.external_id, subscriber.address_line1, subscriber.address_line2,
+        subscriber.postal_code, subscriber.city, subscriber.state,
+    )  # fmt: skip
+    return {*words, *(TAG_MARK + tag for tag in subscriber.tags)}
 
 
 def _write_words(subscriber: Subscriber) -> None:
     """Make the customer's words those of the record, writing only the difference."""
-    words = set(
-        normal.words_of(
-            subscriber.number, subscriber.number.removeprefix("SUB-").lstrip("0"), subscriber.full_name,
-            subscriber.phone_e164, normal.national_digits(subscriber.phone_e164), subscriber.document_normal,
-            subscriber.email, subscriber.external_id, subscriber.address_line1, subscriber.address_line2,
-            subscriber.postal_code, subscriber.city, subscriber.state,
-        )
-    )  # fmt: skip
+    words = words_of(subscriber)
     rows = SubscriberWord.objects.filter(subscriber=subscriber)
     known = set(rows.values_list("word", flat=True))
     if known - words:

@@ -1,6 +1,7 @@
 """A line's life: one owner of its status. Every function locks the line first and runs in one transaction.
 
-A customer's row is locked before their lines, so that creating a line and ending all of them take turns.
+A customer's row is locked before their lines, so that creating a line and ending all of them take turns, and so
+that the customer's own status follows the last hold.
 """
 
 from datetime import date, datetime
@@ -8,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
 
 from ispcore import numbering
 from ispcore.errors import DomainError, NotRegistered
@@ -16,7 +16,6 @@ from ispcore.events.services import publish
 from ispcore.tenants.context import current_tenant_id
 from subscribers.models import (
     Hold,
-    HoldReason,
     Plan,
     PlanChange,
     PlanZone,
@@ -26,17 +25,17 @@ from subscribers.models import (
     SubscriberStatus,
     Subscription,
 )
+from subscribers.services import holds
 
 # From -> to. What is not here is refused.
 TRANSITIONS: dict[str, frozenset[str]] = {
-    ServiceStatus.DRAFT: frozenset({ServiceStatus.PENDING_INSTALLATION}),
+    ServiceStatus.DRAFT: frozenset({ServiceStatus.PENDING_INSTALLATION, ServiceStatus.CANCELLED}),
     ServiceStatus.PENDING_INSTALLATION: frozenset({ServiceStatus.ACTIVE, ServiceStatus.CANCELLED}),
     ServiceStatus.ACTIVE: frozenset({ServiceStatus.SUSPENDED, ServiceStatus.TERMINATED}),
     ServiceStatus.SUSPENDED: frozenset({ServiceStatus.ACTIVE, ServiceStatus.TERMINATED}),
     ServiceStatus.TERMINATED: frozenset(),
     ServiceStatus.CANCELLED: frozenset(),
 }
-RELEASE_BATCH = 500  # Lines per transaction: a night's holds must not keep thousands of rows locked.
 
 
 class TransitionNotAllowed(DomainError):
@@ -65,6 +64,11 @@ class SubscriberInactive(DomainError):
     code = "subscriber_inactive"
     message = "The customer is inactive; activate the customer first."
     field = "customer_id"
+
+
+class SubscriberSuspended(DomainError):
+    code = "subscriber_suspended"
+    message = "The customer {number} is suspended{why}; activate the customer first."
 
 
 class ServiceUnknown(NotRegistered):
@@ -136,13 +140,17 @@ def create_service(
 def activate_service(*, subscription_id: UUID, at: datetime, user_id: UUID | None = None) -> Subscription:
     """Take a line into operation; the first time is kept as when it was provisioned.
 
-    Raises ServiceUnknown, TransitionNotAllowed, LineOnHold.
+    A suspended customer's line waits until the customer is active: whoever is barred gets no new line, which
+    no hold would bar. Raises ServiceUnknown, TransitionNotAllowed, LineOnHold, SubscriberSuspended.
     """
-    line = lock_line(subscription_id)
+    line = _lock_after_customer(subscription_id)
     _refuse_unless_allowed(line, ServiceStatus.ACTIVE)
     reasons = sorted(line.holds.filter(released_at=None).values_list("reason", flat=True))
     if reasons:
-        raise LineOnHold(reasons=", ".join(HoldReason(reason).label.lower() for reason in reasons))
+        raise LineOnHold(reasons=holds.names_of(reasons))
+    if line.subscriber.status == SubscriberStatus.SUSPENDED:
+        named = holds.names_of(holds.open_reasons(line.subscriber_id))
+        raise SubscriberSuspended(number=line.subscriber.number, why=f" for {named}" if named else "")
     line.provisioned_at = line.provisioned_at or at
     return _move(line, ServiceStatus.ACTIVE, "provisioned_at")
 
@@ -180,9 +188,10 @@ def release_hold(
 ) -> Hold | None:
     """Lift one reason; the line comes back when no other is open. Safe to repeat: then there is no hold.
 
-    Raises ServiceUnknown.
+    With the last open hold of all lines of a suspended customer the customer is active again. Raises
+    ServiceUnknown.
     """
-    line = lock_line(subscription_id)
+    line = _lock_after_customer(subscription_id)
     hold: Hold | None = line.holds.filter(reason=reason, released_at=None).first()
     if hold is None:
         return None
@@ -190,6 +199,7 @@ def release_hold(
     hold.save(update_fields=["released_at", "released_by", "updated_at"])
     if line.status == ServiceStatus.SUSPENDED and not line.holds.filter(released_at=None).exists():
         _move(line, ServiceStatus.ACTIVE)
+    holds.bring_back([line.subscriber_id], at=at)
     return hold
 
 
@@ -197,20 +207,24 @@ def release_hold(
 def terminate_service(*, subscription_id: UUID, at: datetime, user_id: UUID | None = None) -> Subscription:
     """End a line that runs or is suspended, with its holds and the plan change that waits. Safe to repeat.
 
-    One that waits for its installation is cancelled instead. Raises ServiceUnknown, TransitionNotAllowed.
+    One that waits for its installation is cancelled instead. A suspended customer stays so, unless lines are left
+    and none of them is barred. Raises ServiceUnknown, TransitionNotAllowed.
     """
-    line = lock_line(subscription_id)
+    line = _lock_after_customer(subscription_id)
     if line.status == ServiceStatus.TERMINATED:
         return line
     _refuse_unless_allowed(line, ServiceStatus.TERMINATED)
     line.terminated_at = at
     _drop_what_waits(line, at=at, user_id=user_id)
-    return _move(line, ServiceStatus.TERMINATED, "terminated_at")
+    _move(line, ServiceStatus.TERMINATED, "terminated_at")
+    if Subscription.objects.filter(subscriber=line.subscriber_id, status=ServiceStatus.ACTIVE).exists():
+        holds.bring_back([line.subscriber_id], at=at)
+    return line
 
 
 @transaction.atomic
 def cancel_service(*, subscription_id: UUID, at: datetime, user_id: UUID | None = None) -> Subscription:
-    """Call off a line that was never installed. Raises ServiceUnknown, TransitionNotAllowed."""
+    """Call off a line that was never installed, a draft included. Raises ServiceUnknown, TransitionNotAllowed."""
     line = lock_line(subscription_id)
     _refuse_unless_allowed(line, ServiceStatus.CANCELLED)
     _drop_what_waits(line, at=at, user_id=user_id)
@@ -244,37 +258,21 @@ def update_service(
     return line
 
 
-@transaction.atomic
-def release_ended_holds(*, at: datetime) -> int:
-    """Lift a batch of the bound tenant's holds whose time is over; return how many lines were looked at.
-
-    Call again until it returns 0. Safe to run in parallel: lines another run holds are skipped.
-    """
-    ended = Hold.objects.filter(subscription=OuterRef("pk"), released_at=None, until__lte=at)
-    lines = list(
-        Subscription.objects.filter(Exists(ended))
-        .order_by("pk")
-        .select_for_update(of=("self",), skip_locked=True)[:RELEASE_BATCH]
-    )
-    keys = [line.pk for line in lines]
-    Hold.objects.filter(subscription__in=keys, released_at=None, until__lte=at).update(
-        released_at=at, updated_at=at
-    )
-    barred = set(
-        Hold.objects.filter(subscription__in=keys, released_at=None).values_list("subscription", flat=True)
-    )
-    for line in lines:
-        if line.pk not in barred and line.status == ServiceStatus.SUSPENDED:
-            _move(line, ServiceStatus.ACTIVE)
-    return len(lines)
-
-
 def lock_line(subscription_id: UUID) -> Subscription:
     """Return the line, locked until the transaction ends. Raises ServiceUnknown."""
     rows = Subscription.objects.select_for_update(of=("self",))
     line: Subscription | None = rows.filter(pk=subscription_id).first()
     if line is None:
         raise ServiceUnknown
+    return line
+
+
+def _lock_after_customer(subscription_id: UUID) -> Subscription:
+    """Return the line, locked after its customer; `line.subscriber` is that locked row. Raises ServiceUnknown."""
+    of = Subscription.objects.filter(pk=subscription_id).values("subscriber")
+    subscriber = Subscriber.objects.select_for_update(of=("self",)).filter(pk__in=of).first()
+    line = lock_line(subscription_id)
+    line.subscriber = subscriber
     return line
 
 

@@ -7,10 +7,11 @@ from django.apps import apps
 from django.utils import timezone
 
 from hardware.models import DiscoveryRun, Olt
+from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
-from subscribers.models import PlanZone
+from subscribers.models import CustomField, PlanZone
 from tests.api.routes import api_routes
 from tests.factories import (
     BillingProfileFactory,
@@ -38,11 +39,14 @@ WITHOUT_RECORDS = {
     "me": "names the caller's own tenant only",
     "subscribers/search": "names no record; tests/subscribers/test_customers_found.py asks it for two tenants",
     "subscribers/resolve": "names no record; tests/subscribers/test_identity.py asks it for two tenants",
+    "subscriber-settings": "one record of the caller's own tenant; tests/subscribers/test_settings.py asks it for two",
+    "exports": "its filters are those of the lists; tests/files/test_exports.py exports for two tenants",
     "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
 }
 # Which of their records stands in the path.
 RECORD = {
     "tasks": "job",
+    "files": "file",
     "hardware/olts": "olt",
     "hardware/onus": "onu",
     "hardware/pon-ports": "pon_port",
@@ -52,6 +56,7 @@ RECORD = {
     "subscribers/by-phone": "phone",
     "subscribers/by-service": "line",
     "services": "line",
+    "custom-fields": "custom_field",
     "zones": "zone",
     "internet-plans": "plan",
     "products": "plan",
@@ -74,6 +79,7 @@ FILTERS = {
     "hardware/discovery-runs": ["olt_id={olt}"],
     "hardware/olts": ["ip={ip}"],
     "tasks": ["kind=theirs"],
+    "files": ["name=theirs.csv", "app_label=subscribers"],
     "subscribers": [
         "external_id=theirs",
         "billing_profile_id={billing_profile}",
@@ -81,6 +87,7 @@ FILTERS = {
         "tag=theirs",
     ],
     "services": ["customer_id={customer}", "product_id={plan}", "premise_id={premise}"],
+    "custom-fields": ["key=theirs"],
     "zones": ["parent_id={zone}", "name=Their*"],
     "internet-plans": ["zone_id={zone}", "code=THEIRS"],
     "products": ["zone_id={zone}", "code=THEIRS"],
@@ -112,10 +119,13 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
             tags=["theirs"],
         )
         line = SubscriptionFactory(plan=plan, premise=premise, subscriber=customer)
+        custom_field = CustomField.objects.create(key="theirs", label="Theirs")
+        with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
+            pass
     rows = {
         "olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk, "zone": zone.pk,
         "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
-        "line": line.pk, "customer": customer.pk,
+        "file": file.pk, "line": line.pk, "customer": customer.pk, "custom_field": custom_field.pk,
     }  # fmt: skip
     texts = {"ip": olt.ip, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}

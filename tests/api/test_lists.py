@@ -10,12 +10,24 @@ from django.db import connection
 from django.utils import timezone
 
 from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort
+from ispcore.files.models import StoredFile
+from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id
-from subscribers.models import BillingProfile, Plan, PlanZone, Premise, Subscriber, Subscription, Zone
+from subscribers.models import (
+    BillingProfile,
+    CustomField,
+    Plan,
+    PlanZone,
+    Premise,
+    Subscriber,
+    Subscription,
+    Zone,
+)
 from tests.api.routes import Route, api_routes
 from tests.factories import (
     BillingProfileFactory,
+    CustomFieldFactory,
     OltFactory,
     OnuFactory,
     PlanFactory,
@@ -346,6 +358,11 @@ def make_job() -> Any:
     return Job.objects.create(kind="x")
 
 
+def make_file() -> Any:
+    with write_file(name="list.csv", media_type="text/csv", app_label="subscribers") as (file, _):
+        return file
+
+
 def make_run() -> Any:
     return DiscoveryRun.objects.create(olt=OltFactory(), job=make_job(), started_at=timezone.now())
 
@@ -365,9 +382,11 @@ MAKE: dict = {
     PonPort: PonPortFactory,
     Onu: OnuFactory,
     Job: make_job,
+    StoredFile: make_file,
     DiscoveryRun: make_run,
     Subscriber: SubscriberFactory,
     Subscription: SubscriptionFactory,
+    CustomField: CustomFieldFactory,
     Zone: ZoneFactory,
     Plan: make_plan,
     Premise: make_premise,

@@ -1,8 +1,10 @@
 """A customer's record: made, found, changed, and refused when it is a duplicate."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from ispcore.events.models import Event
 from subscribers.models import (
@@ -61,6 +63,10 @@ class TestCreate:
             "billing_profile_id": str(profile.pk),
             "address": {**JANE["address"], "line2": "", "country": ""},
             "tags": ["fibre", "vip"],
+            "custom_fields": {},
+            "terms_accepted_at": None,
+            "marketing_consent_at": None,
+            "suspended_until": None,
         }
         row = Subscriber.objects.get()
         assert (row.email_lower, row.phone_e164, row.document_normal) == (
@@ -317,3 +323,44 @@ class TestChange:
         api.patch(f"subscribers/{jane['id']}", {"city": "Dallas"})
 
         assert Subscriber.objects.get().phone_e164 == "+15550001234"
+
+
+class TestConsents:
+    BODY = {"full_name": "Jane Doe", "status": "active"}
+
+    def test_are_kept_given_back_and_filtered_by(self, api, acting):
+        accepted = {
+            "terms_accepted_at": "2026-01-31T10:00:00Z",
+            "marketing_consent_at": "2026-02-01T00:00:00Z",
+        }
+        api.post("subscribers", self.BODY | accepted)
+        api.post("subscribers", self.BODY | {"full_name": "John Roe"})
+
+        assert names(api.get("subscribers?marketing_consent=true")) == ["Jane Doe"]
+        assert names(api.get("subscribers?marketing_consent=false")) == ["John Roe"]
+        assert names(api.get("subscribers?terms_accepted=true")) == ["Jane Doe"]
+        assert names(api.get("subscribers?terms_accepted=false&marketing_consent=false")) == ["John Roe"]
+        (jane,) = api.get("subscribers?terms_accepted=true").json()["data"]
+        assert {name: jane[name] for name in accepted} == accepted
+
+    def test_can_be_withdrawn(self, api, acting):
+        made = api.post("subscribers", self.BODY | {"marketing_consent_at": "2026-02-01T00:00:00Z"}).json()[
+            "data"
+        ]
+
+        shown = api.patch(f"subscribers/{made['id']}", {"marketing_consent_at": None}).json()["data"]
+
+        assert shown["marketing_consent_at"] is None
+
+    @pytest.mark.parametrize("name", ["terms_accepted_at", "marketing_consent_at"])
+    def test_are_not_of_the_future(self, name, api, acting):
+        now = timezone.now()
+        soon, later = ((now + timedelta(seconds=seconds)).isoformat() for seconds in (30, 90))
+
+        assert api.post("subscribers", self.BODY | {name: soon}).status_code == 201
+        assert refusal(api.post("subscribers", self.BODY | {name: later})) == (422, "validation_error", name)
+        assert Subscriber.objects.count() == 1
+
+    @pytest.mark.parametrize("query", ["marketing_consent=yes", "terms_accepted=1"])
+    def test_are_asked_for_by_true_or_false(self, query, api):
+        assert api.get(f"subscribers?{query}").status_code == 422

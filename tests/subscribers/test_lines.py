@@ -18,7 +18,7 @@ from subscribers.models import (
     SubscriberStatus,
     Subscription,
 )
-from subscribers.services import lines
+from subscribers.services import holds, lines
 from tests.factories import (
     PlanFactory,
     PremiseFactory,
@@ -132,6 +132,7 @@ class TestTransitions:
     def test_are_those_of_the_table(self, before, after, acting):
         line = SubscriptionFactory(status=before)
         allowed = {
+            S.DRAFT: {S.CANCELLED},
             S.PENDING_INSTALLATION: {S.ACTIVE, S.CANCELLED},
             S.ACTIVE: {S.SUSPENDED, S.TERMINATED},
             S.SUSPENDED: {S.ACTIVE, S.TERMINATED},
@@ -212,8 +213,8 @@ class TestHolds:
             until = AT + timedelta(hours=hours) if hours else None
             lines.open_hold(subscription_id=line.pk, reason=reason, at=AT, until=until)
 
-        first = lines.release_ended_holds(at=AT + timedelta(hours=1))
-        again = lines.release_ended_holds(at=AT + timedelta(hours=1))
+        first = holds.release_ended_holds(at=AT + timedelta(hours=1))
+        again = holds.release_ended_holds(at=AT + timedelta(hours=1))
 
         assert (first, again) == (2, 0)
         assert [status_of(line) for line in (ended, other_reason, later)] == [
