@@ -2,10 +2,13 @@
 
 The theme's own detail, list and row actions are plain links that run on GET, and for anybody when no
 permission is named; none of ours uses them. One function serves the list (the selected rows) and the
-object's page (that one row). An action that must know more than yes names an `ActionForm`.
+object's page (that one row). An action that must know more than yes names an `ActionForm`; one whose
+consequences are worth seeing first names a `preview`, shown with the question before anything is done.
 """
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -24,7 +27,34 @@ from unfold.enums import ActionVariant
 from ispcore.errors import DomainError
 
 CONFIRMED = "confirmed"
+PREVIEW = "preview"
+SEEN = "seen"
 SHOWN_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the same happens to: how many rows, in words, and the first of them."""
+
+    count: int
+    words: str
+    tone: str = "plain"
+    rows: Sequence[Any] = ()
+
+    @property
+    def more(self) -> int:
+        return max(0, self.count - len(self.rows))
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an action would do. Without `is_useful` it cannot be confirmed; `refused` says why not."""
+
+    outcomes: Sequence[Outcome] = ()
+    facts: Sequence[tuple[str, Any]] = ()
+    note: str = ""
+    refused: str = ""
+    is_useful: bool = True
 
 
 class ActionForm(forms.Form):
@@ -46,10 +76,16 @@ def action(
     danger: bool = False,
     available: Callable[[Any], bool] = lambda obj: True,
     form: type[ActionForm] | None = None,
+    preview: Callable[[Any, HttpRequest, QuerySet, dict[str, Any] | None], Preview | None] | None = None,
+    preview_on: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a method an action: `(self, request, queryset)`, run only by a confirmed POST.
 
     With a `form` the method takes a fourth argument, the form's cleaned data; wrong answers ask again.
+
+    `preview` gets the admin, the request, the rows and the answers (None before there are any) and returns what
+    would happen, or None while it needs answers. It is made anew when a field named in `preview_on` changes, and
+    nothing runs with other answers in these fields than those it was shown for. It changes nothing.
 
     `permissions` name `has_<name>_permission` methods; `confirm` is the question of the dialog, `available`
     hides the button on the page of an object it cannot apply to. Raises ImproperlyConfigured without a
@@ -69,9 +105,12 @@ def action(
             if request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
             if CONFIRMED not in request.POST:
-                return ask(admin, request, run, queryset, obj)
+                typed = form(request.POST, rows=queryset) if form and PREVIEW in request.POST else None
+                return ask(admin, request, run, queryset, obj, typed)
             answers = form(request.POST, rows=queryset) if form else None
             if answers is not None and not answers.is_valid():
+                return ask(admin, request, run, queryset, obj, answers)
+            if answers is not None and _has_seen_another(request, answers, preview_on):
                 return ask(admin, request, run, queryset, obj, answers)
             try:
                 with transaction.atomic():
@@ -89,6 +128,8 @@ def action(
         run.danger = danger  # type: ignore[attr-defined]
         run.available = available  # type: ignore[attr-defined]
         run.form = form  # type: ignore[attr-defined]
+        run.preview = preview  # type: ignore[attr-defined]
+        run.preview_on = preview_on  # type: ignore[attr-defined]
         run.do_not_call_in_templates = True  # type: ignore[attr-defined]
         return run
 
@@ -106,20 +147,33 @@ def ask(
     """Show the question: as a dialog to htmx, as a page to everybody else."""
     count = 1 if obj else queryset.count()
     options = admin.model._meta
+    form = answers or (run.form(rows=queryset) if run.form else None)
+    post_url = request.path if obj else ""
+    forecast = _forecast(admin, request, run, queryset, answers)
+    if form is not None:
+        _renew_on_change(form, run.preview_on, post_url or request.get_full_path())
+    # Rows that a preview names by what happens to them are not listed a second time.
+    listed = 0 if forecast and forecast.outcomes else SHOWN_ROWS
     context = {
         **admin.admin_site.each_context(request),
         "title": run.short_description,
         "question": run.confirm,
         "run": run,
-        "form": answers or (run.form(rows=queryset) if run.form else None),
+        "form": form,
+        "preview": forecast,
+        "is_ready": run.preview is None or forecast is not None,
+        "may_confirm": run.preview is None or bool(forecast and forecast.is_useful and not forecast.refused),
+        "seen": _signature(_given(form, run.preview_on)) if form is not None and run.preview_on else "",
+        "preview_name": PREVIEW,
+        "seen_name": SEEN,
         "opts": options,
         "original": obj,
         "count": count,
-        "rows": [obj] if obj else list(queryset[:SHOWN_ROWS]),
-        "more": max(0, count - SHOWN_ROWS),
+        "rows": [obj] if obj else list(queryset[:listed]) if listed else [],
+        "more": max(0, count - listed) if listed else 0,
         "noun": options.verbose_name if count == 1 else options.verbose_name_plural,
         "confirmed": CONFIRMED,
-        "post_url": request.path if obj else "",
+        "post_url": post_url,
         "back": _back(admin, obj),
         # A list action is sent again with the same selection.
         "again": [] if obj else _selection(request),
@@ -127,6 +181,56 @@ def ask(
     if request.headers.get("HX-Request"):
         return TemplateResponse(request, "admin/action_dialog.html", context)
     return TemplateResponse(request, "admin/action_page.html", context)
+
+
+def _forecast(
+    admin: Any, request: HttpRequest, run: Any, queryset: QuerySet, answers: ActionForm | None
+) -> Preview | None:
+    if run.preview is None:
+        return None
+    if answers is not None and not answers.is_valid():
+        return None
+    try:
+        found: Preview | None = run.preview(
+            admin, request, queryset, answers.cleaned_data if answers is not None else None
+        )
+    except DomainError as refusal:
+        return Preview(refused=str(refusal))
+    return found
+
+
+def _renew_on_change(form: ActionForm, names: Iterable[str], url: str) -> None:
+    """Let a changed answer ask for the preview again; without scripts a button does."""
+    for name in names:
+        form.fields[name].widget.attrs |= {
+            "hx-post": url,
+            "hx-trigger": "change",
+            "hx-vals": f'{{"{PREVIEW}": "yes"}}',
+            "hx-target": "#ask-preview",
+            "hx-select": "#ask-preview",
+            "hx-swap": "outerHTML",
+        }
+
+
+def _signature(given: dict[str, Any]) -> str:
+    """Name the answers a preview is for."""
+    words = "&".join(f"{name}={value}" for name, value in sorted(given.items()))
+    return hashlib.blake2b(words.encode(), digest_size=8).hexdigest()
+
+
+def _has_seen_another(request: HttpRequest, form: ActionForm, names: Sequence[str]) -> bool:
+    return SEEN in request.POST and request.POST[SEEN] != _signature(_given(form, names))
+
+
+def _given(form: ActionForm, names: Iterable[str]) -> dict[str, Any]:
+    """Return what stands in these fields as the browser will send it; a list without a choice sends its first."""
+    given = {}
+    for name in names:
+        value, choices = form[name].value(), getattr(form.fields[name], "choices", None)
+        if value is None and choices:
+            value = next(iter(choices))[0]
+        given[name] = "" if value is None else str(value)
+    return given
 
 
 def run_on_each(

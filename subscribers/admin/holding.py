@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ispcore.admin.actions import ActionForm
 from ispcore.admin.fields import DateInput, MomentInput, Select, TextInput
 from subscribers.models import Hold, HoldReason, Plan
+
+MOST_TAGS, MOST_LETTERS = 20, 40  # As the API's records have.
 
 
 class SuspendForm(ActionForm):
@@ -32,6 +35,19 @@ class SuspendForm(ActionForm):
         return until
 
 
+class TagsForm(ActionForm):
+    tags = forms.CharField(
+        max_length=400, widget=TextInput, help_text="Words with commas between: vip, business."
+    )
+
+    def clean_tags(self) -> list[str]:
+        tags = [tag.strip().lower() for tag in self.cleaned_data["tags"].split(",")]
+        tags = list(dict.fromkeys(tag for tag in tags if tag))
+        if not tags or len(tags) > MOST_TAGS or any(len(tag) > MOST_LETTERS for tag in tags):
+            raise forms.ValidationError(f"1 to {MOST_TAGS} tags of at most {MOST_LETTERS} letters.")
+        return tags
+
+
 class ResumeForm(ActionForm):
     reason = forms.ChoiceField(
         widget=Select, label="Hold to lift", help_text="The line runs again when no hold is left."
@@ -39,10 +55,14 @@ class ResumeForm(ActionForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        held = Hold.objects.filter(subscription__in=self.rows.values("pk"), released_at=None)
-        reasons = set(held.values_list("reason", flat=True))
-        kept = [(value, label) for value, label in HoldReason.choices if value in reasons]
-        self.fields["reason"].choices = kept  # type: ignore[attr-defined]
+        self.fields["reason"].choices = open_reasons(self.rows)  # type: ignore[attr-defined]
+
+
+def open_reasons(rows: QuerySet) -> list[tuple[str, str]]:
+    """List why any of these lines is barred, as a field's choices."""
+    held = Hold.objects.filter(subscription__in=rows.order_by().values("pk"), released_at=None)
+    reasons = set(held.values_list("reason", flat=True).distinct())
+    return [(value, str(label)) for value, label in HoldReason.choices if value in reasons]
 
 
 class ChangePlanForm(ActionForm):

@@ -1,22 +1,24 @@
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.contrib import admin, messages
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
+from django.utils import formats, timezone
 
 from ispcore.admin import links, navigation
-from ispcore.admin.actions import action, run_on_each
+from ispcore.admin.actions import Preview, action, run_on_each
 from ispcore.admin.base import TenantForm, TenantModelAdmin
-from ispcore.admin.formats import DASH, choice_column, moment, pill, time_column
+from ispcore.admin.formats import DASH, choice_column, moment, money, pill, time_column
 from ispcore.admin.site import register
 from subscribers import selectors
 from subscribers.admin.filters import HoldFilter, LineZoneFilter
-from subscribers.admin.holding import ChangePlanForm, ResumeForm, SuspendForm
+from subscribers.admin.holding import ChangePlanForm, ResumeForm, SuspendForm, open_reasons
+from subscribers.admin.mass import many
 from subscribers.admin.saving import answers, saved
 from subscribers.admin.words import SERVICE_TONES, hold_pills, hold_row, service_tone
-from subscribers.models import ServiceStatus, Subscriber, Subscription
+from subscribers.models import HoldReason, PlanChange, ServiceStatus, Subscriber, Subscription
 from subscribers.services import customers, lines, plan_changes
 
 MOST_DIGITS = 9  # Longer than any number drawn, and the column could not hold it.
@@ -42,6 +44,30 @@ class LineForm(TenantForm):
         help_texts = {"wifi_password": "Written to the customer's router, and never shown here."}
 
 
+def what_it_costs(
+    admin: Any, request: HttpRequest, queryset: QuerySet, data: dict[str, Any] | None
+) -> Preview | None:
+    """Tell what a change of plan credits and charges until the period ends."""
+    if data is None:
+        return None
+    cost = plan_changes.preview_plan_change(
+        subscription_id=queryset.get().pk, to_plan_id=data["to_plan"].pk, on=data["effective_on"]
+    )
+    last = formats.date_format(cost.period_end - timedelta(days=1), "j M Y")
+    days = f"{cost.days_left} of {cost.days_in_period} days are left"
+    return Preview(
+        facts=[
+            ("Credit for the old plan", money(cost.credit, cost.currency)),
+            ("Charge for the new plan", money(cost.charge, cost.currency)),
+            ("Net, before tax", money(cost.net, cost.currency)),
+            ("Billing period", f"{formats.date_format(cost.period_start, 'j M')} to {last}; {days}"),
+        ],
+        note="Nothing is credited or charged: the line was never in operation."
+        if not (cost.credit or cost.charge)
+        else "",
+    )
+
+
 @register(Subscription)
 class SubscriptionAdmin(TenantModelAdmin):
     """Customers' lines. Status and plan are changed by actions, never by a field."""
@@ -63,8 +89,49 @@ class SubscriptionAdmin(TenantModelAdmin):
     search_help_text = "The service's number, or the beginnings of words of the customer"
     sortable_by = ("number", "provisioned_at_with_age")
     autocomplete_fields = ("subscriber", "plan", "premise")
-    object_actions = ("activate", "suspend", "resume", "change_plan", "cancel", "terminate")
-    actions = ("suspend",)
+    object_actions = (
+        "activate",
+        "suspend",
+        "resume",
+        "change_plan",
+        "cancel_plan_change",
+        "cancel",
+        "terminate",
+    )
+    actions = ("suspend_many", "resume_many", "activate_many", "change_plan_many")
+    suspend_many = many(
+        "suspend",
+        description="Suspend…",
+        confirm="The lines are barred for this reason until the hold is lifted or ends.",
+        button="Suspend them",
+        danger=True,
+        form=SuspendForm,
+        preview_on=("reason",),
+        first=lambda rows: {"reason": HoldReason.STAFF.value},
+    )
+    resume_many = many(
+        "resume",
+        description="Lift a hold…",
+        confirm="The hold is lifted. A line runs again unless another hold is open.",
+        button="Lift the hold",
+        form=ResumeForm,
+        preview_on=("reason",),
+        first=lambda rows: {"reason": next((value for value, _ in open_reasons(rows)), "")},
+    )
+    activate_many = many(
+        "activate",
+        description="Activate…",
+        confirm="Lines that wait for their installation are taken into operation from now on, and billed.",
+        button="Activate them",
+    )
+    change_plan_many = many(
+        "change_plan",
+        description="Change plan…",
+        confirm="From the day you choose, the lines have the new plan's speed and price.",
+        button="Change the plan",
+        form=ChangePlanForm,
+        preview_on=("to_plan", "effective_on"),
+    )
     change_form_outer_before_template = "admin/subscribers/subscription/facts.html"
     history_ignore = ("changed_xid",)
     add_fieldsets = (
@@ -81,6 +148,8 @@ class SubscriptionAdmin(TenantModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = super().get_queryset(request).select_related("subscriber", "plan", "premise__zone")
+        waiting = PlanChange.objects.filter(subscription=OuterRef("pk"), applied_at=None, cancelled_at=None)
+        rows = rows.annotate(has_plan_change=Exists(waiting))
         return selectors.with_open_holds(rows)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -189,8 +258,10 @@ class SubscriptionAdmin(TenantModelAdmin):
         permissions=["change"],
         confirm="From the day you choose, the line has the new plan's speed and price.",
         icon="swap_horiz",
-        available=lambda line: line.status in selectors.CURRENT,
+        available=lambda line: line.status in selectors.CURRENT and not line.has_plan_change,
         form=ChangePlanForm,
+        preview=what_it_costs,
+        preview_on=("to_plan", "effective_on"),
     )
     def change_plan(self, request: HttpRequest, queryset: QuerySet, data: dict[str, Any]) -> None:
         at, on = timezone.now(), timezone.localdate()
@@ -207,6 +278,22 @@ class SubscriptionAdmin(TenantModelAdmin):
             ),
             done="Plan changed." if data["effective_on"] == on else "The change of plan is noted.",
         )
+
+    @action(
+        description="Cancel plan change",
+        permissions=["change"],
+        confirm="The change of plan that waits is called off; the line keeps the plan it has.",
+        button="Call it off",
+        icon="event_busy",
+        danger=True,
+        available=lambda line: line.has_plan_change,
+    )
+    def cancel_plan_change(self, request: HttpRequest, queryset: QuerySet) -> None:
+        line, at = queryset.get(), timezone.now()
+        if plan_changes.cancel_plan_change(subscription_id=line.pk, at=at):
+            messages.success(request, "The change of plan is called off.")
+        else:
+            messages.info(request, "No change of plan was waiting.")
 
     @action(
         description="Cancel",

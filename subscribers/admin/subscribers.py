@@ -18,7 +18,8 @@ from ispcore.admin.site import register
 from subscribers import selectors
 from subscribers.admin import tabs
 from subscribers.admin.filters import SubscriberZoneFilter, TagFilter
-from subscribers.admin.holding import SuspendForm
+from subscribers.admin.holding import SuspendForm, TagsForm
+from subscribers.admin.mass import many
 from subscribers.admin.saving import answers, saved
 from subscribers.admin.words import SUBSCRIBER_TONES, hold_pills, hold_row, service_tone
 from subscribers.models import (
@@ -86,6 +87,37 @@ class SubscriberAdmin(TenantModelAdmin):
     search_help_text = "The beginnings of words: name, number, phone, e-mail, document or address"
     sortable_by = ("number_shown", "created_at_with_age")
     object_actions = ("activate", "suspend", "deactivate")
+    actions = ("suspend_many", "activate_many", "add_tags", "remove_tags")
+    suspend_many = many(
+        "suspend",
+        description="Suspend…",
+        confirm="Active customers are suspended, and every running service of theirs is barred for this reason.",
+        button="Suspend them",
+        danger=True,
+        form=SuspendForm,
+    )
+    activate_many = many(
+        "activate",
+        description="Activate…",
+        confirm="These customers become active, and the holds of their services are lifted.",
+        button="Activate them",
+    )
+    add_tags = many(
+        "add_tags",
+        description="Add tags…",
+        confirm="The tags are added to those the customers have.",
+        button="Add the tags",
+        form=TagsForm,
+        preview_on=("tags",),
+    )
+    remove_tags = many(
+        "remove_tags",
+        description="Remove tags…",
+        confirm="The tags are taken from the customers; their other tags stay.",
+        button="Remove the tags",
+        form=TagsForm,
+        preview_on=("tags",),
+    )
     change_form_outer_before_template = "admin/subscribers/subscriber/page.html"
     history_ignore = UNTOLD
     readonly_fields = ("more",)

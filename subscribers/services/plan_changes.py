@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Subquery
 
 from ispcore.errors import DomainError
 from ispcore.events.services import publish
-from subscribers.models import Plan, PlanChange, ServiceStatus, Subscription
+from subscribers.models import BillingProfile, Plan, PlanChange, ServiceStatus, Subscription
 from subscribers.services.lines import PlanUnknown, ServiceUnknown, lock_line, refuse_unsold
 from subscribers.services.periods import local_date, period_around
 
@@ -78,17 +78,29 @@ def preview_plan_change(*, subscription_id: UUID, to_plan_id: UUID, on: date) ->
     if line is None:
         raise ServiceUnknown
     plan = _new_plan(line, to_plan_id, on)
-    profile = line.subscriber.billing_profile
-    began_on = local_date(line.provisioned_at or line.created_at)
-    running = period_around(on=on, period=line.plan.period, profile=profile, began_on=began_on)
-    coming = period_around(on=on, period=plan.period, profile=profile, began_on=began_on)
+    return prorate(
+        old=line.plan,
+        new=plan,
+        profile=line.subscriber.billing_profile,
+        began_on=local_date(line.provisioned_at or line.created_at),
+        is_billed=line.provisioned_at is not None,
+        on=on,
+    )
+
+
+def prorate(
+    *, old: Plan, new: Plan, profile: BillingProfile | None, began_on: date, is_billed: bool, on: date
+) -> Proration:
+    """Compute the proration of any line that began on that day and is billed by that profile."""
+    running = period_around(on=on, period=old.period, profile=profile, began_on=began_on)
+    coming = period_around(on=on, period=new.period, profile=profile, began_on=began_on)
     days_left = running.days_from(on)
-    billed = days_left if line.provisioned_at else 0
-    credit = _share(line.plan.price, billed, running.days)
-    charge = _share(plan.price, billed, coming.days)
+    billed = days_left if is_billed else 0
+    credit = _share(old.price, billed, running.days)
+    charge = _share(new.price, billed, coming.days)
     return Proration(
-        from_plan_id=line.plan_id,
-        to_plan_id=plan.pk,
+        from_plan_id=old.pk,
+        to_plan_id=new.pk,
         effective_on=on,
         period_start=running.start,
         period_end=running.end,
@@ -97,7 +109,7 @@ def preview_plan_change(*, subscription_id: UUID, to_plan_id: UUID, on: date) ->
         credit=credit,
         charge=charge,
         net=charge - credit,
-        currency=plan.currency,
+        currency=new.currency,
     )
 
 
