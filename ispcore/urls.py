@@ -8,14 +8,17 @@ from ispcore.api.docs import RedocView, SwaggerView
 from ispcore.api.me import MeView
 from ispcore.api.routers import HouseRouter
 from ispcore.auth.api import TokenView
+from ispcore.files.api import ExportView, FileViewSet
 from ispcore.jobs.api import TaskViewSet
 
 router = HouseRouter()
 router.register("tasks", TaskViewSet, basename="task")
+router.register("files", FileViewSet, basename="file")
 
 api: list[URLPattern | URLResolver] = [
     re_path(r"^auth/token/?$", TokenView.as_view(), name="token"),
     re_path(r"^me/?$", MeView.as_view(), name="me"),
+    re_path(r"^exports/?$", ExportView.as_view(), name="export"),
     path("", include(router.urls)),
     path("", include("subscribers.urls")),
     path("hardware/", include("hardware.urls")),

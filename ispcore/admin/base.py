@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 
 from ispcore.admin import history
 from ispcore.admin.actions import ActionsMixin
+from ispcore.admin.exports import ExportsMixin
 from ispcore.admin.fields import SecretFormField, SecretInput
 from ispcore.crypto import SecretField
 from ispcore.errors import DomainError
@@ -162,7 +163,7 @@ class StaffModelAdmin(ActionsMixin, ModelAdmin):
         return TemplateResponse(request, "admin/object_history.html", context)
 
 
-class TenantModelAdmin(StaffModelAdmin):
+class TenantModelAdmin(ExportsMixin, StaffModelAdmin):
     """Pages for a model of the bound tenant: another tenant's rows do not exist here."""
 
     def __init__(self, model: type[Model], admin_site: Any) -> None:

@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
-from ispcore.admin import dashboard, search, switcher
+from ispcore.admin import dashboard, downloads, search, switcher
 from ispcore.admin.login import StaffLoginForm
 from ispcore.admin.theme import PRODUCT
 
@@ -45,10 +46,16 @@ class StaffSite(UnfoldAdminSite):
         return super().admin_view(update_wrapper(in_tenant_zone, view), cacheable)
 
     def extra_urls(self) -> list[URLPattern]:
-        return [path("tenant/", self.admin_view(self.switch_tenant), name="switch_tenant")]
+        return [
+            path("tenant/", self.admin_view(self.switch_tenant), name="switch_tenant"),
+            path("files/<uuid:file_id>/", self.admin_view(self.download_file), name="download_file"),
+        ]
 
     def switch_tenant(self, request: HttpRequest) -> HttpResponse:
         return switcher.switch_tenant_view(self, request)
+
+    def download_file(self, request: HttpRequest, file_id: UUID) -> HttpResponseBase:
+        return downloads.download_view(self, request, file_id)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {

@@ -183,7 +183,9 @@ class EnvelopeSchema(AutoSchema):
         return names
 
     def _wrap(self, body: dict[str, Any]) -> None:
-        for media in body.get("content", {}).values():
+        for media_type, media in body.get("content", {}).items():
+            if media_type != "application/json":
+                continue  # A file goes out as it is.
             data = media["schema"]
             meta = "Meta"
             if self._is_list_view() and data.get("$ref", "").startswith("#/components/schemas/Paginated"):
@@ -231,7 +233,8 @@ class EnvelopeSchema(AutoSchema):
         return getattr(self.view, "action", None) == "retrieve"
 
     def _may_be_a_task(self) -> bool:
-        return "operate" in getattr(self.view, "verbs", {}).values() and self.method == "POST"
+        verbs = getattr(self.view, "verbs", {}).values()
+        return self.method == "POST" and ("operate" in verbs or getattr(self.view, "may_be_a_task", False))
 
     def _is_bare(self) -> bool:
         return PlainRenderer in getattr(self.view, "renderer_classes", ())

@@ -8,13 +8,14 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import IO, Any
 from uuid import UUID
 
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import StreamingHttpResponse
+from django.utils import timezone
 from django.utils.http import content_disposition_header
 
 from ispcore.errors import DomainError
@@ -31,6 +32,12 @@ Scope = Callable[[], AbstractContextManager[object]]
 class FileNotComplete(DomainError):
     code = "file_not_complete"
     message = "The file is not complete; what makes it still runs, or has failed."
+
+
+class FileExpired(DomainError):
+    code = "file_expired"
+    message = "This file was kept until {until} and is gone. Ask for it again where it came from."
+    status = 404
 
 
 class _Writer(io.RawIOBase):
@@ -131,6 +138,12 @@ def write_file(
             sha256=file.sha256, size_bytes=file.size_bytes, completed_at=Now()
         )
         file.refresh_from_db()
+
+
+def refuse_expired(file: StoredFile, *, at: datetime) -> None:
+    """Raise FileExpired for a file whose time is over, whether or not it is deleted already."""
+    if file.expires_at is not None and file.expires_at <= at:
+        raise FileExpired(until=f"{timezone.localtime(file.expires_at):%Y-%m-%d %H:%M}")
 
 
 def open_file(file: StoredFile, *, scope: Scope = nullcontext) -> io.BufferedReader:

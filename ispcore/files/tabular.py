@@ -81,7 +81,7 @@ MEDIA_TYPES = {"csv": CSV_TYPE, "xlsx": XLSX_TYPE}
 def pieces_of(rows: Iterable[Iterable[Any]], *, file_format: str) -> Iterator[bytes]:
     """Yield a file of the rows in pieces while they are read; `file_format` is a name in WRITERS."""
     sink = _Sink()
-    with WRITERS[file_format](sink) as write_row:  # type: ignore[arg-type]  # It can all that is used.
+    with WRITERS[file_format](sink) as write_row:
         for row in rows:
             write_row(row)
             if sink.size >= PIECE_BYTES:

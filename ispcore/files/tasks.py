@@ -1,11 +1,19 @@
 from celery import shared_task
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
-from ispcore.files import services
+from ispcore.files import exports, services
 from ispcore.files.models import StoredFile
+from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask
 from ispcore.tenants.context import tenant_context
+
+
+@shared_task(name="ispcore.files.tasks.export")
+def export(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: exports.run_export(run, at=at))
 
 
 @shared_task(base=PlatformTask, name="ispcore.files.tasks.purge_files")

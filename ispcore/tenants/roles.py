@@ -12,7 +12,7 @@ FULL = frozenset({"view", "add", "change", "delete"})
 # `operate` is what reaches out to a device: discover, authorise, reboot.
 OPERATE = FULL | {"operate", "reveal"}
 
-EVERY_APP = ("subscribers", "billing", "hardware", "ipam", "aaa", "support", "jobs", "events")
+EVERY_APP = ("subscribers", "billing", "hardware", "ipam", "aaa", "support", "jobs", "files", "events")
 
 
 class Role(models.TextChoices):
@@ -30,19 +30,25 @@ GRANTS: dict[Role, dict[str, frozenset[str]]] = {
     Role.ADMINISTRATOR: {**dict.fromkeys(EVERY_APP, OPERATE), "tenants": FULL, "ispauth": FULL},
     Role.NETWORK_OPERATIONS: {
         "hardware": OPERATE, "ipam": FULL, "aaa": OPERATE, "subscribers": VIEW, "support": EDIT,
-        "jobs": EDIT, "events": VIEW,
+        "jobs": EDIT, "files": VIEW, "events": VIEW,
     },
     Role.STAFF_MEMBER: {
         "subscribers": EDIT, "billing": EDIT, "support": EDIT, "hardware": VIEW, "ipam": VIEW, "aaa": VIEW,
-        "jobs": VIEW,
+        "jobs": VIEW, "files": VIEW,
     },
-    Role.SUBSCRIBER_ACCOUNTS: {"subscribers": EDIT, "billing": FULL, "aaa": VIEW, "support": EDIT, "jobs": VIEW},
+    Role.SUBSCRIBER_ACCOUNTS: {
+        "subscribers": EDIT, "billing": FULL, "aaa": VIEW, "support": EDIT, "jobs": VIEW, "files": VIEW,
+    },
     Role.SUBSCRIBER_ADMINISTRATOR: {
         "subscribers": FULL, "aaa": EDIT | {"operate"}, "billing": VIEW, "hardware": VIEW, "support": EDIT,
-        "jobs": VIEW,
+        "jobs": VIEW, "files": VIEW,
     },
-    Role.SUBSCRIBER_SUPPORT: {"subscribers": VIEW, "aaa": VIEW, "hardware": VIEW, "support": EDIT, "jobs": VIEW},
-    Role.SUPPORT: {"subscribers": VIEW, "hardware": VIEW, "aaa": VIEW, "support": EDIT, "jobs": VIEW},
+    Role.SUBSCRIBER_SUPPORT: {
+        "subscribers": VIEW, "aaa": VIEW, "hardware": VIEW, "support": EDIT, "jobs": VIEW, "files": VIEW,
+    },
+    Role.SUPPORT: {
+        "subscribers": VIEW, "hardware": VIEW, "aaa": VIEW, "support": EDIT, "jobs": VIEW, "files": VIEW,
+    },
     Role.CUSTOMER: {},  # Sees its own records only, through routes made for it.
 }  # fmt: skip
 

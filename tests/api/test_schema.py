@@ -62,8 +62,11 @@ class TestEveryOperation:
 
     def test_has_an_envelope_for_every_body(self, verb, path, operation):
         for status, answer in operation["responses"].items():
-            for media in answer.get("content", {}).values():
+            for media_type, media in answer.get("content", {}).items():
                 schema = media["schema"]
+                if media_type != "application/json":
+                    assert (path, status) == ("/api/v1/files/{id}/content", "200")
+                    continue
                 if status >= "400":
                     assert schema == {"$ref": "#/components/schemas/ErrorEnvelope"}
                 elif path != "/api/v1/auth/token":
@@ -137,8 +140,8 @@ LEFT_OUT = ("X-Timezone", "X-Tenant-ID", "X-Request-ID", "X-Idempotency-Key", "I
 def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
     """Well-formed and malformed requests of every operation, the same ones in every run.
 
-    Left out: the token, whose limits would answer most of it, and discovery, whose jobs wait for a worker. Both
-    have tests of their own.
+    Left out: the token, whose limits would answer most of it, and discovery and exports, whose jobs wait for a
+    worker. All have tests of their own.
     """
     settings.RATE_LIMIT_PER_MINUTE = 1_000_000
     with tenant_context(tenant.pk):
@@ -165,7 +168,7 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
         checks = [*FUZZED, negative_data_rejection] if spoilt & SPOILT else FUZZED
         case.validate_response(response, checks=checks, headers=credential)
 
-    for found in schema.exclude(path_regex="auth/token|olt/discover").get_all_operations():
+    for found in schema.exclude(path_regex="auth/token|olt/discover|/exports").get_all_operations():
         operation = found.ok()  # type: ignore[union-attr]
         for mode in GenerationMode:
             FUZZING(given(operation.as_strategy(generation_mode=mode))(attack))()

@@ -23,9 +23,9 @@ from tests.factories import OltFactory
 
 
 @contextmanager
-def celery_worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def celery_worker(log: Path, *, queues: str = "devices") -> Iterator["subprocess.Popen[bytes]"]:
     command = [
-        sys.executable, "-m", "celery", "-A", "ispcore", "worker", "--queues", "devices", "--pool", "threads",
+        sys.executable, "-m", "celery", "-A", "ispcore", "worker", "--queues", queues, "--pool", "threads",
         "--concurrency", "4", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
     with ExitStack() as stack:
