@@ -7,7 +7,7 @@ from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask
 from ispcore.tenants.context import tenant_context
 from subscribers.models import Hold, PlanChange, Subscriber
-from subscribers.services import holds, mass, plan_changes
+from subscribers.services import holds, imports, mass, plan_changes
 from subscribers.services.periods import local_date
 
 
@@ -50,3 +50,15 @@ def apply_to_many(*, tenant_id: str, job_id: str) -> None:
     """Do a change to all rows chosen for it."""
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: mass.apply_to_many(run, at=at))
+
+
+@shared_task(name="subscribers.tasks.check_import")
+def check_import(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: imports.check_import(run, at=at))
+
+
+@shared_task(name="subscribers.tasks.run_import")
+def run_import(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: imports.run_import(run, at=at))

@@ -39,9 +39,19 @@ class Import(TenantModel):
     """
 
     name = models.CharField(max_length=200, help_text="The file's name.")
-    file = TenantForeignKey(StoredFile, models.PROTECT, related_name="+")
+    file = TenantForeignKey(
+        StoredFile,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Deleted when all is done: it may hold secrets.",
+    )
+    sha256 = models.CharField(max_length=64, blank=True, help_text="Hex digest of the file's content.")
+    size_bytes = models.BigIntegerField(default=0)
+    file_format = models.CharField(max_length=4, default="csv", help_text="csv or xlsx.")
     status = models.CharField(max_length=10, choices=ImportStatus, default=ImportStatus.UPLOADED)
     columns = models.JSONField(default=list, help_text="The file's header, in order.")
+    samples = models.JSONField(default=list, help_text="The first rows' cells, secrets left out.")
     mapping = models.JSONField(default=dict, help_text="Column of the file -> field of the record.")
     on_duplicate = models.CharField(max_length=10, choices=OnDuplicate, default=OnDuplicate.REFUSE)
     encoding = models.CharField(max_length=20, blank=True)
@@ -56,6 +66,9 @@ class Import(TenantModel):
     message = models.CharField(max_length=500, blank=True)
     job = TenantForeignKey(Job, models.PROTECT, null=True, related_name="+")
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
+    began_at = models.DateTimeField(
+        null=True, help_text="When rows began to be taken in; from then on it only goes on."
+    )
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -68,7 +81,10 @@ class Import(TenantModel):
                 name="import_rows_add_up",
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "-created_at"], name="import_newest_first")]
+        indexes = [
+            models.Index(fields=["tenant", "-created_at"], name="import_newest_first"),
+            models.Index(fields=["tenant", "sha256"], name="import_by_digest"),
+        ]
 
     def __str__(self) -> str:
         return self.name
