@@ -9,10 +9,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from ispcore.admin import dashboard, links, navigation
+from ispcore.admin import dashboard, downloads, links, navigation, results
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import ReadOnlyAdmin
-from ispcore.admin.formats import DASH, choice_column, duration, mapping, meter, moment, readable, time_column
+from ispcore.admin.formats import DASH, choice_column, duration, meter, moment, readable, time_column
 from ispcore.admin.site import register
 from ispcore.jobs import services
 from ispcore.jobs.models import ACTIVE, Job, JobStatus
@@ -82,7 +82,8 @@ class JobAdmin(ReadOnlyAdmin):
         job = self.get_queryset(request).select_related("requested_by").filter(pk=job_id).first()
         if job is None or not self.has_view_permission(request, job):
             raise Http404
-        response = TemplateResponse(request, "admin/jobs/job/state.html", {"job": state_of(job)})
+        context = {"job": state_of(job), "file": downloads.file_of(request, job)}
+        response = TemplateResponse(request, "admin/jobs/job/state.html", context)
         if not job.is_active and request.headers.get("HX-Request"):
             response["HX-Refresh"] = "true"
         return response
@@ -91,7 +92,7 @@ class JobAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         if job := kwargs.get("obj"):
-            context["job"] = state_of(job)
+            context |= {"job": state_of(job), "file": downloads.file_of(request, job)}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -174,7 +175,7 @@ def state_of(job: Job) -> dict[str, Any]:
         "took": _took(job),
         "by": str(job.requested_by) if job.requested_by else "The system",
         "subject_url": links.url_of_subject(job.subject),
-        "result": mapping(job.result) if job.result else "",
+        "result": results.shown(job),
         "error": job.error_message,
         "advice": ADVICE.get(job.error_code, "") if job.error_code else "",
     }
