@@ -33,6 +33,7 @@ def loader(admin_url: str, database: str) -> Iterator[psycopg.Connection[Any]]:
             "synchronous_commit = off",
             "maintenance_work_mem = '512MB'",
             "work_mem = '256MB'",
+            "enable_nestloop = off",
         ):
             connection.execute(f"SET {setting}")
         yield connection

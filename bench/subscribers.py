@@ -13,6 +13,7 @@ ANALYZE). `--plans` names the parts of plans that read many rows to throw them a
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -64,6 +65,7 @@ class Row:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # So that what was started is ended.
     parser = argparse.ArgumentParser(
         prog="python -m bench.subscribers",
         description=__doc__,

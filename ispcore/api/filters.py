@@ -79,6 +79,13 @@ class HouseFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         DateTimeField: {"filter_class": MomentFilter},
     }
 
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        # A form of every filter there is would cost more than the query; only what is given can narrow.
+        if data is not None:
+            every: dict[str, Any] = self.base_filters  # type: ignore[has-type]
+            self.base_filters = {name: every[name] for name in every if name in data}
+        super().__init__(data, *args, **kwargs)
+
 
 class HouseOrdering(OrderingFilter):
     """`ordering=name,-created_at`; rows that are equal there follow by id, so that pages never overlap."""

@@ -1,5 +1,7 @@
 """Pages by number for people, by cursor for deep walks whose cost must not grow with depth."""
 
+import time
+from collections.abc import Hashable
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +13,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ispcore.api.errors import ApiError
+from ispcore.api.request import caller_of
 
 PARAMETERS = frozenset({"page", "page_size", "cursor", "total"})
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
 MAX_PAGE = 1_000_000
 EXACT_UP_TO = 10_000
+ESTIMATE_SECONDS = 30.0
+MOST_ESTIMATES = 1000
+UNCOUNTED = frozenset({"page", "page_size", "ordering"})
 
 
 class _Cursor(CursorPagination):
@@ -42,6 +48,10 @@ class _Cursor(CursorPagination):
             message = "`cursor` is none that this list gave you. Begin with an empty one."
             raise ApiError(400, "malformed_request", message, field="cursor") from error
         return cursor
+
+    def _get_position_from_instance(self, instance: Any, ordering: Any) -> str:
+        """Read the key of a record, or of a row whose first column it is."""
+        return str(instance[0] if isinstance(instance, tuple) else instance.pk)
 
     def get_paginated_response(self, data: Any) -> Response:
         response = Response(data)
@@ -75,7 +85,6 @@ class HousePagination(PageNumberPagination):
 
         self.number = int(request.query_params.get("page", 1))
         self.size = int(request.query_params.get("page_size", DEFAULT_SIZE))
-        self.total, self.is_estimate = _count(queryset, exact=request.query_params.get("total") == "exact")
         start = (self.number - 1) * self.size
         rows = list(queryset[start : start + self.size + 1])
         if not rows and self.number > 1:
@@ -83,7 +92,33 @@ class HousePagination(PageNumberPagination):
         # Seen, not computed: an estimated total may be too low, and a walk must not end early.
         self.has_next = len(rows) > self.size
         self.count = min(len(rows), self.size)
+        if self.has_next:
+            self.total, self.is_estimate = self._total(queryset)
+        else:
+            self.total, self.is_estimate = start + self.count, False
         return rows[: self.size]
+
+    def _total(self, queryset: QuerySet[Any]) -> tuple[int, bool]:
+        """Count up to a bound, then ask the planner: a page must not cost more in a larger table."""
+        unordered = queryset.order_by()
+        if self.request.query_params.get("total") == "exact":
+            return unordered.count(), False
+        list_asked_for = self._list_asked_for()
+        estimate = _estimates.find(list_asked_for)
+        if estimate is None:
+            bounded = unordered[: EXACT_UP_TO + 1].count()
+            if bounded <= EXACT_UP_TO:
+                return bounded, False
+            estimate = max(bounded, _planned_rows(unordered))
+            _estimates.keep(list_asked_for, estimate)
+        return estimate, True
+
+    def _list_asked_for(self) -> Hashable:
+        """Name what is counted: the caller's list and its filters, whichever page of it."""
+        caller = caller_of(self.request._request)
+        narrowed = {k: v for k, v in self.request.query_params.items() if k not in UNCOUNTED}
+        who = caller.principal.key if caller.principal else ""
+        return (caller.tenant_id, who, self.request.path, *sorted(narrowed.items()))
 
     def get_paginated_response(self, data: Any) -> Response:
         if self.cursor:
@@ -142,16 +177,28 @@ def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-def _count(queryset: QuerySet[Any], *, exact: bool) -> tuple[int, bool]:
-    """Count up to a bound, then ask the planner: a page must not cost more in a larger table."""
-    unordered = queryset.order_by()
-    if exact:
-        return unordered.count(), False
-    bounded = unordered[: EXACT_UP_TO + 1].count()
-    if bounded <= EXACT_UP_TO:
-        return bounded, False
-    sql, params = unordered.query.sql_with_params()
+def _planned_rows(queryset: QuerySet[Any]) -> int:
+    sql, params = queryset.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
         (plan,) = cursor.fetchone()
-    return max(bounded, int(plan[0]["Plan"]["Plan Rows"])), True
+    return int(plan[0]["Plan"]["Plan Rows"])
+
+
+class _Estimates:
+    """Totals beyond the bound, remembered for a moment: they are estimates, and counting costs most of a page."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, tuple[int, float]] = {}
+
+    def find(self, name: Hashable) -> int | None:
+        total, until = self._kept.get(name, (0, 0.0))
+        return total if time.monotonic() < until else None
+
+    def keep(self, name: Hashable, total: int) -> None:
+        if len(self._kept) >= MOST_ESTIMATES:
+            self._kept.clear()
+        self._kept[name] = (total, time.monotonic() + ESTIMATE_SECONDS)
+
+
+_estimates = _Estimates()

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.db.models import Model, Prefetch, QuerySet
 from django.utils.http import parse_etags
 from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework import mixins
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, NotFound
 from rest_framework.permissions import BasePermission
@@ -26,6 +25,7 @@ from ispcore.api.errors import ApiError
 from ispcore.api.filters import HouseOrdering, HouseSearch
 from ispcore.api.parsers import StrictJSONParser
 from ispcore.api.request import caller_of
+from ispcore.api.rows import RowReader, Version, reader_of
 from ispcore.api.throttles import HouseThrottle, write_headers
 from ispcore.tenants.roles import allows
 
@@ -139,6 +139,12 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
             self._check_version(found)
         return found
 
+    def read_object(self, reader: RowReader) -> tuple[Version, dict[str, Any]]:
+        """Find like `get_object`, without making the record: its version, and what is shown of it."""
+        rows = reader.select(self.filter_queryset(self.get_queryset()), "updated_at")
+        found = find_by_reference(rows, str(self.kwargs["pk"]), number_field=self.number_field)
+        return Version(found[0], found[-1]), reader.show(found)
+
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset if "pk" in self.kwargs else super().filter_queryset(queryset)
 
@@ -152,7 +158,7 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
-        if self.record is not None and response.status_code < 300:
+        if self.record is not None and response.status_code < 300 and "ETag" not in response:
             response["ETag"] = etag(self.record, response.data)
         return response
 
@@ -161,21 +167,39 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
             refuse_stale(self.request, etag(found, self.get_serializer(found).data))
 
 
-class ListModelMixin(mixins.ListModelMixin):
+class ListModelMixin:
     """GET the collection."""
 
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return page_of(self, self.filter_queryset(self.get_queryset()))  # type: ignore[attr-defined]
 
-class RetrieveModelMixin(mixins.RetrieveModelMixin):
+
+class RetrieveModelMixin:
     """GET one; 304 when the caller already has this version."""
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        self.record = self.get_object()  # type: ignore[attr-defined]
-        data = self.get_serializer(self.record).data  # type: ignore[attr-defined]
+        reader = reader_of(self.get_serializer_class())  # type: ignore[attr-defined]
+        if reader is None:
+            self.record = self.get_object()  # type: ignore[attr-defined]
+            data = self.get_serializer(self.record).data  # type: ignore[attr-defined]
+        else:
+            self.record, data = self.read_object(reader)  # type: ignore[attr-defined]
         tag = etag(self.record, data)
         known = parse_etags(request.headers.get("If-None-Match", "").strip())
         if known == ["*"] or tag in map(_strong, known):
             return Response(status=304, headers={"ETag": tag})
-        return Response(data)
+        return Response(data, headers={"ETag": tag})
+
+
+def page_of(view: Any, rows: QuerySet[Any]) -> Response:
+    """Answer with the page of `rows` that was asked for, as the view's serializer shows them."""
+    reader = reader_of(view.get_serializer_class())
+    if reader is None:
+        data = view.get_serializer(view.paginate_queryset(rows), many=True).data
+    else:
+        data = reader.show_all(view.paginate_queryset(reader.select(rows)))
+    answer: Response = view.get_paginated_response(data)
+    return answer
 
 
 def created(request: Request, *, view_name: str, pk: Any, data: Any) -> Response:
