@@ -9,6 +9,7 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
 )
 
 from ispcore.crypto import Secret
@@ -56,6 +57,7 @@ EmailInput = UnfoldAdminEmailInputWidget
 PasswordInput = UnfoldAdminPasswordWidget
 TextArea = UnfoldAdminTextareaWidget
 Select = UnfoldAdminSelectWidget
+CheckBox = UnfoldBooleanWidget
 
 
 class DateInput(UnfoldAdminTextInputWidget):

@@ -17,8 +17,9 @@ from subscribers.admin.filters import HoldFilter, LineZoneFilter
 from subscribers.admin.holding import ChangePlanForm, ResumeForm, SuspendForm, open_reasons
 from subscribers.admin.mass import many
 from subscribers.admin.saving import answers, saved
+from subscribers.admin.segments import SegmentsMixin
 from subscribers.admin.words import SERVICE_TONES, hold_pills, hold_row, service_tone
-from subscribers.models import HoldReason, PlanChange, ServiceStatus, Subscriber, Subscription
+from subscribers.models import HoldReason, PlanChange, SegmentOf, ServiceStatus, Subscriber, Subscription
 from subscribers.services import customers, lines, plan_changes
 
 MOST_DIGITS = 9  # Longer than any number drawn, and the column could not hold it.
@@ -69,7 +70,7 @@ def what_it_costs(
 
 
 @register(Subscription)
-class SubscriptionAdmin(TenantModelAdmin):
+class SubscriptionAdmin(SegmentsMixin, TenantModelAdmin):
     """Customers' lines. Status and plan are changed by actions, never by a field."""
 
     form = LineForm
@@ -83,6 +84,8 @@ class SubscriptionAdmin(TenantModelAdmin):
         time_column("provisioned_at", "Active since", empty="not yet"),
     )
     list_filter = ("status", HoldFilter, "plan", LineZoneFilter)
+    linked_filters = ("premise__id__exact", "subscriber__id__exact")
+    segments_of = SegmentOf.SERVICES
     list_select_related = ("subscriber", "plan", "premise")
     # What is searched are the number and the customer's words: see get_search_results.
     search_fields = ("number",)
@@ -161,8 +164,7 @@ class SubscriptionAdmin(TenantModelAdmin):
         return super().get_form(request, obj, change=change, **kwargs)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        here = ("premise__id__exact", "subscriber__id__exact")
-        return lookup in here or super().lookup_allowed(lookup, value, request)
+        return lookup in self.linked_filters or super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str

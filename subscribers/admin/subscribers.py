@@ -21,10 +21,12 @@ from subscribers.admin.filters import SubscriberZoneFilter, TagFilter
 from subscribers.admin.holding import SuspendForm, TagsForm
 from subscribers.admin.mass import many
 from subscribers.admin.saving import answers, saved
+from subscribers.admin.segments import SegmentsMixin
 from subscribers.admin.words import SUBSCRIBER_TONES, hold_pills, hold_row, service_tone
 from subscribers.models import (
     Hold,
     PlanChange,
+    SegmentOf,
     ServiceStatus,
     Subscriber,
     SubscriberStatus,
@@ -66,7 +68,7 @@ class SubscriberForm(TenantForm):
 
 
 @register(Subscriber)
-class SubscriberAdmin(TenantModelAdmin):
+class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
     """Customers. Their status is changed by actions, never by a field."""
 
     form = SubscriberForm
@@ -82,6 +84,7 @@ class SubscriberAdmin(TenantModelAdmin):
     )
     list_display_links = ("number_shown", "full_name")
     list_filter = ("status", TagFilter, SubscriberZoneFilter)
+    segments_of = SegmentOf.SUBSCRIBERS
     # What is searched are the words kept of each record: see get_search_results.
     search_fields = ("full_name",)
     search_help_text = "The beginnings of words: name, number, phone, e-mail, document or address"
