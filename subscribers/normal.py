@@ -8,6 +8,7 @@ import phonenumbers
 
 MAX_WORDS = 60
 MAX_WORD = 60  # SubscriberWord.word
+MAX_ADDRESS_KEY = 200  # Premise.address_key
 MAX_EMAIL = 254  # Subscriber.email_lower
 
 # Letters that have no decomposition into a base letter and an accent, yet are typed without it.
@@ -79,6 +80,17 @@ def address_key(text: str) -> str:
     spelt = re.sub(r"\bn[º°o]\s*\.?\s*(?=\d)", " no ", text.casefold())
     words = re.findall(r"[^\W_]+", fold(spelt.replace("#", " no ")))
     return " ".join(_STREET_WORDS.get(word, word) for word in words)
+
+
+def first_line_key(line1: str) -> str:
+    """Return what two spellings of an address's first line share, as premises are found by."""
+    return address_key(line1)[:MAX_ADDRESS_KEY]
+
+
+def first_line_keys(address: str) -> list[str]:
+    """Return every key a first line may have with which this address begins."""
+    words = address_key(address).split()[:MAX_WORDS]
+    return sorted({" ".join(words[:count])[:MAX_ADDRESS_KEY] for count in range(1, len(words) + 1)})
 
 
 def address_words(text: str) -> list[str]:

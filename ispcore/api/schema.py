@@ -60,6 +60,7 @@ PAGINATION_SCHEMA = {
         "total": {"type": "integer"},
         "total_is_estimate": {"type": "boolean", "description": "True above 10,000 unless `total=exact`."},
         "pages": {"type": "integer"},
+        "cursor": {"type": "string", "description": "Feeds: where the next call may go on."},
         "next": {"type": ["string", "null"], "format": "uri"},
         "previous": {"type": ["string", "null"], "format": "uri"},
     },

@@ -32,7 +32,9 @@ class CatalogueViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return created(self.request, view_name=f"{self.basename}-detail", pk=record.pk, data=data)
 
     def _checked(self, record: Model, *, partial: bool) -> dict[str, Any]:
-        return valid(self.get_serializer(record, data=self.request.data, partial=partial))
+        """Return the input; what PUT leaves out goes back to its default, what PATCH leaves out stays."""
+        serializer = self.get_serializer(record, data=self.request.data, partial=partial)
+        return valid(serializer) if partial else {**_defaults(serializer), **valid(serializer)}
 
     def _changed(self, record: Model) -> Response:
         self.record = record
@@ -69,7 +71,7 @@ class ZoneViewSet(CatalogueViewSet):
         return self._created(catalogue.create_zone(**valid(self.get_serializer(data=request.data))))
 
     def update(self, request: Request, pk: str) -> Response:
-        """Replace a zone. It cannot be put into itself or a zone within it."""
+        """Replace a zone; left out, `parent_id` becomes empty. It cannot be put into itself or a zone within it."""
         return self._change(partial=False)
 
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -171,7 +173,7 @@ class PlanViewSet(CatalogueViewSet):
         return self._created(catalogue.create_plan(**valid(self.get_serializer(data=request.data))))
 
     def update(self, request: Request, pk: str) -> Response:
-        """Replace an internet plan. `zone_ids`, when given, replaces the zones it is sold in."""
+        """Replace an internet plan: what is left out goes back to its default, `zone_ids` to everywhere."""
         return self._change(partial=False)
 
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -250,7 +252,7 @@ class PremiseViewSet(CatalogueViewSet):
         return self._created(catalogue.create_premise(**valid(self.get_serializer(data=request.data))))
 
     def update(self, request: Request, pk: str) -> Response:
-        """Replace a premise's address, zone and position."""
+        """Replace a premise's address, zone and position: what is left out becomes empty."""
         return self._change(partial=False)
 
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -313,7 +315,7 @@ class BillingProfileViewSet(CatalogueViewSet):
         return self._created(catalogue.create_billing_profile(**data))
 
     def update(self, request: Request, pk: str) -> Response:
-        """Replace a billing profile."""
+        """Replace a billing profile: what is left out goes back to its default."""
         return self._change(partial=False)
 
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -331,9 +333,19 @@ class BillingProfileViewSet(CatalogueViewSet):
         return self._changed(catalogue.change_billing_profile(billing_profile_id=profile.pk, **fields))
 
 
+def _defaults(serializer: serializers.ModelSerializer[Any]) -> dict[str, Any]:
+    """Return what a new record has in each optional field."""
+    fresh = serializer.Meta.model()
+    optional = [field for field in serializer.fields.values() if not field.read_only and not field.required]
+    return {
+        field.field_name: [] if isinstance(field, ZoneIdsField) else getattr(fresh, field.field_name)
+        for field in optional
+    }
+
+
 def _after(serializer: serializers.ModelSerializer[Any], attrs: dict[str, Any], name: str) -> Any:
-    """Return a field's value as it will be: given, or what the record or a new one has."""
+    """Return a field's value as it will be: given, or what the record has or, in a whole one, a new one."""
     if name in attrs:
         return attrs[name]
     model: type[Model] = serializer.Meta.model
-    return getattr(serializer.instance or model(), name)
+    return getattr(serializer.instance if serializer.partial else model(), name)

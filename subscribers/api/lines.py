@@ -2,11 +2,14 @@
 
 import re
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlencode
+from uuid import UUID
 
 import django_filters
 from django import forms
+from django.core import signing
 from django.core.validators import RegexValidator
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -357,7 +360,7 @@ class SnapshotView(ApiView):
     """The feed of changed services."""
 
     app_label = "subscribers"
-    query_parameters = frozenset({"since"})
+    query_parameters = frozenset({"since", "cursor", "limit"})
 
     @extend_schema(
         responses=SnapshotEntrySerializer(many=True),
@@ -367,21 +370,61 @@ class SnapshotView(ApiView):
                 "since",
                 {"type": "string", "format": "date-time"},
                 description="Changes since this time instead of since the last call, which it leaves as it was.",
-            )
+            ),
+            OpenApiParameter(
+                "cursor",
+                str,
+                description="Where to go on: `meta.pagination.cursor` of an earlier answer; empty: at the beginning.",
+            ),
+            OpenApiParameter(
+                "limit",
+                {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": snapshot.MAX_LIMIT,
+                    "default": snapshot.DEFAULT_LIMIT,
+                },
+                description="Services per answer.",
+            ),
         ],
     )
     def get(self, request: Request) -> Response:
         """List the services that changed since this credential's last call; the first call lists all.
 
-        Each change is given once, also when it is committed late. One call in 10 minutes.
+        Each change is given once, also when it is committed late. One call in 10 minutes begins a new window of
+        changes. An answer holds at most `limit` services; while `meta.pagination.next` is not null, the window goes
+        on there, and those calls do not count. To lose nothing when an answer is lost, keep
+        `meta.pagination.cursor` of the last answer that arrived and go on from it: the same cursor gives the same
+        part again.
         """
-        since = _moment(request, "since")
         principal = caller_of(request._request).principal
         assert principal is not None
-        _refuse_if_too_soon(f"snapshot:{current_tenant_id()}:{principal.key}")
-        if since is not None:
-            return Response(snapshot.read_changes_since(since=since))
-        return Response(snapshot.take_changes(principal=principal.key))
+        salt = f"snapshot:{current_tenant_id()}:{principal.key}"
+        limit, position = _limit(request), _position(request, salt)
+        if not _goes_on(request, position):
+            _refuse_if_too_soon(salt)
+        part = _part(principal.key, position, limit)
+        response = Response(part.entries)
+        cursor = _write_cursor(part.end, salt)
+        query = urlencode({"cursor": cursor, "limit": limit})
+        response.pagination = {  # type: ignore[attr-defined]
+            "page_size": limit,
+            "count": len(part.entries),
+            "cursor": cursor,
+            "next": f"{request.build_absolute_uri(request.path)}?{query}" if part.has_more else None,
+            "previous": None,
+        }
+        return response
+
+
+def _part(
+    principal: str, position: snapshot.Position | snapshot.PositionInTime | None, limit: int
+) -> snapshot.Part:
+    if position is None:
+        return snapshot.take_changes(principal=principal, limit=limit)
+    if isinstance(position, snapshot.PositionInTime):
+        return snapshot.read_changes_since(position=position, limit=limit)
+    return snapshot.read_part(principal=principal, position=position, limit=limit)
 
 
 def _refuse_if_too_soon(key: str) -> None:
@@ -394,12 +437,59 @@ def _refuse_if_too_soon(key: str) -> None:
         raise ApiError(429, "rate_limited", message, wait=taken.retry_after_seconds)
 
 
-def _moment(request: Request, name: str) -> Any:
-    value = request.query_params.get(name)
-    if value is None:
+def _position(request: Request, salt: str) -> snapshot.Position | snapshot.PositionInTime | None:
+    """Return where the caller wants to go on; None: where it was given something last."""
+    since, cursor = request.query_params.get("since"), request.query_params.get("cursor")
+    if since is not None and cursor is not None:
+        message = "`cursor` says where to go on, so `since` cannot go with it."
+        raise ApiError(400, "malformed_request", message, field="since")
+    if since is not None:
+        return snapshot.PositionInTime(at=_moment(since), until=timezone.now())
+    if cursor is None:
         return None
+    return _read_cursor(cursor, salt) if cursor else snapshot.Position()
+
+
+def _goes_on(request: Request, position: snapshot.Position | snapshot.PositionInTime | None) -> bool:
+    """Tell whether a window is read on, which ends, and not a new one begun."""
+    if isinstance(position, snapshot.PositionInTime):
+        return "cursor" in request.query_params
+    return position is not None and position.until is not None
+
+
+def _write_cursor(position: snapshot.Position | snapshot.PositionInTime, salt: str) -> str:
+    if isinstance(position, snapshot.Position):
+        return signing.dumps(["x", position.xid, position.line.hex, position.until], salt=salt)
+    times = [position.at.isoformat(), position.line.hex, position.until.isoformat()]
+    return signing.dumps(["t", *times], salt=salt)
+
+
+def _read_cursor(text: str, salt: str) -> snapshot.Position | snapshot.PositionInTime:
+    """Read what `_write_cursor` wrote for this credential. Signed: what comes back is what went out."""
     try:
-        return serializers.DateTimeField().to_internal_value(value)
-    except serializers.ValidationError as error:
-        message = f"`{name}` must be a time such as 2026-01-31T00:00:00Z."
-        raise ApiError(400, "malformed_request", message, field=name) from error
+        kind, at, line, until = signing.loads(text, salt=salt)
+    except signing.BadSignature as error:
+        message = "`cursor` is none that this feed gave you. Begin with an empty one."
+        raise ApiError(400, "malformed_request", message, field="cursor") from error
+    if kind == "x":
+        return snapshot.Position(at, UUID(line), until)
+    return snapshot.PositionInTime(
+        at=datetime.fromisoformat(at), until=datetime.fromisoformat(until), line=UUID(line)
+    )
+
+
+def _limit(request: Request) -> int:
+    value = request.query_params.get("limit", str(snapshot.DEFAULT_LIMIT))
+    if not (value.isascii() and value.isdigit() and len(value) < 7 and 1 <= int(value) <= snapshot.MAX_LIMIT):
+        message = f"`limit` must be a whole number from 1 to {snapshot.MAX_LIMIT}."
+        raise ApiError(400, "malformed_request", message, field="limit")
+    return int(value)
+
+
+def _moment(value: str) -> datetime:
+    try:
+        moment: datetime = serializers.DateTimeField().to_internal_value(value)
+        return moment.astimezone(UTC)
+    except (serializers.ValidationError, OverflowError) as error:
+        message = "`since` must be a time such as 2026-01-31T00:00:00Z."
+        raise ApiError(400, "malformed_request", message, field="since") from error

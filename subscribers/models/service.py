@@ -1,5 +1,7 @@
 """The customer's line: what the API calls a service."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -8,6 +10,7 @@ from ispcore.crypto import SecretField
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User
+from subscribers import normal
 from subscribers.models.catalogue import Plan, Zone
 from subscribers.models.subscriber import Subscriber
 
@@ -29,7 +32,16 @@ class HoldReason(models.TextChoices):
     FRAUD = "fraud", "Fraud"
 
 
-@audit.track()
+class AddressKeyField(models.CharField):  # type: ignore[type-arg]
+    """What two spellings of a premise's first line share, written with the row, one by one or in bulk."""
+
+    def pre_save(self, model_instance: Any, add: bool) -> str:
+        key = normal.first_line_key(model_instance.address_line1)
+        setattr(model_instance, self.attname, key)
+        return key
+
+
+@audit.track(ignore=("address_key",))
 class Premise(TenantModel):
     """A place that is or can be served."""
 
@@ -42,6 +54,7 @@ class Premise(TenantModel):
     country = models.CharField(max_length=2, blank=True, help_text="ISO 3166, for example PT.")
     latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
     longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    address_key = AddressKeyField(max_length=200, blank=True, editable=False)
 
     class Meta:
         constraints = [
@@ -56,7 +69,10 @@ class Premise(TenantModel):
                 name="premise_position_on_earth",
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "zone"], name="premise_by_zone")]
+        indexes = [
+            models.Index(fields=["tenant", "zone"], name="premise_by_zone"),
+            models.Index(fields=["tenant", "address_key"], name="premise_by_address"),
+        ]
 
     def __str__(self) -> str:
         return ", ".join(part for part in (self.address_line1, self.address_line2, self.city) if part)
@@ -102,7 +118,7 @@ class Subscription(TenantModel):
             models.Index(fields=["tenant", "status", "-id"], name="subscription_by_status"),
             models.Index(fields=["tenant", "plan"], name="subscription_by_plan"),
             models.Index(fields=["tenant", "premise"], name="subscription_by_premise"),
-            models.Index(fields=["tenant", "changed_xid"], name="subscription_by_change"),
+            models.Index(fields=["tenant", "changed_xid", "id"], name="subscription_by_change"),
         ]
 
     def __str__(self) -> str:

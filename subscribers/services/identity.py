@@ -54,20 +54,36 @@ def verify_identity(*, subscriber_id: UUID, facts: Facts) -> bool:
 def resolve_identity(*, facts: Facts) -> UUID | None:
     """Return the one customer of whom every fact given is true; None when there is none, or several.
 
-    Without a name, customers are found by their own address, not by that of a service.
+    Without a name, customers are found by their own address and by those of their services.
     """
     if facts.count < FEWEST_FACTS:
         return None
-    words = (
-        normal.words_of(facts.name) if facts.name is not None else normal.address_words(facts.address or "")
-    )
+    if facts.name is not None:
+        found = _with_words(normal.words_of(facts.name))
+    else:
+        found = _with_words(normal.address_words(facts.address or "")) + _at_premise(facts.address or "")
+    verified = _verified({each.pk: each for each in found}.values(), facts)
+    return verified[0] if len(verified) == 1 else None
+
+
+def _with_words(words: list[str]) -> list[Subscriber]:
     if not words:
-        return None
+        return []
     rows = Subscriber.objects.exclude(status=SubscriberStatus.INACTIVE)
     for word in words:
         rows = rows.filter(Exists(SubscriberWord.objects.filter(subscriber=OuterRef("pk"), word=word)))
-    verified = _verified(rows.order_by("-pk")[:MOST_CANDIDATES], facts)
-    return verified[0] if len(verified) == 1 else None
+    return list(rows.order_by("-pk")[:MOST_CANDIDATES])
+
+
+def _at_premise(address: str) -> list[Subscriber]:
+    """List customers with a present line where the first line is one the address may begin with."""
+    keys = normal.first_line_keys(address)
+    if not keys:
+        return []
+    lines = Subscription.objects.filter(premise__address_key__in=keys, status__in=PRESENT)
+    people = lines.order_by("-pk").values_list("subscriber", flat=True)[:MOST_CANDIDATES]
+    rows = Subscriber.objects.exclude(status=SubscriberStatus.INACTIVE)
+    return list(rows.filter(pk__in=list(people)))
 
 
 def _verified(subscribers: Iterable[Subscriber], facts: Facts) -> list[UUID]:

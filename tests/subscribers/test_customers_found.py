@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from ispcore.tenants.context import current_tenant_id, tenant_context
+from subscribers import selectors
 from subscribers.models import Subscriber, SubscriberWord
 from subscribers.services import customers
 from tests.factories import BillingProfileFactory, SubscriberFactory, SubscriptionFactory
@@ -102,6 +103,32 @@ def test_a_filter_that_makes_no_sense_is_refused(query, api):
 )
 def test_search(text, names, jane, john, api):
     assert found(api.get("subscribers/search", {"q": text})) == names
+
+
+def test_tags_in_use_are_listed_once_and_forgotten_when_nobody_has_them(jane, john):
+    customers.update_subscriber(subscriber_id=john.pk, tags=["vip", "Ärzte", "zz"])
+    first = selectors.tags_in_use()
+
+    customers.update_subscriber(subscriber_id=john.pk, tags=["x"])
+
+    assert (first, selectors.tags_in_use()) == (["fibre", "vip", "zz", "ärzte"], ["fibre", "vip", "x"])
+
+
+def test_a_tag_is_filtered_by_an_index(jane):
+    plan = customers.tagged(Subscriber.objects.all(), "VIP").explain()
+
+    assert "subscriber_word_once" in plan
+
+
+def test_a_tag_is_no_word_of_a_search(jane, api):
+    assert found(api.get("subscribers/search", {"q": "vip"})) == []
+    assert found(api.get("subscribers/search", {"q": "#vip"})) == []
+
+
+def test_a_tag_that_grows_in_lower_case_is_kept(api, acting):
+    made = api.post("subscribers", {"full_name": "Jane", "status": "active", "tags": ["İ" * 40]})
+
+    assert (made.status_code, len(made.json()["data"]["tags"][0])) == (201, 40)
 
 
 def test_search_pages_and_needs_a_question(jane, john, api):

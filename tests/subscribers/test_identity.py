@@ -1,13 +1,16 @@
 """Identity: every fact given must be true, and a refusal tells nothing."""
 
 from decimal import Decimal
+from importlib import import_module
 from itertools import combinations
+from types import SimpleNamespace
 
 import pytest
+from django.db import connection
 
-from ispcore.tenants.context import tenant_context
+from ispcore.tenants.context import current_tenant_id, tenant_context
 from ispcore.tenants.roles import Role
-from subscribers.models import ServiceStatus, Subscription
+from subscribers.models import Premise, ServiceStatus, Subscriber, SubscriberWord, Subscription
 from subscribers.services import customers
 from tests.factories import PlanFactory, PremiseFactory, SubscriptionFactory
 
@@ -133,6 +136,72 @@ def test_resolve_finds_by_address_alone_whom_nobody_shares_it_with(jose, api):
     facts = {name: value for name, value in FACTS.items() if name != "name"}
 
     assert api.post("subscribers/resolve", facts).json()["data"]["subscriber_id"] == str(jose.pk)
+
+
+@pytest.mark.parametrize("address", ["7 Beach Road", "7 beach rd apt 3, Porto", "7 Beach Rd., PORTO"])
+def test_resolve_finds_by_the_address_of_a_service(address, jose, api):
+    facts = {"address": address, "plan": FACTS["plan"], "price": FACTS["price"]}
+
+    assert api.post("subscribers/resolve", facts).json()["data"]["subscriber_id"] == str(jose.pk)
+
+
+@pytest.mark.parametrize(
+    "address", ["7 Beach", "7", "Beach Road 7", "17 Beach Road", "7 Beach Road Lisbon", "st"]
+)
+def test_resolve_finds_nobody_by_another_address(address, jose, api):
+    facts = {"address": address, "plan": FACTS["plan"], "price": FACTS["price"]}
+
+    assert api.post("subscribers/resolve", facts).json()["data"]["subscriber_id"] is None
+
+
+def test_a_premise_that_is_renamed_is_found_by_its_new_address(jose, api):
+    premise = Premise.objects.get()
+    api.patch(f"premises/{premise.pk}", {"address_line1": "9 Hill Avenue"})
+
+    def resolve(address):
+        facts = {"address": address, "plan": FACTS["plan"], "price": FACTS["price"]}
+        return api.post("subscribers/resolve", facts).json()["data"]["subscriber_id"]
+
+    assert (resolve("9 hill ave"), resolve("7 Beach Road")) == (str(jose.pk), None)
+
+
+def test_premises_are_found_by_an_index(acting):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO subscribers_premise (id, tenant_id, address_line1, address_line2, city, state, postal_code,
+                                             country, address_key, created_at, updated_at)
+            SELECT uuidv7(), %s, n || ' Hill Rd', '', '', '', '', '', n || ' hill rd', now(), now()
+            FROM generate_series(1, 20000) AS n
+            """,
+            [current_tenant_id()],
+        )
+        cursor.execute("ANALYZE subscribers_premise")
+
+    plan = Premise.objects.filter(address_key__in=["77", "77 hill", "77 hill rd"]).explain()
+
+    assert "premise_by_address" in plan
+    assert "Seq Scan" not in plan
+
+
+def test_what_was_there_before_is_found_too(jose, api):
+    """The migration writes the keys of premises and the words of tags that are there already."""
+    Premise.objects.update(address_key="")
+    Subscriber.objects.update(tags=["vip"])
+    migration = import_module("subscribers.migrations.0005_premise_address_key")
+
+    migration.fill(None, SimpleNamespace(connection=connection))
+
+    with tenant_context(jose.tenant_id):
+        assert Premise.objects.get().address_key == "7 beach rd"
+        assert list(SubscriberWord.objects.filter(word__prefix="#").values_list("word", flat=True)) == [
+            "#vip"
+        ]
+        assert names(api.get("subscribers?tag=VIP")) == ["José Álvarez"]
+
+
+def names(response) -> list[str]:
+    return [row["full_name"] for row in response.json()["data"]]
 
 
 @pytest.mark.parametrize("wrong", FACTS)

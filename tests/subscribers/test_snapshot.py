@@ -1,16 +1,18 @@
 """The feed of changed lines: each change once, also when transactions end out of order."""
 
 import threading
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ispcore import redis
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
 from subscribers.models import Plan, Premise, SnapshotCursor, Subscriber, Subscription
-from subscribers.services.snapshot import take_changes
+from subscribers.services.snapshot import read_part, take_changes
 from tests.api.described import DescribedApi
 from tests.factories import PremiseFactory, SubscriberFactory, SubscriptionFactory
 
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def take(tenant, principal="key:1") -> list[int]:
     """Return the numbers of the lines given."""
     with tenant_context(tenant.pk):
-        given = [change["service_id"] for change in take_changes(principal=principal)]
+        given = [change["service_id"] for change in take_changes(principal=principal).entries]
         numbers = dict(Subscription.objects.values_list("pk", "number"))
         return sorted(numbers[pk] for pk in given)
 
@@ -149,6 +151,176 @@ class TestFeed:
             model.objects.update(**fields)
 
         assert [take(tenant), take(tenant)] == [[1], []]
+
+
+def make_many_lines(tenant, count: int) -> None:
+    """Insert lines by the thousand; `number` tells them apart."""
+    with tenant_context(tenant.pk):
+        one = SubscriptionFactory(number=1)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO subscribers_subscription
+                    (id, tenant_id, number, subscriber_id, plan_id, premise_id, status, isp_reference, wifi_name,
+                     wifi_password, sales_agent, changed_xid, created_at, updated_at)
+                SELECT uuidv7(), tenant_id, n, subscriber_id, plan_id, premise_id, 'active', '', '', '', '', 0,
+                       now(), now()
+                FROM subscribers_subscription, generate_series(2, %s) AS n WHERE id = %s
+                """,
+                [count, one.pk],
+            )
+
+
+def numbers_of(tenant, ids) -> list[int]:
+    with tenant_context(tenant.pk):
+        numbers = dict(Subscription.objects.values_list("pk", "number"))
+    return [numbers[UUID(str(pk))] for pk in ids]
+
+
+class TestParts:
+    @pytest.fixture
+    def api(self, admin_user):
+        return DescribedApi(admin_user)
+
+    def test_give_each_of_25000_lines_once_while_others_commit_out_of_order(self, tenant):
+        """Changes made during the walk move behind its horizon, and come with the next window, once."""
+        make_many_lines(tenant, 25_000)
+        given: list[UUID] = []
+        with tenant_context(tenant.pk):
+            part = take_changes(principal="key:1", limit=4000)
+        given += [row["service_id"] for row in part.entries]
+        with Elsewhere(
+            tenant, 7
+        ) as late:  # Given already, or not yet: an older transaction than those after it.
+            change(tenant, 24_990)
+            sizes = [len(part.entries)]
+            while part.has_more:
+                with tenant_context(tenant.pk):
+                    part = read_part(principal="key:1", position=part.end, limit=4000)
+                given += [row["service_id"] for row in part.entries]
+                sizes.append(len(part.entries))
+                change(tenant, 24_991)
+            during = list(given)
+            late.commit()
+        window = take(tenant)
+
+        assert len(during) == len(set(during))
+        assert sum(sizes) == len(during)
+        assert max(sizes) == 4000
+        seen = set(numbers_of(tenant, during))
+        changed = {7, 24_990, 24_991}
+        assert set(range(1, 25_001)) - seen <= changed
+        assert set(window) == changed
+        assert take(tenant) == []
+
+    def test_go_on_where_the_last_ended_for_a_reader_that_keeps_no_cursor(self, tenant):
+        make_lines(tenant, *range(1, 6))
+
+        def take_two() -> list[int]:
+            with tenant_context(tenant.pk):
+                part = take_changes(principal="key:1", limit=2)
+            return numbers_of(tenant, [row["service_id"] for row in part.entries])
+
+        first, second, third, rest = (take_two() for _ in range(4))
+
+        assert sorted(first + second + third) == [1, 2, 3, 4, 5]
+        assert rest == []
+
+    def test_are_walked_by_next_without_waiting(self, api, tenant):
+        make_lines(tenant, *range(1, 6))
+        answers = [api.get("services/snapshot?limit=2")]
+
+        while link := answers[-1].json()["meta"]["pagination"]["next"]:
+            answers.append(api.get(link.partition("/api/v1/")[2]))
+
+        assert [each.json()["meta"]["pagination"]["count"] for each in answers] == [2, 2, 1]
+        given = [row["service_id"] for each in answers for row in each.json()["data"]]
+        assert sorted(numbers_of(tenant, given)) == [1, 2, 3, 4, 5]
+        assert take(tenant, principal_of(tenant)) == []
+
+    def test_are_given_again_for_the_same_cursor(self, api, tenant):
+        make_lines(tenant, *range(1, 6))
+        first = api.get("services/snapshot?cursor=&limit=2").json()
+        path = f"services/snapshot?limit=2&cursor={first['meta']['pagination']['cursor']}"
+
+        again = [api.get(path).json()["data"] for _ in range(2)]
+        redis.client().flushdb()
+        from_the_beginning = api.get("services/snapshot?cursor=&limit=2").json()["data"]
+
+        assert again[0] == again[1]
+        assert len(again[0]) == 2
+        assert from_the_beginning == first["data"]
+
+    def test_a_cursor_at_the_end_of_a_window_begins_the_next_one(self, api, tenant):
+        make_lines(tenant, 1, 2)
+        end = api.get("services/snapshot").json()["meta"]["pagination"]["cursor"]
+        change(tenant, 2)
+        too_soon = api.get(f"services/snapshot?cursor={end}")
+        redis.client().flushdb()
+
+        lost, again = (self.call(api, f"services/snapshot?cursor={end}") for _ in range(2))
+
+        assert too_soon.status_code == 429
+        assert numbers_of(tenant, lost) == numbers_of(tenant, again) == [2]
+
+    def call(self, api, path) -> list[str]:
+        redis.client().flushdb()
+        return [row["service_id"] for row in api.get(path).json()["data"]]
+
+    def test_of_a_time_end(self, api, tenant):
+        make_lines(tenant, *range(1, 6))
+        answers = [api.get("services/snapshot?limit=2&since=2020-01-01T00:00:00Z")]
+
+        while link := answers[-1].json()["meta"]["pagination"]["next"]:
+            answers.append(api.get(link.partition("/api/v1/")[2]))
+
+        given = [row["service_id"] for each in answers for row in each.json()["data"]]
+        assert sorted(numbers_of(tenant, given)) == [1, 2, 3, 4, 5]
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [
+            ("limit=0", "limit"),
+            ("limit=50001", "limit"),
+            ("limit=many", "limit"),
+            ("cursor=abc", "cursor"),
+            ("cursor=&since=2026-01-01T00:00:00Z", "since"),
+        ],
+    )
+    def test_that_make_no_sense_are_400_and_cost_no_call(self, query, field, api):
+        response = api.get(f"services/snapshot?{query}")
+
+        assert (response.status_code, response.json()["error"]["field"]) == (400, field)
+        assert api.get("services/snapshot").status_code == 200
+
+    def test_are_no_one_elses(self, api, tenant, make_user):
+        make_lines(tenant, 1, 2)
+        cursor = api.get("services/snapshot?limit=1").json()["meta"]["pagination"]["cursor"]
+        other = DescribedApi(make_user("other", {tenant: Role.SUPPORT}))
+
+        assert other.get(f"services/snapshot?cursor={cursor}").status_code == 400
+
+    def test_are_read_by_an_index_however_many_lines_one_transaction_changed(self, tenant, query_count):
+        make_many_lines(tenant, 5000)
+        with tenant_context(tenant.pk):
+            part = take_changes(principal="key:1", limit=4000)
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL enable_seqscan = off")
+            with CaptureQueriesContext(connection) as captured:
+                read_part(principal="key:1", position=part.end, limit=10)
+            (sql,) = [each["sql"] for each in captured if "subscribers_plan" in each["sql"]]
+            with connection.cursor() as cursor:
+                cursor.execute("EXPLAIN " + sql)
+                plan = "\n".join(row[0] for row in cursor.fetchall())
+
+        assert "subscription_by_change" in plan
+        assert "ROW(" in plan.partition("Index Cond")[2].partition("\n")[0]
+
+
+def principal_of(tenant) -> str:
+    with tenant_context(tenant.pk):
+        principal: str = SnapshotCursor.objects.get().principal
+    return principal
 
 
 class TestApi:
