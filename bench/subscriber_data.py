@@ -110,7 +110,7 @@ def _subscribers(connection: psycopg.Connection[Any], model: type[Model]) -> Non
         id="uuidv7(at - now())",
         created_at="at",
         updated_at="at",
-        number="'SUB-' || lpad(n::text, 6, '0')",
+        number="'SUB-' || lpad(n::text, greatest(6, length(n::text)), '0')",
         external_id="'EXT' || n",
         full_name="first_name || ' ' || last_name",
         email="lower(first_name || '.' || last_name || n || '@example.net')",

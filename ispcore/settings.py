@@ -90,7 +90,7 @@ TEMPLATES = [
 def _database(url: str) -> dict[str, Any]:
     """Read a URL; connections are kept, one per serving thread: a pool was no faster, and must not be forked."""
     database = dict(dj_database_url.parse(url, conn_max_age=300, conn_health_checks=True))
-    return {**database, "OPTIONS": {"connect_timeout": 5}}
+    return {**database, "ENGINE": "ispcore.postgresql", "OPTIONS": {"connect_timeout": 5}}
 
 
 _RUNTIME_URL = os.environ.get("DATABASE_URL", "postgres://isp_app@127.0.0.1:5432/isp")

@@ -40,6 +40,7 @@ class EnvelopeRenderer(BaseRenderer):
                 pagination=getattr(response, "pagination", None),
             ),
             zone=getattr(request._request, "zone", UTC),
+            all_utc=getattr(response, "all_utc", False),
         )
 
 
@@ -63,8 +64,11 @@ def wrap(
     return {"success": not failed, "error" if failed else "data": body, "meta": meta}
 
 
-def dump(body: Any, *, zone: tzinfo) -> bytes:
-    """Write JSON with times in `zone` (UTC as `Z`), decimals as strings and secrets masked."""
+def dump(body: Any, *, zone: tzinfo, all_utc: bool = False) -> bytes:
+    """Write JSON with times in `zone` (UTC as `Z`), decimals as strings and secrets masked.
+
+    `all_utc` promises that all times within are UTC already, as the database gives them: that is faster.
+    """
 
     def convert(value: Any) -> Any:
         if isinstance(value, datetime):
@@ -76,9 +80,8 @@ def dump(body: Any, *, zone: tzinfo) -> bytes:
             return value.isoformat()
         raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
-    return orjson.dumps(
-        body, default=convert, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
-    )
+    times = orjson.OPT_UTC_Z if all_utc and zone is UTC else orjson.OPT_PASSTHROUGH_DATETIME
+    return orjson.dumps(body, default=convert, option=times | orjson.OPT_NON_STR_KEYS)
 
 
 def error_response(

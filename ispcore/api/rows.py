@@ -12,10 +12,12 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import QuerySet
+from django.db.models.functions import Cast
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
@@ -44,7 +46,7 @@ class RowReader:
     `fields` are (name, place in the row, how to write it), or for an object within (name, its fields, None).
     """
 
-    columns: tuple[str, ...]
+    columns: tuple[Any, ...]
     fields: tuple[tuple[str, Any, Callable[[Any], Any] | None], ...]
 
     def select(self, rows: QuerySet[Any], *more: str) -> QuerySet[Any, tuple[Any, ...]]:
@@ -63,9 +65,9 @@ def reader_of(serializer_class: type[serializers.BaseSerializer[Any]]) -> RowRea
     """Return how to read a serializer's records without it, or None when it does more than name columns."""
     if not issubclass(serializer_class, serializers.ModelSerializer):
         return None
-    columns = ["pk"]
+    columns: list[Any] = ["pk"]
     fields = _fields_of(serializer_class(), serializer_class.Meta.model, columns)
-    return fields and RowReader(tuple(columns), fields)
+    return RowReader(tuple(columns), fields) if fields else None
 
 
 def _show(fields: tuple[tuple[str, Any, Any], ...], row: tuple[Any, ...]) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def _show(fields: tuple[tuple[str, Any, Any], ...], row: tuple[Any, ...]) -> dic
     return shown
 
 
-def _fields_of(serializer: Any, model: type[models.Model], columns: list[str]) -> Any:
+def _fields_of(serializer: Any, model: type[models.Model], columns: list[Any]) -> Any:
     if type(serializer).to_representation is not serializers.Serializer.to_representation:
         return None
     found: list[tuple[str, Any, Callable[[Any], Any] | None]] = []
@@ -95,9 +97,12 @@ def _fields_of(serializer: Any, model: type[models.Model], columns: list[str]) -
         column = _column(field, model)
         if column is None:
             return None
+        source: Any = field.source
         write = None if _is_as_stored(field, column) else field.to_representation
+        if write is None and isinstance(column, models.JSONField):
+            source, write = Cast(source, models.TextField()), orjson.loads  # Many times faster than Django.
         found.append((field.field_name, len(columns), write))
-        columns.append(field.source)
+        columns.append(source)
     return tuple(found)
 
 

@@ -199,6 +199,7 @@ def page_of(view: Any, rows: QuerySet[Any]) -> Response:
     else:
         data = reader.show_all(view.paginate_queryset(reader.select(rows)))
     answer: Response = view.get_paginated_response(data)
+    answer.all_utc = reader is not None  # type: ignore[attr-defined]
     return answer
 
 

@@ -16,8 +16,7 @@ from ispcore.auth.principal import Principal
 from ispcore.auth.refusals import InvalidToken, NotAuthenticated, TokenExpired
 from ispcore.auth.services import API_KEY_PREFIX, hash_secret
 from ispcore.tenants.context import tenant_context
-from ispcore.tenants.models import User
-from ispcore.tenants.selectors import grants_of
+from ispcore.tenants.selectors import find_member
 
 # Ours are below 500 characters; an issuer's carry roles, but nothing is parsed that is longer than this.
 MAX_HEADER_CHARACTERS = 8192
@@ -46,29 +45,32 @@ def authenticate(header: str, *, ip: str | None) -> Principal:
 
 
 def _principal_of(claims: Claims) -> Principal:
-    user = _local_user(claims) if claims.is_local else _external_user(claims)
+    found = find_member(_local_user_id(claims) if claims.is_local else _external_user_id(claims))
+    if found is None:
+        raise InvalidToken("The token's subject is nobody here.")
+    user, grants = found
     if not user.is_active:
         raise InvalidToken("This person is switched off.")
-    return Principal(f"user:{user.pk}", user, grants_of(user), every_tenant=user.is_platform_staff)
+    return Principal(f"user:{user.pk}", user, grants, every_tenant=user.is_platform_staff)
 
 
-def _local_user(claims: Claims) -> User:
+def _local_user_id(claims: Claims) -> UUID:
     try:
-        return User.objects.get(pk=UUID(claims.subject))
-    except (ValueError, User.DoesNotExist) as error:
+        return UUID(claims.subject)
+    except ValueError as error:
         raise InvalidToken("The token's subject is nobody here.") from error
 
 
-def _external_user(claims: Claims) -> User:
+def _external_user_id(claims: Claims) -> UUID:
     """Look the subject up by (issuer, subject), and by nothing a subject can choose for themselves."""
     if claims.subject == claims.client_id:
         # RFC 9068 §5: a client's own subject must never be taken for a person of that name.
         raise InvalidToken("This token speaks for a client, not for a person. Integrations use an API key.")
-    identities = ExternalIdentity.objects.select_related("user")
-    identity = identities.filter(issuer=settings.OIDC_ISSUER, subject=claims.subject).first()
+    identities = ExternalIdentity.objects.filter(issuer=settings.OIDC_ISSUER, subject=claims.subject)
+    identity = identities.first()
     if identity is None:
         raise InvalidToken("This subject is nobody here. Ask an administrator to link your account.")
-    return identity.user
+    return identity.user_id
 
 
 def _check_api_key(token: str, *, ip: str | None, at: datetime) -> Principal:
