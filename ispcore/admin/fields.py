@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminEmailInputWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
@@ -58,6 +60,8 @@ PasswordInput = UnfoldAdminPasswordWidget
 TextArea = UnfoldAdminTextareaWidget
 Select = UnfoldAdminSelectWidget
 CheckBox = UnfoldBooleanWidget
+CheckBoxes = UnfoldAdminCheckboxSelectMultipleWidget
+NumberInput = UnfoldAdminDecimalFieldWidget
 
 
 class DateInput(UnfoldAdminTextInputWidget):

@@ -55,19 +55,26 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             }
         ]
     groups = []
+    seen = [item for item in _items.values() if may_see(request, item.allowed)]
+    current = _current(request, [reverse(item.url_name) for item in seen])
     for group in GROUPS:
-        mine = sorted((item for item in _items.values() if item.group == group), key=lambda item: item.order)
-        links = [_link(request, item) for item in mine if may_see(request, item.allowed)]
+        mine = sorted((item for item in seen if item.group == group), key=lambda item: item.order)
+        links = [_link(item, current) for item in mine]
         if links:
             groups.append({"title": group, "separator": bool(group), "items": links})
     return groups
 
 
-def _link(request: HttpRequest, item: Item) -> dict[str, Any]:
+def _current(request: HttpRequest, urls: list[str]) -> str:
+    """Return the address this page belongs to: the longest that its own begins with."""
+    index = reverse("admin:index")
+    around = [url for url in urls if request.path == url or (url != index and request.path.startswith(url))]
+    return max(around, key=len, default="")
+
+
+def _link(item: Item, current: str) -> dict[str, Any]:
     url = reverse(item.url_name)
-    is_index = url == reverse("admin:index")
-    active = request.path == url or (not is_index and request.path.startswith(url))
-    return {"title": item.title, "icon": item.icon, "link": url, "active": active}
+    return {"title": item.title, "icon": item.icon, "link": url, "active": url == current}
 
 
 add("", 0, "Dashboard", url_name="admin:index", icon="dashboard", allowed=lambda request: True)

@@ -1,5 +1,25 @@
 """What staff see and click of the customers. Split by noun."""
 
-from subscribers.admin import dashboard, lines, plans, premises, profiles, subscribers, tabs, zones
+from subscribers.admin import (
+    custom_fields,
+    dashboard,
+    lines,
+    plans,
+    premises,
+    profiles,
+    subscribers,
+    tabs,
+    zones,
+)
 
-__all__ = ["dashboard", "lines", "plans", "premises", "profiles", "subscribers", "tabs", "zones"]
+__all__ = [
+    "custom_fields",
+    "dashboard",
+    "lines",
+    "plans",
+    "premises",
+    "profiles",
+    "subscribers",
+    "tabs",
+    "zones",
+]

@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ispcore.admin.actions import ActionForm
-from ispcore.admin.fields import DateInput, MomentInput, Select, TextInput
-from subscribers.models import Hold, HoldReason, Plan
+from ispcore.admin.fields import CheckBoxes, DateInput, MomentInput, Select, TextInput
+from subscribers.models import Hold, HoldReason, Plan, Subscription
+from subscribers.services.holds import DECIDED_BY_NAME
 
 MOST_TAGS, MOST_LETTERS = 20, 40  # As the API's records have.
 
@@ -33,6 +34,34 @@ class SuspendForm(ActionForm):
         if until and until <= timezone.now():
             raise forms.ValidationError("This time has passed already.")
         return until
+
+
+class ActivateForm(ActionForm):
+    """Asks which holds to lift; a customer without any is not asked."""
+
+    reasons = forms.MultipleChoiceField(
+        required=False,
+        label="Lift these holds",
+        widget=CheckBoxes,
+        help_text="Each must be lifted for the customer to be active; abuse and fraud only by your own tick.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        lines = Subscription.objects.filter(subscriber__in=self.rows.order_by().values("pk"))
+        choices = open_reasons(lines)
+        if not choices:
+            del self.fields["reasons"]
+            return
+        self.fields["reasons"].choices = choices  # type: ignore[attr-defined]
+        self.fields["reasons"].initial = [value for value, _ in choices if value not in DECIDED_BY_NAME]
+
+    def clean_reasons(self) -> list[str]:
+        reasons: list[str] = self.cleaned_data["reasons"]
+        choices = dict(self.fields["reasons"].choices)  # type: ignore[attr-defined]
+        if left := [str(label) for value, label in choices.items() if value not in reasons]:
+            raise forms.ValidationError(f"Tick this too, or leave the customer suspended: {', '.join(left)}.")
+        return reasons
 
 
 class TagsForm(ActionForm):

@@ -5,20 +5,20 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
 from ispcore.admin import history, links, navigation
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import TenantForm, TenantModelAdmin
-from ispcore.admin.fields import TextInput
+from ispcore.admin.fields import CheckBox, TextInput
 from ispcore.admin.formats import DASH, choice_column, mapping, moment, pill, pills, time_column
 from ispcore.admin.site import register
 from subscribers import selectors
-from subscribers.admin import tabs
+from subscribers.admin import own_fields, settings, tabs
 from subscribers.admin.filters import SubscriberZoneFilter, TagFilter
-from subscribers.admin.holding import SuspendForm, TagsForm
+from subscribers.admin.holding import ActivateForm, SuspendForm, TagsForm
 from subscribers.admin.mass import many
 from subscribers.admin.saving import answers, saved
 from subscribers.admin.segments import SegmentsMixin
@@ -32,7 +32,7 @@ from subscribers.models import (
     SubscriberStatus,
     Subscription,
 )
-from subscribers.services import customers
+from subscribers.services import custom_fields, customers
 
 TIMELINE_ENTRIES = 50
 UNTOLD = ("number", "email_lower", "phone_e164", "document_normal", "changed_xid", "tenant")
@@ -40,6 +40,19 @@ UNTOLD = ("number", "email_lower", "phone_e164", "document_normal", "changed_xid
 
 class SubscriberForm(TenantForm):
     refused_fields: ClassVar = {"document": "document_number"}
+
+    accepts_terms = forms.BooleanField(
+        required=False,
+        label="Terms of service accepted",
+        widget=CheckBox,
+        help_text="Ticked and saved, it is recorded with the time.",
+    )
+    accepts_marketing = forms.BooleanField(
+        required=False,
+        label="Agrees to be sent offers",
+        widget=CheckBox,
+        help_text="Ticked and saved, it is recorded with the time.",
+    )
 
     class Meta:
         model = Subscriber
@@ -56,6 +69,10 @@ class SubscriberForm(TenantForm):
             "tags": "Words with commas between: vip, business.",
             "country": "Two letters of ISO 3166, for example PT.",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own_fields.fill(self)
 
     def clean_country(self) -> str:
         return str(self.cleaned_data["country"]).upper()
@@ -123,7 +140,7 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
     )
     change_form_outer_before_template = "admin/subscribers/subscriber/page.html"
     history_ignore = UNTOLD
-    readonly_fields = ("more",)
+    readonly_fields = ("more", "own", "terms", "marketing")
     fieldsets = (
         ("Who", {"fields": ("full_name", "phone", "email", "tags", "billing_profile", "external_id")}),
         (
@@ -131,9 +148,8 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
             {"fields": ("address_line1", "address_line2", "city", "state", "postal_code", "country")},
         ),
         ("Document", {"fields": ("document_type", "document_number")}),
-        ("From integrations", {"fields": ("more",)}),
+        ("Consents", {"fields": tuple(own_fields.CONSENTS)}),
     )
-    add_fieldsets = fieldsets[:-1]
     empty_title = "No subscriber yet"
     empty_help = (
         "A subscriber is a person or a company that buys from you, or may do so. Add one with a name and a "
@@ -144,8 +160,23 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return selectors.with_service_counts(super().get_queryset(request), "subscriber")
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(lambda request: settings.settings_view(self, request))
+        return [path("settings/", view, name="subscribers_subscriber_settings"), *super().get_urls()]
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fieldsets if obj else self.add_fieldsets
+        own = own_fields.definitions(request)
+        sections = list(self.fieldsets)
+        if obj and not self.has_change_permission(request, obj):
+            sections[-1] = ("Consents", {"fields": ("terms", "marketing")})
+            sections += [("Custom fields", {"fields": ("own",)})] if own else []
+        elif own:
+            sections.insert(1, ("Custom fields", {"fields": own_fields.names(own)}))
+        return [*sections, ("From integrations", {"fields": ("more",)})] if obj else sections
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["form"] = own_fields.form_with(SubscriberForm, own_fields.definitions(request))
+        return super().get_form(request, obj, change=change, **kwargs)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
@@ -158,11 +189,12 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
         return False  # A customer who leaves becomes inactive; what was billed stays.
 
     def save_model(self, request: HttpRequest, obj: Subscriber, form: Any, change: bool) -> None:
+        fields = answers(form, changed=change, without=own_fields.without(form))
+        fields |= own_fields.answers_of(form, at=timezone.now(), changed=change)
         if change:
-            fields = answers(form, changed=True)
             saved(obj, customers.update_subscriber(subscriber_id=obj.pk, **fields))
         else:
-            saved(obj, customers.create_subscriber(**answers(form)))
+            saved(obj, customers.create_subscriber(**fields))
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -186,19 +218,22 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
     @action(
         description="Activate",
         permissions=["change"],
-        confirm="The customer becomes active, and every hold on their services is lifted.",
+        confirm="The customer becomes active, and the holds on their services are lifted.",
         icon="check_circle",
         available=lambda who: (
             who.status in (SubscriberStatus.PROSPECT, SubscriberStatus.SUSPENDED, SubscriberStatus.INACTIVE)
         ),
+        form=ActivateForm,
     )
-    def activate(self, request: HttpRequest, queryset: QuerySet) -> None:
-        at = timezone.now()
+    def activate(self, request: HttpRequest, queryset: QuerySet, data: dict[str, Any]) -> None:
+        at, reasons = timezone.now(), data.get("reasons")
         run_on_each(
             self,
             request,
             queryset,
-            lambda who: customers.activate_subscriber(subscriber_id=who.pk, at=at, user_id=request.user.pk),
+            lambda who: customers.activate_subscriber(
+                subscriber_id=who.pk, at=at, reasons=reasons, user_id=request.user.pk
+            ),
             done="Activated.",
         )
 
@@ -262,6 +297,18 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
     def tags_shown(self, obj: Subscriber) -> str:
         return pills(obj.tags) if obj.tags else DASH
 
+    @admin.display(description="Custom fields")
+    def own(self, obj: Subscriber) -> str:
+        return own_fields.shown(obj, custom_fields.definitions_in_order())
+
+    @admin.display(description="Terms of service accepted")
+    def terms(self, obj: Subscriber) -> str:
+        return moment(obj.terms_accepted_at, empty="no")
+
+    @admin.display(description="Agrees to be sent offers")
+    def marketing(self, obj: Subscriber) -> str:
+        return moment(obj.marketing_consent_at, empty="no")
+
     @admin.display(description="Further data")
     def more(self, obj: Subscriber) -> str:
         return mapping(obj.metadata)
@@ -303,6 +350,11 @@ def _facts(subscriber: Subscriber) -> list[tuple[str, Any]]:
             links.link(links.url_of("billing_profile", profile.pk), profile.name) if profile else DASH,
         ),
         ("Customer since", moment(subscriber.created_at)),
+        *(
+            [("Suspended until", moment(subscriber.suspended_until, empty="somebody activates the customer"))]
+            if subscriber.status == SubscriberStatus.SUSPENDED
+            else []
+        ),
     ]
 
 

@@ -14,7 +14,7 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import AuditEntry, Membership, Tenant, User
 from ispcore.tenants.roles import Role
 from subscribers.models import SubscriberStatus
-from subscribers.services import catalogue, customers, lines
+from subscribers.services import catalogue, custom_fields, customers, lines
 from tests.factories import OltFactory, OnuFactory, PonPortFactory
 
 
@@ -121,6 +121,9 @@ def fill_customers(tenant: Tenant, user: User) -> dict[str, Any]:
         "subscribers.Premise": premise,
         "subscribers.Subscriber": customer,
         "subscribers.Subscription": line,
+        "subscribers.CustomField": custom_fields.create_custom_field(
+            key="shoe_size", label=f"Shoe size of {name}"
+        ),
     }
 
 

@@ -115,6 +115,7 @@ def test_support_sees_what_the_role_table_says(
         "subscribers.Zone",
         "subscribers.Plan",
         "subscribers.BillingProfile",
+        "subscribers.CustomField",
     ],
 )
 def test_add_page_answers(label: str, browser: Client) -> None:
