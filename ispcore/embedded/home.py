@@ -10,9 +10,11 @@ import importlib.util
 import os
 import pwd
 import shutil
-from dataclasses import dataclass
+import subprocess
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import ClassVar
 
 from ispcore.embedded.process import Account, EmbeddedError, require_space, run_as
 
@@ -45,6 +47,29 @@ class Home:
             "the database is in "
             f"{self.root}."
         )
+
+
+@dataclass(slots=True)
+class Server:
+    """What the embedded servers have in common: a directory of data, a log and a port of their own."""
+
+    name: ClassVar[str]
+
+    home: Home
+    password: str = field(repr=False)
+    durable: bool = True
+    port: int = 0
+    _own: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def directory(self) -> Path:
+        """The server's data directory."""
+        return self.home.root / self.name
+
+    @property
+    def log(self) -> Path:
+        """The server's log file."""
+        return self.home.logs / f"{self.name}.log"
 
 
 def open_home(data_dir: Path) -> Home:

@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg
 
-from ispcore.embedded.home import Home
+from ispcore.embedded.home import Server
 from ispcore.embedded.process import (
     EmbeddedError,
     free_port,
@@ -46,24 +47,10 @@ LEFTOVER_SECONDS = 30
 
 
 @dataclass(slots=True)
-class Postgres:
+class Postgres(Server):
     """One PostgreSQL data directory and the server that runs on it."""
 
-    home: Home
-    password: str = field(repr=False)
-    durable: bool = True
-    port: int = 0
-    _own: subprocess.Popen[bytes] | None = field(default=None, init=False)
-
-    @property
-    def directory(self) -> Path:
-        """The PostgreSQL data directory."""
-        return self.home.root / "postgres"
-
-    @property
-    def log(self) -> Path:
-        """The server's log file."""
-        return self.home.logs / "postgres.log"
+    name: ClassVar[str] = "postgres"
 
     @property
     def _access_rules(self) -> Path:

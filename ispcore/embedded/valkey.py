@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import redis
 
-from ispcore.embedded.home import Home
+from ispcore.embedded.home import Server
 from ispcore.embedded.process import EmbeddedError, free_port, last_lines, runs_on, signal_and_wait, spawn
 
 # Celery's queues live here, so nothing may be evicted; everysec loses at most one second on a power cut.
@@ -28,24 +29,10 @@ set-proc-title no
 
 
 @dataclass(slots=True)
-class Valkey:
-    """One Valkey directory and the server that runs on it."""
+class Valkey(Server):
+    """One Valkey server, with the directory of its configuration and append-only file."""
 
-    home: Home
-    password: str = field(repr=False)
-    durable: bool = True
-    port: int = 0
-    _own: subprocess.Popen[bytes] | None = field(default=None, init=False)
-
-    @property
-    def directory(self) -> Path:
-        """The directory of the configuration and the append-only file."""
-        return self.home.root / "valkey"
-
-    @property
-    def log(self) -> Path:
-        """The server's log file."""
-        return self.home.logs / "valkey.log"
+    name: ClassVar[str] = "valkey"
 
     @property
     def url(self) -> str:
