@@ -2,8 +2,10 @@ from django.urls import include, path, re_path
 
 from ispcore.api.routers import HouseRouter
 from subscribers.api import customers
+from subscribers.api.bulk import ServiceBulkView, SubscriberBulkView
 from subscribers.api.catalogue import BillingProfileViewSet, PlanViewSet, PremiseViewSet, ZoneViewSet
 from subscribers.api.identity import ResolveView
+from subscribers.api.imports import ImportViewSet
 from subscribers.api.lines import ServiceViewSet, SnapshotView
 from subscribers.api.settings import CustomFieldViewSet, SettingsView
 
@@ -13,6 +15,7 @@ router.register("internet-plans", PlanViewSet, basename="internet-plan")
 router.register("products", PlanViewSet, basename="product")  # The same, by another name.
 router.register("premises", PremiseViewSet, basename="premise")
 router.register("billing-profiles", BillingProfileViewSet, basename="billing-profile")
+router.register("imports", ImportViewSet, basename="import")
 router.register("subscribers", customers.SubscriberViewSet, basename="subscriber")
 router.register("services", ServiceViewSet, basename="service")
 router.register("custom-fields", CustomFieldViewSet, basename="custom-field")
@@ -21,6 +24,8 @@ urlpatterns = [
     re_path(r"^services/snapshot/?$", SnapshotView.as_view(), name="service-snapshot"),
     re_path(r"^subscriber-settings/?$", SettingsView.as_view(), name="subscriber-settings"),
     re_path(r"^subscribers/resolve/?$", ResolveView.as_view(), name="subscriber-resolve"),
+    re_path(r"^subscribers/bulk/?$", SubscriberBulkView.as_view(), name="subscriber-bulk"),
+    re_path(r"^services/bulk/?$", ServiceBulkView.as_view(), name="service-bulk"),
     re_path(r"^subscribers/search/?$", customers.SearchView.as_view(), name="subscriber-search"),
     re_path(
         r"^subscribers/by-document/(?P<pk>[^/]+)/?$",

@@ -7,7 +7,16 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from hardware.models import Olt, Onu, OnuStatus, PonPort
-from subscribers.models import BillingProfile, CustomField, Plan, Premise, Subscriber, Subscription, Zone
+from subscribers.models import (
+    BillingProfile,
+    CustomField,
+    Import,
+    Plan,
+    Premise,
+    Subscriber,
+    Subscription,
+    Zone,
+)
 
 
 class OltFactory(DjangoModelFactory):
@@ -108,3 +117,14 @@ class SubscriptionFactory(DjangoModelFactory):
     subscriber = factory.SubFactory(SubscriberFactory)
     plan = factory.SubFactory(PlanFactory)
     premise = factory.SubFactory(PremiseFactory)
+
+
+class ImportFactory(DjangoModelFactory):
+    """A file that was uploaded, without its content."""
+
+    class Meta:
+        model = Import
+
+    name = factory.Sequence(lambda n: f"customers-{n}.csv")
+    columns = ["name"]
+    mapping = {"name": "full_name"}

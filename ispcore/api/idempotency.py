@@ -6,12 +6,14 @@ refused request leaves no row: the corrected one may use the same key. So may a 
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from ispcore.api.envelope import error_response
 from ispcore.api.models import IdempotentAnswer
+from ispcore.api.parsers import refuse_large_upload
 from ispcore.api.request import caller_of
 from ispcore.api.throttles import HouseThrottle, write_headers
 from ispcore.jobs.models import Job, JobStatus
@@ -112,7 +114,25 @@ def _lock(name: str) -> bool:
 
 def _fingerprint(request: HttpRequest) -> str:
     parts = (request.method or "", request.get_full_path().rstrip("/"))
-    return hashlib.sha256("\n".join(parts).encode() + b"\n" + request.body).hexdigest()
+    digest = hashlib.sha256("\n".join(parts).encode() + b"\n")
+    if request.content_type == "multipart/form-data":
+        _add_form(digest, request)
+    else:
+        digest.update(request.body)
+    return digest.hexdigest()
+
+
+def _add_form(digest: Any, request: HttpRequest) -> None:
+    """Add what a form holds: its bytes differ by the boundary each time it is sent."""
+    refuse_large_upload(request)
+    for name, values in sorted(request.POST.lists()):
+        digest.update(repr((name, values)).encode())
+    for name, files in sorted(request.FILES.lists()):
+        for file in files:
+            digest.update(repr((name, file.name, file.size)).encode())
+            for piece in file.chunks():
+                digest.update(piece)
+            file.seek(0)
 
 
 def _refuse(

@@ -4,8 +4,26 @@ import json
 from typing import IO, Any
 
 import orjson
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
+
+MAX_UPLOAD_BYTES = 51 * 1024 * 1024  # A file of 50 MiB, and the form around it.
+
+
+class UploadParser(MultiPartParser):
+    """A form with a file, bounded before any of it is read: Django bounds the fields beside a file only."""
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+        refuse_large_upload(parser_context["request"]._request)
+        return super().parse(stream, media_type, parser_context)
+
+
+def refuse_large_upload(request: HttpRequest) -> None:
+    """Raise RequestDataTooBig by the length the request says; more than that is never read."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_UPLOAD_BYTES:
+        raise RequestDataTooBig
 
 
 class StrictJSONParser(BaseParser):

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from django.db import transaction
+import orjson
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
@@ -30,7 +31,16 @@ def publish_each(name: str, payloads: Iterable[dict[str, str]]) -> None:
     Raises KeyError for a name that `wiring.HANDLERS` does not list.
     """
     HANDLERS[name]
-    if Event.objects.bulk_create(Event(name=name, payload=payload) for payload in payloads):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO events_event (id, tenant_id, created_at, updated_at, name, payload)
+            SELECT uuidv7(), %s, now(), now(), %s, payload FROM jsonb_array_elements(%s::jsonb) AS payload
+            """,
+            [current_tenant_id(), name, orjson.dumps(list(payloads)).decode()],
+        )
+        told = cursor.rowcount
+    if told:
         transaction.on_commit(_wake_relay, robust=True)
 
 

@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from ispcore import numbering
 from ispcore.errors import DomainError, NotRegistered
@@ -110,7 +110,14 @@ RULES: dict[str, tuple[str, type[DuplicateSubscriber]]] = {
     DuplicateRule.EMAIL: ("email_lower", DuplicateEmail),
     DuplicateRule.PHONE: ("phone_e164", DuplicatePhone),
 }
-REFUSALS = {"external_id": DuplicateExternalId, **dict(RULES.values())}
+REFUSALS: dict[str, type[DuplicateSubscriber]] = {"external_id": DuplicateExternalId, **dict(RULES.values())}
+
+
+class Claimant(Protocol):
+    """What claims are told by: a record, or what is going to be one."""
+
+    @property
+    def status(self) -> str: ...
 
 
 @transaction.atomic
@@ -363,7 +370,7 @@ def _refuse_duplicates(subscriber: Subscriber, settings: SubscriberSettings, col
 
 
 def claims_of(
-    subscriber: Subscriber, settings: SubscriberSettings, columns: Collection[str]
+    subscriber: Claimant, settings: SubscriberSettings, columns: Collection[str]
 ) -> list[tuple[str, str]]:
     """Return, as column and value, what no other customer may have besides this one."""
     wanted = ["external_id"]

@@ -15,6 +15,7 @@ from subscribers.models import CustomField, PlanZone
 from tests.api.routes import api_routes
 from tests.factories import (
     BillingProfileFactory,
+    ImportFactory,
     OltFactory,
     OnuFactory,
     PlanFactory,
@@ -38,6 +39,8 @@ WITHOUT_RECORDS = {
     "auth/token": "speaks of people, not of a tenant's records",
     "me": "names the caller's own tenant only",
     "subscribers/search": "names no record; tests/subscribers/test_customers_found.py asks it for two tenants",
+    "subscribers/bulk": "its ids stand in the body; tests/subscribers/test_bulk.py gives it another tenant's",
+    "services/bulk": "its ids stand in the body; tests/subscribers/test_bulk.py gives it another tenant's",
     "subscribers/resolve": "names no record; tests/subscribers/test_identity.py asks it for two tenants",
     "subscriber-settings": "one record of the caller's own tenant; tests/subscribers/test_settings.py asks it for two",
     "exports": "its filters are those of the lists; tests/files/test_exports.py exports for two tenants",
@@ -62,6 +65,7 @@ RECORD = {
     "products": "plan",
     "premises": "premise",
     "billing-profiles": "billing_profile",
+    "imports": "import",
 }
 # How their records are named elsewhere than in the path: bodies of POST, and filters.
 BODIES: dict[str, Any] = {
@@ -93,6 +97,7 @@ FILTERS = {
     "products": ["zone_id={zone}", "code=THEIRS"],
     "premises": ["zone_id={zone}", "city=Theirs"],
     "billing-profiles": ["name=Their*"],
+    "imports": ["status=uploaded", "sha256=" + "0" * 64],
 }
 
 
@@ -118,6 +123,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
             billing_profile=billing_profile,
             tags=["theirs"],
         )
+        of_import = ImportFactory(name="Theirs", sha256="0" * 64)
         line = SubscriptionFactory(plan=plan, premise=premise, subscriber=customer)
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
@@ -126,6 +132,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk, "zone": zone.pk,
         "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
         "file": file.pk, "line": line.pk, "customer": customer.pk, "custom_field": custom_field.pk,
+        "import": of_import.pk,
     }  # fmt: skip
     texts = {"ip": olt.ip, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}

@@ -17,6 +17,7 @@ from ispcore.tenants.context import current_tenant_id
 from subscribers.models import (
     BillingProfile,
     CustomField,
+    Import,
     Plan,
     PlanZone,
     Premise,
@@ -28,6 +29,7 @@ from tests.api.routes import Route, api_routes
 from tests.factories import (
     BillingProfileFactory,
     CustomFieldFactory,
+    ImportFactory,
     OltFactory,
     OnuFactory,
     PlanFactory,
@@ -387,6 +389,7 @@ MAKE: dict = {
     Subscriber: SubscriberFactory,
     Subscription: SubscriptionFactory,
     CustomField: CustomFieldFactory,
+    Import: ImportFactory,
     Zone: ZoneFactory,
     Plan: make_plan,
     Premise: make_premise,

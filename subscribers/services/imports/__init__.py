@@ -3,6 +3,7 @@
 from subscribers.services.imports.fields import FIELDS, WrongMapping, check_mapping, guess_mapping, label_of
 from subscribers.services.imports.runs import check_import, run_import
 from subscribers.services.imports.tables import (
+    ENCODING_NAMES,
     ENCODINGS,
     MAX_FILE_BYTES,
     FileTooLarge,
@@ -29,7 +30,8 @@ from subscribers.services.imports.uploads import (
 )
 
 __all__ = [
-    "ENCODINGS", "FIELDS", "MAX_FILE_BYTES", "FileAlreadyImported", "FileTooLarge", "ImportHasBegun", "ImportIsOver",
+    "ENCODINGS", "ENCODING_NAMES", "FIELDS", "MAX_FILE_BYTES", "FileAlreadyImported", "FileTooLarge",
+    "ImportHasBegun", "ImportIsOver",
     "ImportIsRunning", "ImportNotChecked", "ImportNotFound", "TooManyRowsToImport", "UnreadableFile", "WrongColumns",
     "WrongMapping", "change_import", "check_import", "check_mapping", "discard_import", "error_file",
     "error_file_name", "forget_old_imports", "guess_mapping", "label_of", "request_check", "request_run", "run_import",

@@ -38,6 +38,7 @@ from subscribers.services.custom_fields import (
 )
 from subscribers.services.imports import fields
 from subscribers.services.imports.tables import RawRow
+from subscribers.services.settings import subscriber_settings
 
 MAX_TAGS = 20
 MAX_METADATA = 200
@@ -117,7 +118,7 @@ class References:
             sold_in.setdefault(plan_id, set()).add(zone_id)
         zones = list(Zone.objects.values_list("id", "name", "parent_id"))
         return cls(
-            settings=customers.subscriber_settings(),
+            settings=subscriber_settings(),
             definitions=definitions_in_order(),
             zone_info=zone_info,
             today=now.astimezone(zone_info).date(),
@@ -150,6 +151,8 @@ class RowReader:
     def __init__(self, columns: Sequence[str], mapping: Mapping[str, str], references: References) -> None:
         self._references = references
         self._places = [(place, mapping[name]) for place, name in enumerate(columns) if mapping.get(name)]
+        # The same few plans, cities and states stand in thousands of rows.
+        self._taken: dict[tuple[str, str], Any] = {}
         self._custom = {fields.CUSTOM + each.key: each for each in references.definitions}
 
     def read(self, raw: RawRow) -> Row:
@@ -180,16 +183,23 @@ class RowReader:
             row.premise[name] = _country(cell) if part == "country" else _text(Premise, name, cell)
         elif key in fields.SERVICE_FIELDS:
             row.service = row.service or {}
-            row.service[key] = CLEANERS[key](cell, self._references)
+            row.service[key] = self._clean(key, cell)
         elif key == "phone":
             row.values["phone"], row.phone_e164 = _phone(cell, self._references)
         elif key in CLEANERS:
             name = "billing_profile_id" if key == "billing_profile" else key
-            row.values[name] = CLEANERS[key](cell, self._references)
+            row.values[name] = self._clean(key, cell)
         elif key in fields.FIELDS:
             row.values[key] = _text(Subscriber, key, cell)
         else:
             raise ValueError("There is no such field any more.")
+
+    def _clean(self, key: str, cell: str) -> Any:
+        if key not in REPEATED:
+            return CLEANERS[key](cell, self._references)
+        if (key, cell) not in self._taken:
+            self._taken[key, cell] = CLEANERS[key](cell, self._references)
+        return self._taken[key, cell]
 
     def _finish(self, row: Row) -> None:
         if "document_type" in row.values and "document_number" not in row.values:
@@ -219,7 +229,7 @@ MAX_LENGTHS: dict[tuple[Any, str], int] = {
     (model, each.name): each.max_length
     for model in (Subscriber, Premise, Subscription)
     for each in model._meta.local_fields
-    if getattr(each, "max_length", None)
+    if each.max_length is not None
 }
 
 
@@ -426,3 +436,16 @@ CLEANERS: dict[str, Callable[[str, References], Any]] = {
     "wifi_name": _ssid,
     "wifi_password": _passphrase,
 }
+REPEATED = frozenset(
+    {
+        "country",
+        "document_type",
+        "tags",
+        "status",
+        "billing_profile",
+        "plan",
+        "service_status",
+        "zone",
+        "provisioned_on",
+    }
+)

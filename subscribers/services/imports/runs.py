@@ -72,6 +72,7 @@ class _Run:
             if of_import.status in OVER:  # The message came again after the end.
                 return _counts(of_import)
             self.begin(of_import)
+            assert of_import.file is not None  # It goes with the end, which was looked for above.
         try:
             self.read(of_import)
         except DomainError as error:

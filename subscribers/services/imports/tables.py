@@ -45,6 +45,7 @@ ENCODINGS = {
     "cp850": "cp850",
     "macroman": "mac_roman",
 }
+ENCODING_NAMES = tuple(ENCODINGS)
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 NUL_MARK = "\u2400"  # The symbol for NUL: the csv module stops at the character itself.
 SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
+from subscribers import normal
 from subscribers.models import (
     DuplicateRule,
     OnDuplicate,
@@ -48,12 +49,23 @@ class Decision:
     subscriber: Subscriber | None = None
     changed: set[str] = field(default_factory=set)
     line: Subscription | None = None
+    orders: bool = False
     premise: Premise | None = None
     line_changes: dict[str, Any] = field(default_factory=dict)
 
     def refuse(self, field_key: str, message: str) -> None:
         self.row.refuse(field_key, message)
         self.outcome = BAD
+
+
+class Claimant(NamedTuple):
+    """What of a row is compared: a whole record would cost more than all the rest of a check."""
+
+    external_id: str
+    email_lower: str
+    phone_e164: str
+    document_normal: str
+    status: str = SubscriberStatus.PROSPECT
 
 
 Holders = dict[tuple[str, str], list[Subscriber]]
@@ -110,6 +122,8 @@ class Batch:
             locked = set(rows.values_list("pk", flat=True))
         customers.take_all_turns()
         self._decide(good, self._holders([each.row for each in good]), locked=locked)
+        for each in good:
+            self._build(each)
         created = [each.subscriber for each in good if each.outcome == CREATED and each.subscriber]
         bulk.create_subscribers(created)
         updated = [each for each in good if each.outcome == UPDATED and each.changed and each.subscriber]
@@ -124,7 +138,10 @@ class Batch:
         for each in good:
             if each.outcome == UPDATED and each.line and each.line_changes:
                 lines.update_service(subscription_id=each.line.pk, **each.line_changes)
-        with connection.cursor() as cursor:  # Keys are checked now, while a row can still be left out.
+        with connection.cursor() as cursor:
+            # A plan for checking keys that was made while the tables were empty reads all of them for each key.
+            cursor.execute("DISCARD PLANS")
+            # Keys are checked now, while a row can still be left out.
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
@@ -197,22 +214,27 @@ class Batch:
         if not row.values.get("full_name"):
             each.refuse("full_name", "A name is needed.")
             return
-        custom = self._required_custom(each)
-        if each.outcome == BAD:
-            return
-        status = SubscriberStatus.ACTIVE if row.service else SubscriberStatus.PROSPECT
-        subscriber = Subscriber(
-            **{"status": status, **row.values}, metadata=row.metadata, custom_fields=custom
-        )
-        normalise(subscriber, row, self.references)
-        each.subscriber = subscriber
-        self._order(each, subscriber)
-
-    def _required_custom(self, each: Decision) -> dict[str, Any]:
         for definition in self.references.definitions:
-            if definition.is_required and each.row.custom.get(definition.key) is None:
+            if definition.is_required and row.custom.get(definition.key) is None:
                 each.refuse(fields.CUSTOM + definition.key, f"{definition.label} is required.")
-        return {key: value for key, value in each.row.custom.items() if value is not None}
+        if each.outcome != BAD:
+            self._order(each, None)
+
+    def _build(self, each: Decision) -> None:
+        """Make the records a row asks for; only now, for a check makes none."""
+        row = each.row
+        if each.outcome == CREATED:
+            status = SubscriberStatus.ACTIVE if row.service else SubscriberStatus.PROSPECT
+            each.subscriber = Subscriber(
+                **{"status": status, **row.values},
+                metadata=row.metadata,
+                custom_fields={key: value for key, value in row.custom.items() if value is not None},
+            )
+            customers.normalise(each.subscriber, self.references.settings, keep_phone=True)
+            each.subscriber.phone_e164 = row.phone_e164
+        if each.outcome in (CREATED, UPDATED) and each.orders and each.subscriber and row.service:
+            each.premise = Premise(zone_id=row.service.get("zone"), **_place(row, each.subscriber))
+            each.line = self._line(row.service, each.subscriber, each.premise)
 
     def _change(self, each: Decision, known: dict[UUID, list[Subscription]]) -> None:
         row, subscriber = each.row, each.subscriber
@@ -231,7 +253,7 @@ class Batch:
         each.changed = {name for name, value in before.items() if getattr(subscriber, name) != value}
         if row.service is not None:
             self._match_line(each, subscriber, known.get(subscriber.pk, []))
-        if each.outcome == UPDATED and not (each.changed or each.premise or each.line_changes):
+        if each.outcome == UPDATED and not (each.changed or each.orders or each.line_changes):
             each.outcome = SKIPPED  # All of it is there already.
 
     def _lines_of(self, keys: list[UUID]) -> dict[UUID, list[Subscription]]:
@@ -266,32 +288,29 @@ class Batch:
         if "wifi_password" in service and not line.wifi_password.matches(service["wifi_password"]):
             each.line_changes["wifi_password"] = service["wifi_password"]
 
-    def _order(self, each: Decision, subscriber: Subscriber) -> None:
+    def _order(self, each: Decision, subscriber: Subscriber | None) -> None:
+        """See whether the row's service can be ordered for a customer, or for a new one."""
         service = each.row.service
         if service is None:
             return
-        status = service.get("service_status", ServiceStatus.PENDING_INSTALLATION)
-        zone_id = service.get("zone")
-        place = _place(each.row, subscriber)
-        if subscriber.status == SubscriberStatus.INACTIVE:
+        running = service.get("service_status") == ServiceStatus.ACTIVE
+        if subscriber is not None and subscriber.status == SubscriberStatus.INACTIVE:
             each.refuse("plan", f"{subscriber.number} is inactive; activate the subscriber first.")
-        elif subscriber.status == SubscriberStatus.SUSPENDED and status == ServiceStatus.ACTIVE:
+        elif subscriber is not None and subscriber.status == SubscriberStatus.SUSPENDED and running:
             each.refuse("service_status", f"{subscriber.number} is suspended: no new service can be active.")
-        elif not place.get("address_line1"):
+        elif not _place(each.row, subscriber).get("address_line1"):
             each.refuse(
                 "premise_line1", "A service needs an address: the subscriber's, or one of its premise."
             )
-        elif status != ServiceStatus.ACTIVE and not self.references.is_sold(service["plan"], zone_id):
+        elif not running and not self.references.is_sold(service["plan"], service.get("zone")):
             each.refuse("plan", f"The plan {service['plan'].code} is not sold today at this premise.")
-        elif status != ServiceStatus.ACTIVE and "provisioned_on" in service:
+        elif not running and "provisioned_on" in service:
             each.refuse("provisioned_on", "Only an active service is in operation since a day.")
         else:
-            each.premise = Premise(zone_id=zone_id, **place)
-            each.line = self._line(service, status, subscriber, each.premise)
+            each.orders = True
 
-    def _line(
-        self, service: dict[str, Any], status: str, subscriber: Subscriber, premise: Premise
-    ) -> Subscription:
+    def _line(self, service: dict[str, Any], subscriber: Subscriber, premise: Premise) -> Subscription:
+        status = service.get("service_status", ServiceStatus.PENDING_INSTALLATION)
         since: date | None = service.get("provisioned_on")
         running = status == ServiceStatus.ACTIVE
         return Subscription(
@@ -328,21 +347,14 @@ def apart(rows: Iterable[Row], references: References) -> Iterable[list[Row]]:
 def claims_of(row: Row, references: References) -> list[tuple[str, str]]:
     """Return what the row's customer would claim; worked out once per row."""
     if row.claims is None:
-        subscriber = Subscriber(
-            **{
-                name: row.values.get(name, "")
-                for name in ("external_id", "email", "phone", "document_number")
-            }
+        claimant = Claimant(
+            external_id=row.values.get("external_id", ""),
+            email_lower=normal.email_lower(row.values.get("email", "")),
+            phone_e164=row.phone_e164,
+            document_normal=normal.document_normal(row.values.get("document_number", "")),
         )
-        normalise(subscriber, row, references)
-        row.claims = customers.claims_of(subscriber, references.settings, FIELD_OF)
+        row.claims = customers.claims_of(claimant, references.settings, FIELD_OF)
     return row.claims
-
-
-def normalise(subscriber: Subscriber, row: Row, references: References) -> None:
-    """Fill the columns that are compared; the phone was parsed when the cell was read."""
-    customers.normalise(subscriber, references.settings, keep_phone=True)
-    subscriber.phone_e164 = row.phone_e164
 
 
 def said(column: str) -> str:
@@ -359,8 +371,13 @@ def problems_in_words(problems: Sequence[Problem]) -> tuple[str, str]:
     return problems[0].field[:60], " ".join(texts)[:300]
 
 
-def _place(row: Row, subscriber: Subscriber) -> dict[str, Any]:
+_ADDRESS = [f"address_{part}" if part.startswith("line") else part for part in PREMISE_PARTS]
+
+
+def _place(row: Row, subscriber: Subscriber | None) -> dict[str, Any]:
+    """Return the premise's address: the row's own, or that of the subscriber, who may be a new one."""
     if row.premise:
         return row.premise
-    names = [f"address_{part}" if part.startswith("line") else part for part in PREMISE_PARTS]
-    return {name: getattr(subscriber, name) for name in names}
+    if subscriber is None:
+        return {name: row.values.get(name, "") for name in _ADDRESS}
+    return {name: getattr(subscriber, name) for name in _ADDRESS}

@@ -24,6 +24,9 @@ from subscribers.services.imports import fields, tables
 
 CHECK, RUN = "subscribers.check_import", "subscribers.run_import"
 SAMPLE_ROWS = 3
+KEPT_FROM_ALL = (
+    "imports"  # No role may view it: an uploaded file may hold passwords, and is for the job alone.
+)
 SAMPLE_CHARACTERS = 60
 ERRORS_AT_ONCE = 1_000
 FORGOTTEN_AFTER = timedelta(days=30)
@@ -79,7 +82,7 @@ def upload_import(
     """
     shown_name = (get_valid_filename(name) if name.strip(". ") else "")[-200:] or "import"
     with write_file(
-        name=shown_name, media_type="application/octet-stream", app_label="subscribers", keep_for=None, user_id=user_id
+        name=shown_name, media_type="application/octet-stream", app_label=KEPT_FROM_ALL, keep_for=None, user_id=user_id
     ) as (file, stream):  # fmt: skip
         digest = _copy(content, stream)
     _refuse_repeated(digest, again=again)
@@ -144,7 +147,8 @@ def request_check(*, import_id: UUID, user_id: UUID | None = None) -> Job:
     """
     found = _lock(import_id, allow=ImportStatus.CHECKING)
     if found.status == ImportStatus.CHECKING and found.job is not None and found.job.is_active:
-        return found.job
+        running: Job = found.job
+        return running
     _refuse_begun(found)
     fields.require_what_is_needed(found.mapping, on_duplicate=found.on_duplicate)
     _forget_check(found)
@@ -159,7 +163,8 @@ def request_run(*, import_id: UUID, user_id: UUID | None = None) -> Job:
     """
     found = _lock(import_id, allow=ImportStatus.IMPORTING)
     if found.status == ImportStatus.IMPORTING and found.job is not None and found.job.is_active:
-        return found.job
+        running: Job = found.job
+        return running
     if found.began_at is None:
         if found.status != ImportStatus.CHECKED:
             raise ImportNotChecked
@@ -333,16 +338,16 @@ def _forget_check(found: Import, *, keep_total: bool = False) -> None:
 
 
 def _start(found: Import, kind: str, status: str, label: str, user_id: UUID | None) -> Job:
-    found.job = jobs.enqueue(
+    job = jobs.enqueue(
         kind=kind,
         subject=f"import:{found.pk}",
         label=label[:200],
         params={"import_id": str(found.pk)},
         user_id=user_id,
     )
-    found.status, found.finished_at, found.message = status, None, ""
+    found.job, found.status, found.finished_at, found.message = job, status, None, ""
     found.save()
-    return found.job
+    return job
 
 
 __all__ = [
