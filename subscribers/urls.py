@@ -4,9 +4,10 @@ from ispcore.api.routers import HouseRouter
 from subscribers.api import customers
 from subscribers.api.bulk import ServiceBulkView, SubscriberBulkView
 from subscribers.api.catalogue import BillingProfileViewSet, PlanViewSet, PremiseViewSet, ZoneViewSet
+from subscribers.api.feed import SnapshotView
 from subscribers.api.identity import ResolveView
 from subscribers.api.imports import ImportViewSet
-from subscribers.api.lines import ServiceViewSet, SnapshotView
+from subscribers.api.lines import ServiceViewSet
 from subscribers.api.settings import CustomFieldViewSet, SettingsView
 
 router = HouseRouter()

@@ -156,7 +156,7 @@ def ask(
     listed = 0 if forecast and forecast.outcomes else SHOWN_ROWS
     context = {
         **admin.admin_site.each_context(request),
-        "title": run.short_description,
+        "title": run.short_description.removesuffix("…"),
         "question": run.confirm,
         "run": run,
         "form": form,
@@ -291,7 +291,7 @@ class ActionsMixin:
         runs = [(name, getattr(type(self), name)) for name in self.object_actions]
         return [
             {
-                "title": run.short_description,
+                "title": run.short_description.removesuffix("…"),
                 "icon": run.icon,
                 "variant": ActionVariant.DANGER if run.danger else ActionVariant.PRIMARY,
                 "attrs": {},

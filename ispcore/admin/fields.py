@@ -59,8 +59,6 @@ EmailInput = UnfoldAdminEmailInputWidget
 PasswordInput = UnfoldAdminPasswordWidget
 TextArea = UnfoldAdminTextareaWidget
 Select = UnfoldAdminSelectWidget
-CheckBox = UnfoldBooleanWidget
-CheckBoxes = UnfoldAdminCheckboxSelectMultipleWidget
 NumberInput = UnfoldAdminDecimalFieldWidget
 
 
@@ -74,3 +72,11 @@ class MomentInput(UnfoldAdminTextInputWidget):
     """A day and a time, picked by the browser's own calendar."""
 
     input_type = "datetime-local"
+
+
+class CheckBox(UnfoldBooleanWidget):
+    """A tick; forms write its label beside it."""
+
+
+class CheckBoxes(UnfoldAdminCheckboxSelectMultipleWidget):
+    """Several ticks under one legend."""

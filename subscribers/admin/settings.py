@@ -66,7 +66,6 @@ def settings_view(admin: Any, request: HttpRequest) -> HttpResponse:
     context = {
         **admin.admin_site.each_context(request),
         "title": "Subscriber settings",
-        "opts": admin.opts,
         "form": form,
     }
     return TemplateResponse(request, "admin/subscribers/settings.html", context)

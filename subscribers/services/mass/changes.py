@@ -53,7 +53,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Ending:
-    """What may become of a row. `will` and `did` follow a number: {are}, {have} and {stay} agree with it."""
+    """What may become of a row. `will` and `did` follow a number: {are}, {have} and the like agree with it."""
 
     effect: Effect
     will: str
@@ -323,7 +323,7 @@ CHANGES: dict[type[Model], dict[str, Change]] = {
                 {
                     "suspended": changed("will be suspended", "suspended"),
                     "already": already("{are} suspended already"),
-                    "prospect": refused("{are} no customer yet and {stay} as {they}"),
+                    "prospect": refused("{are} not {customers} yet and {stay} as {they}"),
                     "inactive": refused("{are} inactive and {stay} as {they}"),
                 },
                 _suspend_subscribers,

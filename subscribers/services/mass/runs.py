@@ -40,9 +40,16 @@ MODELS = {"subscribers": Subscriber, "services": Subscription}
 KINDS = {model: of for of, model in MODELS.items()}
 REFUSED = "refused"  # What a row's service refused although its state looked right.
 
-_GRAMMAR = (
-    {"are": "is", "were": "was", "have": "has", "stay": "stays", "they": "it is"},
-    {"are": "are", "were": "were", "have": "have", "stay": "stay", "they": "they are"},
+_GRAMMAR: tuple[dict[str, str], dict[str, str]] = (
+    {"are": "is", "were": "was", "have": "has", "stay": "stays", "they": "it is", "customers": "a customer"},
+    {
+        "are": "are",
+        "were": "were",
+        "have": "have",
+        "stay": "stay",
+        "they": "they are",
+        "customers": "customers",
+    },
 )
 
 
@@ -173,12 +180,16 @@ def apply_now(
 def request_change(
     *, change: Change, keys: Iterable[UUID], asked: Asked, label: str, user_id: UUID | None = None
 ) -> Job:
-    """Start a job that does it to at most `MOST` rows; the keys are kept as a file. Raises TooMany."""
+    """Start a job that does it to at most `MOST` rows; the keys are kept as a file.
+
+    Raises TooMany, NothingChosen, and PlanUnknown for a plan that is none.
+    """
     chosen = sorted(set(keys))
     if len(chosen) > MOST:
         raise TooMany(count=len(chosen), most=MOST)
     if not chosen:
         raise NothingChosen
+    change.sort(change.model._default_manager.none(), asked)  # Refuses now what would end the job.
     of = KINDS[change.model]  # type: ignore[index]
     with files.write_file(
         name=f"chosen {of}.csv", media_type=tabular.CSV_TYPE, app_label="subscribers", user_id=user_id
