@@ -333,13 +333,15 @@ class BillingProfileViewSet(CatalogueViewSet):
         return self._changed(catalogue.change_billing_profile(billing_profile_id=profile.pk, **fields))
 
 
-def _defaults(serializer: serializers.ModelSerializer[Any]) -> dict[str, Any]:
-    """Return what a new record has in each optional field."""
+def _defaults(serializer: Any) -> dict[str, Any]:
+    """Return what a new record has in each field that may be left out."""
     fresh = serializer.Meta.model()
-    optional = [field for field in serializer.fields.values() if not field.read_only and not field.required]
+    optional = {
+        name: field for name, field in serializer.fields.items() if not (field.read_only or field.required)
+    }
     return {
-        field.field_name: [] if isinstance(field, ZoneIdsField) else getattr(fresh, field.field_name)
-        for field in optional
+        name: [] if isinstance(field, ZoneIdsField) else getattr(fresh, name)
+        for name, field in optional.items()
     }
 
 

@@ -247,7 +247,7 @@ class TestOfACustomer:
         response = api.patch(
             f"subscribers/{jane['id']}",
             {
-                "city": "Austin",
+                "email": "j@example.com",
                 "phone": "x",
                 "custom_fields": {"floor": "3", "colour": "red", "house": "Owned"},
             },
