@@ -77,6 +77,7 @@ def fill(admin_url: str, database: str, tenants: dict[UUID, int]) -> None:
                 id="uuidv7(s.created_at - now())",
                 zone_id="(SELECT z.id FROM subscribers_zone AS z WHERE z.tenant_id = tenant)",
                 address_line1="s.address_line1",
+                address_key="lower(regexp_replace(s.address_line1, '^Rua', 'r'))",
                 city="s.city",
                 postal_code="s.postal_code",
                 country="'PT'",
@@ -138,6 +139,7 @@ def _words(connection: psycopg.Connection[Any], model: type[Model]) -> None:
                 lower(concat_ws(' ', s.number, ltrim(substr(s.number, 5), '0'), s.full_name, s.phone_e164, s.phone,
                       s.document_normal, s.email, s.external_id, s.address_line1, s.postal_code, s.city)),
                 '[^a-z0-9]+') AS word WHERE word <> ''
+            UNION ALL SELECT '#' || tag FROM unnest(s.tags) AS tag
         ) AS words
     """
     _insert(connection, model, source, tenant_id="tenant", subscriber_id="s.id", word="word")

@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, F, IntegerField, OuterRef, Prefetch,
 from django.db.models.functions import Coalesce, TruncMonth
 
 from ispcore.tenants.context import current_tenant_id
+from ispcore.totals import EXACT_UP_TO, Remembered
 from subscribers.models import (
     Hold,
     PlanChange,
@@ -31,6 +32,9 @@ CURRENT = (
 )
 
 
+_counts = Remembered(seconds=60)
+
+
 @dataclass(frozen=True)
 class Overview:
     lines: dict[str, int]
@@ -45,26 +49,38 @@ class Month:
 
 
 def overview() -> Overview:
-    """Count lines and customers by status."""
-    lines = Subscription.objects.order_by().values_list("status").annotate(Count("pk"))
-    people = Subscriber.objects.order_by().values_list("status").annotate(Count("pk"))
-    return Overview(
-        lines={**dict.fromkeys(ServiceStatus.values, 0), **dict(lines)},
-        subscribers={**dict.fromkeys(SubscriberStatus.values, 0), **dict(people)},
-    )
+    """Count lines and customers by status; of a large provider the counts may be a minute old."""
+    name = ("overview", current_tenant_id())
+    found: Overview | None = _counts.find(name)
+    if found is None:
+        lines = Subscription.objects.order_by().values_list("status").annotate(Count("pk"))
+        people = Subscriber.objects.order_by().values_list("status").annotate(Count("pk"))
+        found = Overview(
+            lines={**dict.fromkeys(ServiceStatus.values, 0), **dict(lines)},
+            subscribers={**dict.fromkeys(SubscriberStatus.values, 0), **dict(people)},
+        )
+        if sum(found.lines.values()) + sum(found.subscribers.values()) > EXACT_UP_TO:
+            _counts.keep(name, found)
+    return found
 
 
 def months(at: datetime) -> list[Month]:
     """Count lines that began and lines that ended in each of the last twelve months, in the current zone.
 
-    `at` is an aware time in that zone.
+    `at` is an aware time in that zone. Of a large provider the counts may be a minute old.
     """
     firsts = [_month_before(at.date().replace(day=1), back) for back in reversed(range(MONTHS))]
-    since = at.replace(
-        year=firsts[0].year, month=firsts[0].month, day=1, hour=0, minute=0, second=0, microsecond=0
-    )
-    new, ended = _by_month("provisioned_at", since), _by_month("terminated_at", since)
-    return [Month(first, new.get(first, 0), ended.get(first, 0)) for first in firsts]
+    name = ("months", current_tenant_id(), firsts[0], at.tzinfo)
+    found: list[Month] | None = _counts.find(name)
+    if found is None:
+        since = at.replace(
+            year=firsts[0].year, month=firsts[0].month, day=1, hour=0, minute=0, second=0, microsecond=0
+        )
+        new, ended = _by_month("provisioned_at", since), _by_month("terminated_at", since)
+        found = [Month(first, new.get(first, 0), ended.get(first, 0)) for first in firsts]
+        if sum(new.values()) + sum(ended.values()) > EXACT_UP_TO:
+            _counts.keep(name, found)
+    return found
 
 
 def _month_before(first: date, count: int) -> date:

@@ -16,6 +16,7 @@ from ispcore.admin import history
 from ispcore.admin.actions import ActionsMixin
 from ispcore.admin.exports import ExportsMixin
 from ispcore.admin.fields import SecretFormField, SecretInput
+from ispcore.admin.paginator import BoundedPaginator
 from ispcore.crypto import SecretField
 from ispcore.errors import DomainError
 from ispcore.tenants.base import TenantManager
@@ -79,6 +80,7 @@ class StaffModelAdmin(ActionsMixin, ModelAdmin):
     form = TenantForm
     formfield_overrides: Any = {SecretField: {"form_class": SecretFormField, "widget": SecretInput}}
     list_per_page = 25
+    paginator = BoundedPaginator
     show_full_result_count = False
     empty_title = ""
     empty_help = ""

@@ -33,7 +33,9 @@ class TextFilter(django_filters.CharFilter):  # type: ignore[misc]
 
     def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value and value.endswith("*"):
-            return queryset.filter(**{f"{self.field_name}__prefix": value[:-1]})
+            found = queryset.filter(**{f"{self.field_name}__prefix": value[:-1]})
+            # What begins with something is not empty: said aloud, an index of what is not empty serves it.
+            return found.filter(**{f"{self.field_name}__gt": ""}) if value != "*" else found
         filtered: QuerySet[Any] = super().filter(queryset, value)
         return filtered
 

@@ -1,11 +1,9 @@
 """Pages by number for people, by cursor for deep walks whose cost must not grow with depth."""
 
-import time
 from collections.abc import Hashable
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination, PageNumberPagination
@@ -14,14 +12,12 @@ from rest_framework.response import Response
 
 from ispcore.api.errors import ApiError
 from ispcore.api.request import caller_of
+from ispcore.totals import total_of
 
 PARAMETERS = frozenset({"page", "page_size", "cursor", "total"})
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
 MAX_PAGE = 1_000_000
-EXACT_UP_TO = 10_000
-ESTIMATE_SECONDS = 30.0
-MOST_ESTIMATES = 1000
 UNCOUNTED = frozenset({"page", "page_size", "ordering"})
 
 
@@ -99,19 +95,9 @@ class HousePagination(PageNumberPagination):
         return rows[: self.size]
 
     def _total(self, queryset: QuerySet[Any]) -> tuple[int, bool]:
-        """Count up to a bound, then ask the planner: a page must not cost more in a larger table."""
-        unordered = queryset.order_by().values("pk")  # An index knows the keys alone.
         if self.request.query_params.get("total") == "exact":
-            return unordered.count(), False
-        list_asked_for = self._list_asked_for()
-        estimate = _estimates.find(list_asked_for)
-        if estimate is None:
-            bounded = unordered[: EXACT_UP_TO + 1].count()
-            if bounded <= EXACT_UP_TO:
-                return bounded, False
-            estimate = max(bounded, _planned_rows(unordered))
-            _estimates.keep(list_asked_for, estimate)
-        return estimate, True
+            return queryset.order_by().values("pk").count(), False
+        return total_of(queryset, name=self._list_asked_for())
 
     def _list_asked_for(self) -> Hashable:
         """Name what is counted: the caller's list and its filters, whichever page of it."""
@@ -175,30 +161,3 @@ class HousePagination(PageNumberPagination):
 
 def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _planned_rows(queryset: QuerySet[Any]) -> int:
-    sql, params = queryset.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-        (plan,) = cursor.fetchone()
-    return int(plan[0]["Plan"]["Plan Rows"])
-
-
-class _Estimates:
-    """Totals beyond the bound, remembered for a moment: they are estimates, and counting costs most of a page."""
-
-    def __init__(self) -> None:
-        self._kept: dict[Hashable, tuple[int, float]] = {}
-
-    def find(self, name: Hashable) -> int | None:
-        total, until = self._kept.get(name, (0, 0.0))
-        return total if time.monotonic() < until else None
-
-    def keep(self, name: Hashable, total: int) -> None:
-        if len(self._kept) >= MOST_ESTIMATES:
-            self._kept.clear()
-        self._kept[name] = (total, time.monotonic() + ESTIMATE_SECONDS)
-
-
-_estimates = _Estimates()

@@ -72,6 +72,13 @@ class Premise(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "zone"], name="premise_by_zone"),
             models.Index(fields=["tenant", "address_key"], name="premise_by_address"),
+            # What the API filters and orders by: without them a page would read the whole tenant.
+            models.Index(fields=["tenant", "address_line1", "-id"], name="premise_by_line"),
+            models.Index(fields=["tenant", "city", "-id"], name="premise_by_city"),
+            models.Index(fields=["tenant", "postal_code", "-id"], name="premise_by_postal_code"),
+            models.Index(fields=["tenant", "country", "-id"], name="premise_by_country"),
+            models.Index(fields=["tenant", "state", "-id"], name="premise_by_state"),
+            models.Index(fields=["tenant", "created_at", "-id"], name="premise_by_creation"),
         ]
 
     def __str__(self) -> str:
@@ -118,6 +125,24 @@ class Subscription(TenantModel):
             models.Index(fields=["tenant", "status", "-id"], name="subscription_by_status"),
             models.Index(fields=["tenant", "plan"], name="subscription_by_plan"),
             models.Index(fields=["tenant", "premise"], name="subscription_by_premise"),
+            models.Index(
+                fields=["tenant", "isp_reference", "-id"],
+                condition=~Q(isp_reference=""),
+                name="subscription_by_reference",
+            ),
+            models.Index(fields=["tenant", "created_at", "-id"], name="subscription_by_creation"),
+            models.Index(fields=["tenant", "updated_at", "-id"], name="subscription_by_update"),
+            # The dashboard's months.
+            models.Index(
+                fields=["tenant", "provisioned_at"],
+                condition=Q(provisioned_at__isnull=False),
+                name="subscription_by_beginning",
+            ),
+            models.Index(
+                fields=["tenant", "terminated_at"],
+                condition=Q(terminated_at__isnull=False),
+                name="subscription_by_end",
+            ),
             models.Index(fields=["tenant", "changed_xid", "id"], name="subscription_by_change"),
         ]
 

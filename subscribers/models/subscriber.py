@@ -120,6 +120,21 @@ class Subscriber(TenantModel):
             models.Index(fields=["tenant", "phone_e164"], name="subscriber_by_phone"),
             models.Index(fields=["tenant", "document_normal"], name="subscriber_by_document"),
             models.Index(fields=["tenant", "billing_profile"], name="subscriber_by_profile"),
+            # What the API filters and orders by: without them a page would read the whole tenant.
+            models.Index(fields=["tenant", "full_name", "-id"], name="subscriber_by_name"),
+            models.Index(fields=["tenant", "city", "-id"], name="subscriber_by_city"),
+            models.Index(fields=["tenant", "created_at", "-id"], name="subscriber_by_creation"),
+            models.Index(fields=["tenant", "updated_at", "-id"], name="subscriber_by_update"),
+            models.Index(
+                fields=["tenant", "-id"],
+                condition=Q(terms_accepted_at__isnull=False),
+                name="subscriber_terms_accepted",
+            ),
+            models.Index(
+                fields=["tenant", "-id"],
+                condition=Q(marketing_consent_at__isnull=False),
+                name="subscriber_consents",
+            ),
             models.Index(
                 fields=["tenant", "suspended_until"],
                 condition=Q(suspended_until__isnull=False),
