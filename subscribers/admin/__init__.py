@@ -3,6 +3,7 @@
 from subscribers.admin import (
     custom_fields,
     dashboard,
+    imports,
     lines,
     plans,
     premises,
@@ -15,6 +16,7 @@ from subscribers.admin import (
 __all__ = [
     "custom_fields",
     "dashboard",
+    "imports",
     "lines",
     "plans",
     "premises",

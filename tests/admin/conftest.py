@@ -14,7 +14,7 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import AuditEntry, Membership, Tenant, User
 from ispcore.tenants.roles import Role
 from subscribers.models import SubscriberStatus
-from subscribers.services import catalogue, custom_fields, customers, lines
+from subscribers.services import catalogue, custom_fields, customers, imports, lines
 from tests.factories import OltFactory, OnuFactory, PonPortFactory
 
 
@@ -115,6 +115,9 @@ def fill_customers(tenant: Tenant, user: User) -> dict[str, Any]:
     lines.open_hold(subscription_id=line.pk, reason="abuse", at=now, note="Open relay", user_id=user.pk)
     line.refresh_from_db()
     return {
+        "subscribers.Import": imports.upload_import(
+            name=f"{tenant.slug}.csv", content=[b"name,phone\nMaria,+351912345679\n"], user_id=user.pk
+        ),
         "subscribers.Zone": zone,
         "subscribers.Plan": plan,
         "subscribers.BillingProfile": profile,

@@ -1,6 +1,13 @@
 """Subscribers and their services out of files: uploaded, mapped, checked, and taken in. Import from here."""
 
-from subscribers.services.imports.fields import FIELDS, WrongMapping, check_mapping, guess_mapping, label_of
+from subscribers.services.imports.fields import (
+    FIELDS,
+    WrongMapping,
+    check_mapping,
+    guess_mapping,
+    is_metadata,
+    label_of,
+)
 from subscribers.services.imports.runs import check_import, run_import
 from subscribers.services.imports.tables import (
     ENCODING_NAMES,
@@ -34,6 +41,6 @@ __all__ = [
     "ImportHasBegun", "ImportIsOver",
     "ImportIsRunning", "ImportNotChecked", "ImportNotFound", "TooManyRowsToImport", "UnreadableFile", "WrongColumns",
     "WrongMapping", "change_import", "check_import", "check_mapping", "discard_import", "error_file",
-    "error_file_name", "forget_old_imports", "guess_mapping", "label_of", "request_check", "request_run", "run_import",
-    "template_file", "upload_import",
+    "error_file_name", "forget_old_imports", "guess_mapping", "is_metadata", "label_of", "request_check",
+    "request_run", "run_import", "template_file", "upload_import",
 ]  # fmt: skip

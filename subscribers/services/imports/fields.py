@@ -192,6 +192,11 @@ def label_of(field: str) -> str:
     return field.removeprefix(CUSTOM) if field.startswith(CUSTOM) else field
 
 
+def is_metadata(field: str) -> bool:
+    """Whether a cell may be kept under this name among a subscriber's further data."""
+    return METADATA_NAME.match(field) is not None
+
+
 def is_secret(column: str, field: str) -> bool:
     """Whether what stands in this column must not be shown."""
     return field in SECRET_FIELDS or SECRET_NAME.search(normal.fold(column)) is not None
