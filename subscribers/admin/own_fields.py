@@ -72,8 +72,10 @@ def fill(form: forms.ModelForm) -> None:
         value = who.custom_fields.get(name.removeprefix(PREFIX))
         if isinstance(field, forms.DateField) and isinstance(value, str):
             value = date.fromisoformat(value)
-        if isinstance(field, forms.ChoiceField) and value and value not in dict(field.choices):
-            field.choices = [*field.choices, (value, f"{value} (no longer offered)")]
+        if isinstance(field, forms.ChoiceField) and value:
+            offered: list[Any] = list(field.choices)  # type: ignore[arg-type]
+            if value not in dict(offered):
+                field.choices = [*offered, (value, f"{value} (no longer offered)")]
         form.initial.setdefault(name, value)
 
 

@@ -147,7 +147,7 @@ class TestCustomers:
         ]  # fmt: skip
         hold = Hold.objects.get()
         assert (hold.reason, hold.note, hold.opened_by_id) == ("non_payment", "May", admin_user.pk)
-        assert "1 suspended, 1 is suspended already, 1 is not a customer yet" in text_of(page.content)
+        assert "1 suspended, 1 was suspended already, 1 was not a customer yet" in text_of(page.content)
 
     def test_are_activated_but_not_over_a_bar_for_abuse(
         self, browser: Client, people: dict[str, Subscriber]
@@ -406,8 +406,8 @@ class TestJob:
         assert job.result is not None
         assert job.result["counts"] == {"suspended": 2, "already": 1, "prospect": 1, "inactive": 1}
         assert [each["reason"] for each in job.result["refusals"]] == [
-            "Is not a customer yet and stays as it is.",
-            "Is inactive and stays as it is.",
+            "Was not a customer yet and stayed as it was.",
+            "Was inactive and stayed as it was.",
         ]
         with open_file(StoredFile.objects.get(pk=job.result["refusals_file_id"])) as stream:
             table = stream.read().decode("utf-8-sig").splitlines()

@@ -17,6 +17,7 @@ from tests.conftest import PASSWORD
 LOGIN = "/admin/login/"
 SWITCH = "/admin/tenant/"
 CUSTOMERS = ["Subscribers", "Services", "Premises", "Zones", "Plans", "Billing profiles"]
+RECORDS = ["Imports", "Custom fields", "Subscriber settings"]
 
 
 @pytest.mark.django_db
@@ -120,6 +121,7 @@ class TestSidebar:
                 [
                     "Dashboard",
                     *CUSTOMERS,
+                    *RECORDS,
                     "OLTs",
                     "ONUs",
                     "Discovery runs",
@@ -132,9 +134,18 @@ class TestSidebar:
             ),
             (
                 Role.NETWORK_OPERATIONS,
-                ["Dashboard", *CUSTOMERS, "OLTs", "ONUs", "Discovery runs", "Events", "Jobs"],
+                [
+                    "Dashboard",
+                    *CUSTOMERS,
+                    "Custom fields",
+                    "OLTs",
+                    "ONUs",
+                    "Discovery runs",
+                    "Events",
+                    "Jobs",
+                ],
             ),
-            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, "Jobs"]),
+            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, *RECORDS, "Jobs"]),
         ],
     )
     def test_shows_what_the_role_may_see_in_the_order_of_the_domains(
@@ -210,3 +221,26 @@ def test_refusals_say_what_to_do(browser: Client, path: str, status: int, said: 
 
     assert answer.status_code == status
     assert said in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_user_menu_is_reached_by_keyboard(browser: Client, tenant: Tenant) -> None:
+    page = browser.get("/admin/").content.decode()
+
+    menu = re.search(r'<button type="button" x-ref="userMenu"[^>]*aria-controls="user-links"', page)
+    assert menu is not None
+    for theme in ("light", "dark", "auto"):
+        assert f'<button type="button" x-on:click="switchTheme(\'{theme}\')"' in page
+
+
+@pytest.mark.django_db
+def test_the_sidebar_marks_the_page_one_is_on_and_no_other(browser: Client, tenant: Tenant) -> None:
+    for url, title in (
+        ("/admin/subscribers/subscriber/", "Subscribers"),
+        ("/admin/subscribers/subscriber/settings/", "Subscriber settings"),
+        ("/admin/subscribers/subscriber/add/", "Subscribers"),
+        ("/admin/", "Dashboard"),
+    ):
+        groups = browser.get(url).context["sidebar_navigation"]
+
+        assert [item["title"] for group in groups for item in group["items"] if item["active"]] == [title]

@@ -86,11 +86,22 @@ def changed(will: str, did: str) -> Ending:
 
 
 def already(words: str) -> Ending:
-    return Ending(Effect.ALREADY, words, words)
+    return Ending(Effect.ALREADY, words, _past(words))
 
 
 def refused(words: str) -> Ending:
-    return Ending(Effect.REFUSED, words, words)
+    return Ending(Effect.REFUSED, words, _past(words))
+
+
+def _past(words: str) -> str:
+    for now, then in (
+        ("{are}", "{were}"),
+        ("{have}", "had"),
+        ("{stay}", "stayed"),
+        ("{they}", "{they_were}"),
+    ):
+        words = words.replace(now, then)
+    return words
 
 
 def change_named(name: str, model: type[Model]) -> Change:

@@ -41,7 +41,15 @@ KINDS = {model: of for of, model in MODELS.items()}
 REFUSED = "refused"  # What a row's service refused although its state looked right.
 
 _GRAMMAR: tuple[dict[str, str], dict[str, str]] = (
-    {"are": "is", "were": "was", "have": "has", "stay": "stays", "they": "it is", "customers": "a customer"},
+    {
+        "are": "is",
+        "were": "was",
+        "have": "has",
+        "stay": "stays",
+        "they": "it is",
+        "they_were": "it was",
+        "customers": "a customer",
+    },
     {
         "are": "are",
         "were": "were",
