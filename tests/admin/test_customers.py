@@ -10,12 +10,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from ispcore.admin.actions import CONFIRMED
+from ispcore.admin.actions import CONFIRMED, PREVIEW
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant, User
 from ispcore.tenants.roles import Role
 from subscribers.models import Hold, Plan, PlanZone, Subscriber, SubscriberSettings, Subscription, Zone
-from subscribers.services import customers, lines
+from subscribers.services import customers, lines, plan_changes
 from tests.admin.test_actions import action_url
 from tests.factories import PlanFactory, PremiseFactory, SubscriberFactory, SubscriptionFactory, ZoneFactory
 
@@ -295,6 +295,55 @@ class TestLines:
         assert "→ Better" in text
         assert "Better → Best" in text
         assert "Waiting" in text
+
+    def test_show_what_a_change_of_plan_costs_before_it_is_confirmed(
+        self, browser: Client, line: Subscription
+    ) -> None:
+        browser.post(action_url(line, "activate"), {CONFIRMED: "yes"})
+        better, today = PlanFactory(price="59.90"), timezone.localdate()
+        answers = {"to_plan": better.pk, "effective_on": today}
+
+        first = browser.get(action_url(line, "change_plan")).content.decode()
+        shown = browser.post(
+            action_url(line, "change_plan"), {**answers, PREVIEW: "yes"}, headers={"HX-Request": "true"}
+        )
+        same = browser.post(
+            action_url(line, "change_plan"), {**answers, "to_plan": line.plan_id, PREVIEW: "yes"}
+        )
+
+        cost = plan_changes.preview_plan_change(subscription_id=line.pk, to_plan_id=better.pk, on=today)
+        text = text_of(shown.content)
+        assert f'name="{CONFIRMED}"' not in first
+        assert f'name="{CONFIRMED}"' in shown.content.decode()
+        assert f"Credit for the old plan {cost.credit} EUR" in text
+        assert f"Charge for the new plan {cost.charge} EUR" in text
+        assert f"Net, before tax {cost.net} EUR" in text
+        assert f"{cost.days_left} of {cost.days_in_period} days are left" in text
+        assert "The service has this product already." in text_of(same.content)
+        assert f'name="{CONFIRMED}"' not in same.content.decode()
+        line.refresh_from_db()
+        assert line.plan_id != better.pk
+
+    def test_call_a_waiting_change_of_plan_off(self, browser: Client, line: Subscription) -> None:
+        before, later = line.plan_id, timezone.localdate() + timedelta(days=9)
+        assert b"/do/cancel_plan_change/" not in browser.get(page_of(line)).content
+        browser.post(
+            action_url(line, "change_plan"),
+            {CONFIRMED: "yes", "to_plan": PlanFactory().pk, "effective_on": later},
+        )
+
+        page = browser.get(page_of(line)).content
+        answer = browser.post(action_url(line, "cancel_plan_change"), {CONFIRMED: "yes"}, follow=True)
+        again = browser.post(action_url(line, "cancel_plan_change"), {CONFIRMED: "yes"}, follow=True)
+
+        assert b"/do/cancel_plan_change/" in page
+        assert b"/do/change_plan/" not in page
+        text = text_of(answer.content)
+        assert "The change of plan is called off." in text
+        assert "Called off" in text
+        assert "No change of plan was waiting." in text_of(again.content)
+        line.refresh_from_db()
+        assert line.plan_id == before
 
     def test_cannot_change_to_another_tenants_plan(
         self, browser: Client, line: Subscription, foreign_rows: dict[str, Any]
