@@ -47,7 +47,7 @@ class PremiseAdmin(TenantModelAdmin):
     list_filter = ("zone", "city")
     list_select_related = ("zone",)
     search_fields = ("address_line1", "city", "postal_code")
-    search_help_text = "Part of the street, the city or the postal code"
+    search_help_text = "The beginnings of words: street, city, postal code"
     fieldsets = (
         (
             "Address",
@@ -64,6 +64,11 @@ class PremiseAdmin(TenantModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return selectors.with_service_counts(super().get_queryset(request), "premise")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        return (catalogue.search_premises(queryset, search_term) if search_term.strip() else queryset), False
 
     def save_model(self, request: HttpRequest, obj: Premise, form: Any, change: bool) -> None:
         if change:

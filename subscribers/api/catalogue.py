@@ -8,12 +8,13 @@ from uuid import UUID
 import django_filters
 from django.core.validators import RegexValidator
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ispcore.api.fields import FloatField, HouseSerializer, IdField, MoneyField, TextField
-from ispcore.api.filters import HouseFilterSet
+from ispcore.api.filters import HouseFilterSet, HouseOrdering, HouseSearch
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
 from subscribers.models import BillingProfile, Cycle, PaymentKind, Period, Plan, PlanZone, Premise, Zone
 from subscribers.services import catalogue
@@ -238,14 +239,23 @@ class PremiseFilter(HouseFilterSet):
         }
 
 
+class PremiseSearch(HouseSearch):
+    """`search=words`: each word must begin a word of the address; served by an index."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        text = request.query_params.get(self.search_param)
+        return queryset if text is None else catalogue.search_premises(queryset, text)
+
+
 class PremiseViewSet(CatalogueViewSet):
     """The places that are or can be served."""
 
     model = Premise
     serializer_class = PremiseSerializer
     filterset_class = PremiseFilter
+    filter_backends = (DjangoFilterBackend, HouseOrdering, PremiseSearch)
     ordering_fields = ("address_line1", "city", "postal_code", "created_at")
-    search_fields = ("address_line1", "address_line2", "city", "postal_code")
+    search_fields = ("address", "city", "state", "postal_code")
 
     def create(self, request: Request) -> Response:
         """Add a premise."""

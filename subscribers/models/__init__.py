@@ -15,6 +15,7 @@ from subscribers.models.service import (
     HoldReason,
     PlanChange,
     Premise,
+    PremiseWord,
     ServiceStatus,
     Subscription,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "PlanChange",
     "PlanZone",
     "Premise",
+    "PremiseWord",
     "Segment",
     "SegmentOf",
     "ServiceStatus",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -41,7 +42,19 @@ class AddressKeyField(models.CharField):  # type: ignore[type-arg]
         return key
 
 
-@audit.track(ignore=("address_key",))
+class AddressWordsField(ArrayField):  # type: ignore[type-arg]
+    """The words a premise is found by, written with the row; a trigger makes rows of PremiseWord of them."""
+
+    def pre_save(self, model_instance: Any, add: bool) -> list[str]:
+        place = model_instance
+        words = normal.words_of(
+            place.address_line1, place.address_line2, place.city, place.state, place.postal_code
+        )
+        setattr(place, self.attname, words)
+        return words
+
+
+@audit.track(ignore=("address_key", "address_words"))
 class Premise(TenantModel):
     """A place that is or can be served."""
 
@@ -55,6 +68,9 @@ class Premise(TenantModel):
     latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
     longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
     address_key = AddressKeyField(max_length=200, blank=True, editable=False)
+    address_words = AddressWordsField(
+        models.CharField(max_length=60), default=list, blank=True, editable=False
+    )
 
     class Meta:
         constraints = [
@@ -83,6 +99,22 @@ class Premise(TenantModel):
 
     def __str__(self) -> str:
         return ", ".join(part for part in (self.address_line1, self.address_line2, self.city) if part)
+
+
+class PremiseWord(TenantModel):
+    """A word a premise can be found by, as SubscriberWord; kept by a trigger on Premise.address_words."""
+
+    premise = TenantForeignKey(Premise, models.CASCADE, related_name="words")
+    word = models.CharField(max_length=60)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "word", "premise"], name="premise_word_once")
+        ]
+        indexes = [models.Index(fields=["tenant", "premise"], name="premise_word_by_premise")]
+
+    def __str__(self) -> str:
+        return self.word
 
 
 @audit.track(ignore=("changed_xid",))

@@ -5,14 +5,17 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import PROTECT, ForeignObjectRel
+from django.db.models import PROTECT, Exists, ForeignObjectRel, OuterRef, QuerySet
 
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.context import current_tenant_id
-from subscribers.models import BillingProfile, Plan, PlanZone, Premise, Zone
+from subscribers import normal
+from subscribers.models import BillingProfile, Plan, PlanZone, Premise, PremiseWord, Zone
 
 M = TypeVar("M", bound=TenantModel)
+
+MOST_SEARCHED_WORDS = 8
 
 
 class UnknownZone(NotRegistered):
@@ -146,6 +149,14 @@ def create_premise(*, zone_id: UUID | None = None, **fields: Any) -> Premise:
     """
     _check_zone(zone_id, UnknownZone)
     return Premise.objects.create(zone_id=zone_id, **fields)  # type: ignore[no-any-return]
+
+
+def search_premises(rows: QuerySet[Premise], text: str) -> QuerySet[Premise]:
+    """Narrow to premises of whose address every word of `text` begins some word; text without one finds none."""
+    words = normal.words_of(text)[:MOST_SEARCHED_WORDS]
+    for word in words:
+        rows = rows.filter(Exists(PremiseWord.objects.filter(premise=OuterRef("pk"), word__prefix=word)))
+    return rows if words else rows.none()
 
 
 @transaction.atomic
