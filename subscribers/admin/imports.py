@@ -52,15 +52,16 @@ ENCODINGS = [("", "Find out")] + [(name, name) for name in imports.ENCODINGS]
 
 
 class UploadForm(TenantForm):
-    refused_fields: ClassVar = {"mapping": "file"}
+    # Not the model's own names: Django would put the upload itself where a stored file belongs.
+    refused_fields: ClassVar = {"file": "upload", "mapping": "upload"}
 
-    file = forms.FileField(
+    upload = forms.FileField(
         label="File",
         help_text="CSV or XLSX, at most 50 MiB and 500,000 rows. The first row names the columns.",
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx", "class": "isp-input"}),
         allow_empty_file=True,
     )
-    encoding = forms.ChoiceField(
+    written_in = forms.ChoiceField(
         label="Encoding", choices=ENCODINGS, required=False, widget=Select,
         help_text="Of a CSV file. Choose one only when letters with accents come out wrong.",
     )  # fmt: skip
@@ -146,7 +147,7 @@ class ImportAdmin(TenantModelAdmin):
     ordering = ("-created_at",)
     object_actions = ("check_rows", "take_in", "discard")
     change_form_outer_before_template = "admin/subscribers/import/page.html"
-    add_fieldsets = ((None, {"fields": ("file", "on_duplicate", "encoding", "again")}),)
+    add_fieldsets = ((None, {"fields": ("upload", "on_duplicate", "written_in", "again")}),)
     fieldsets = (("The file", {"fields": ("file_facts", "by", time_column("created_at", "Uploaded"))}),)
     empty_title = "Nothing was imported yet"
     empty_help = (
@@ -184,12 +185,12 @@ class ImportAdmin(TenantModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Import, form: Any, change: bool) -> None:
         given = form.cleaned_data
-        file = given["file"]
+        file = given["upload"]
         made = imports.upload_import(
             name=file.name or "",
             content=file.chunks(),
             on_duplicate=given["on_duplicate"],
-            encoding=given["encoding"],
+            encoding=given["written_in"],
             again=given["again"],
             user_id=request.user.pk,
         )
@@ -261,7 +262,7 @@ class ImportAdmin(TenantModelAdmin):
             "columns_form": form if editable and self.has_steer_permission(request) else None,
             "tiles": _tiles(obj) if counted else [],
             "preview": _preview(obj) if obj.status == ImportStatus.CHECKED else None,
-            "errors": errors if counted else [],
+            "bad_rows": errors if counted else [],
             "more_errors": max(0, obj.rows_bad - SHOWN_ERRORS),
             "errors_url": reverse("admin:subscribers_import_errors", args=[obj.pk]),
             "imported_url": _imported_url(obj) if obj.began_at and obj.rows_created else "",
