@@ -1,5 +1,7 @@
+import gc
 import os
 import re
+from itertools import count
 from typing import Any
 
 from django.core.wsgi import get_wsgi_application
@@ -8,6 +10,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ispcore.settings")
 
 from ispcore.tenants.checks import refuse_unsafe_role
 
+# After so many answers everything that stays has been imported and cached.
+WARM_AFTER = 100
+
+_answers = count(1)
 _CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
 
 _django = get_wsgi_application()
@@ -20,5 +26,9 @@ def application(environ: dict[str, Any], start_response: Any) -> Any:
     Django decodes the query string with the codec named there while it builds the request: `charset=hex`
     would fail before any middleware could answer.
     """
+    if next(_answers) == WARM_AFTER:
+        # What lives as long as the process need not be looked through by every full collection.
+        gc.collect()
+        gc.freeze()
     environ["CONTENT_TYPE"] = _CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
     return _django(environ, start_response)

@@ -33,6 +33,7 @@ from ispcore.api.views import (
     RetrieveModelMixin,
     TenantViewSet,
     created,
+    page_of,
     valid,
 )
 from subscribers import normal
@@ -338,8 +339,7 @@ class SearchView(ApiView, GenericAPIView):  # type: ignore[type-arg]
         if len(text) > MAX_QUERY:
             raise ApiError(400, "malformed_request", f"`q` has more than {MAX_QUERY} characters.", field="q")
         rows = customers.search_subscribers(Subscriber.objects.order_by("-id"), text)
-        page = self.paginate_queryset(rows)
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        return page_of(self, rows)
 
 
 def _service_criteria(reference: str) -> dict[str, Any]:

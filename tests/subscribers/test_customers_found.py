@@ -222,3 +222,20 @@ def test_a_search_forgets_what_is_no_longer_so(jane, api):
 
     assert found(api.get("subscribers/search?q=alvarez")) == []
     assert found(api.get("subscribers/search?q=maria")) == ["Maria"]
+
+
+@pytest.mark.parametrize(("few", "most_found"), [(100_000, 5_000), (2, 5_000), (100_000, 1), (0, 0)])
+def test_search_finds_the_same_whichever_words_are_common(few, most_found, acting, monkeypatch):
+    monkeypatch.setattr(customers, "FEW", few)
+    monkeypatch.setattr(customers, "MOST_FOUND", most_found)
+    ana, maria, _ = (
+        customers.create_subscriber(full_name=name) for name in ("Ana Silva", "Maria Silva", "Ana Costa")
+    )
+
+    def found(text: str) -> set:
+        return set(customers.search_subscribers(Subscriber.objects.all(), text))
+
+    assert found("silv") == {ana, maria}
+    assert found("an silva") == {ana}
+    assert found("silva zzz") == set()
+    assert found("mar sil") == {maria}
