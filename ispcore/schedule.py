@@ -13,6 +13,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour="3", minute="40"),
     },
     "purge-files": {"task": "ispcore.files.tasks.purge_files", "schedule": crontab(hour="3", minute="50")},
+    "forget-old-imports": {
+        "task": "subscribers.tasks.forget_old_imports",
+        "schedule": crontab(hour="3", minute="55"),
+    },
     "make-reading-partitions": {
         "task": "hardware.tasks.make_reading_partitions",
         "schedule": crontab(hour="2", minute="5"),

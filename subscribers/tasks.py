@@ -6,7 +6,7 @@ from django.utils import timezone
 from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask
 from ispcore.tenants.context import tenant_context
-from subscribers.models import Hold, PlanChange, Subscriber
+from subscribers.models import Hold, Import, PlanChange, Subscriber
 from subscribers.services import holds, imports, mass, plan_changes
 from subscribers.services.periods import local_date
 
@@ -62,3 +62,14 @@ def check_import(*, tenant_id: str, job_id: str) -> None:
 def run_import(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: imports.run_import(run, at=at))
+
+
+@shared_task(base=PlatformTask, name="subscribers.tasks.forget_old_imports")
+def forget_old_imports() -> int:
+    """Delete the files that nobody went on importing, in the tenants that have such files."""
+    idle = Import._base_manager.using("platform").filter(imports.idle(at=timezone.now()))
+    total = 0
+    for (tenant_id,) in list(idle.values_list("tenant_id").distinct()):
+        with tenant_context(tenant_id):
+            total += imports.forget_old_imports(at=timezone.now())
+    return total

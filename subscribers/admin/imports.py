@@ -88,12 +88,12 @@ class ColumnsForm(forms.Form):
         help_text=ON_DUPLICATE_HELP,
     )
 
-    def __init__(self, of_import: Import, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, of_import: Import, data: Any = None) -> None:
         initial = {"on_duplicate": of_import.on_duplicate, "encoding": of_import.encoding}
         initial |= {
             f"column_{n}": of_import.mapping.get(name, "") for n, name in enumerate(of_import.columns)
         }
-        super().__init__(*args, initial=initial, label_suffix="", **kwargs)
+        super().__init__(data, initial=initial, label_suffix="")
         self.of_import = of_import
         if of_import.file_format == "csv":
             self.fields["encoding"] = forms.ChoiceField(
@@ -422,6 +422,7 @@ def _preview(obj: Import) -> dict[str, Any]:
 
 
 def _imported_url(obj: Import) -> str:
+    assert obj.began_at is not None
     until = {"created_at__lte": obj.finished_at.isoformat()} if obj.finished_at else {}
     query = urlencode({"created_at__gte": obj.began_at.isoformat(), **until})
     return f"{reverse('admin:subscribers_subscriber_changelist')}?{query}"

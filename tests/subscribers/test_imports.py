@@ -2,9 +2,13 @@
 
 import csv
 import io
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from ispcore.admin.history import history_model
 from ispcore.errors import DomainError
 from ispcore.events.models import Event
 from ispcore.files.models import StoredFile
@@ -71,7 +75,7 @@ def test_a_checked_file_is_taken_in_with_services(acting):
 
 
 def test_a_record_taken_in_is_one_made_by_hand(acting):
-    given = {
+    given: dict[str, Any] = {
         "full_name": "Ana Łącka", "external_id": "C-1", "email": "Ana@Customer.example", "phone": "+351 912 345 678",
         "document_number": "12.34-ab", "address_line1": "Rua A 1", "city": "Porto", "country": "PT",
     }  # fmt: skip
@@ -95,7 +99,8 @@ def test_a_record_taken_in_is_one_made_by_hand(acting):
     own = {"1", "2", "000001", "000002"}
     assert words[made.pk] - own == words[imported.pk] - own
     assert Event.objects.filter(name="subscribers.subscriber_created").count() == 2
-    assert imported.history.count() == made.history.count() == 1
+    versions: Any = history_model(Subscriber)
+    assert [versions.objects.filter(pgh_obj=who).count() for who in (made, imported)] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -397,3 +402,15 @@ def test_a_file_that_breaks_off_fails_in_words_and_keeps_what_it_did(acting, mon
         JobStatus.FAILED,
     )
     assert "more than" in of_import.message
+
+
+def test_what_nobody_went_on_with_is_discarded(acting):
+    old, young = upload(b"name\nMaria\n"), upload(b"name\nRui\n")
+    Import.objects.filter(pk=old.pk).update(updated_at=timezone.now() - timedelta(days=31))
+
+    assert imports.forget_old_imports(at=timezone.now()) == 1
+
+    old.refresh_from_db()
+    young.refresh_from_db()
+    assert (old.status, old.file, young.status) == (ImportStatus.DISCARDED, None, ImportStatus.UPLOADED)
+    assert imports.forget_old_imports(at=timezone.now()) == 0

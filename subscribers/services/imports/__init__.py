@@ -30,6 +30,7 @@ from subscribers.services.imports.uploads import (
     error_file,
     error_file_name,
     forget_old_imports,
+    idle,
     request_check,
     request_run,
     template_file,
@@ -41,6 +42,6 @@ __all__ = [
     "ImportHasBegun", "ImportIsOver",
     "ImportIsRunning", "ImportNotChecked", "ImportNotFound", "TooManyRowsToImport", "UnreadableFile", "WrongColumns",
     "WrongMapping", "change_import", "check_import", "check_mapping", "discard_import", "error_file",
-    "error_file_name", "forget_old_imports", "guess_mapping", "is_metadata", "label_of", "request_check",
+    "error_file_name", "forget_old_imports", "guess_mapping", "idle", "is_metadata", "label_of", "request_check",
     "request_run", "run_import", "template_file", "upload_import",
 ]  # fmt: skip

@@ -6,39 +6,30 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 
-from ispcore.tenants.context import current_tenant_id
-from ispcore.tenants.models import Tenant
 from subscribers import normal
 from subscribers.models import (
-    BillingProfile,
     CustomField,
     CustomFieldKind,
     DocumentType,
     Plan,
-    PlanZone,
     Premise,
     ServiceStatus,
     Subscriber,
-    SubscriberSettings,
     SubscriberStatus,
     Subscription,
-    Zone,
 )
 from subscribers.services import customers
 from subscribers.services.custom_fields import (
     InvalidCustomFields,
     clean_custom_fields,
-    definitions_in_order,
-    share_definitions,
 )
 from subscribers.services.imports import fields
+from subscribers.services.imports.references import References
 from subscribers.services.imports.tables import RawRow
-from subscribers.services.settings import subscriber_settings
 
 MAX_TAGS = 20
 MAX_METADATA = 200
@@ -88,61 +79,6 @@ class Row:
 
     def refuse(self, field_key: str, message: str) -> None:
         self.problems.append(Problem(field_key, message))
-
-
-@dataclass(frozen=True)
-class References:
-    """What cells may name, read once per batch: a batch sees one state of it."""
-
-    settings: SubscriberSettings
-    definitions: list[CustomField]
-    zone_info: ZoneInfo
-    today: date
-    now: datetime
-    plans: dict[str, list[Plan]]
-    zones: dict[str, UUID]
-    profiles: dict[str, UUID]
-    zones_of_plan: dict[UUID, set[UUID]]
-    around: dict[UUID, UUID | None]
-
-    @classmethod
-    def read(cls, *, now: datetime) -> "References":
-        share_definitions()
-        zone_info = ZoneInfo(Tenant.objects.values_list("timezone", flat=True).get(pk=current_tenant_id()))
-        plans: dict[str, list[Plan]] = {}
-        for plan in Plan.objects.only("id", "code", "name", "sold_from", "sold_until"):
-            for name in {normal.fold(plan.code), normal.fold(plan.name)}:
-                plans.setdefault(name, []).append(plan)
-        sold_in: dict[UUID, set[UUID]] = {}
-        for plan_id, zone_id in PlanZone.objects.values_list("plan_id", "zone_id"):
-            sold_in.setdefault(plan_id, set()).add(zone_id)
-        zones = list(Zone.objects.values_list("id", "name", "parent_id"))
-        return cls(
-            settings=subscriber_settings(),
-            definitions=definitions_in_order(),
-            zone_info=zone_info,
-            today=now.astimezone(zone_info).date(),
-            now=now,
-            plans=plans,
-            zones={normal.fold(name): pk for pk, name, _ in zones},
-            profiles={normal.fold(name): pk for pk, name in BillingProfile.objects.values_list("id", "name")},
-            zones_of_plan=sold_in,
-            around={pk: parent for pk, _, parent in zones},
-        )
-
-    def is_sold(self, plan: Plan, zone_id: UUID | None) -> bool:
-        """Tell what `lines.refuse_unsold` tells, without a query per row."""
-        in_time = (plan.sold_from is None or plan.sold_from <= self.today) and (
-            plan.sold_until is None or self.today < plan.sold_until
-        )
-        wanted = self.zones_of_plan.get(plan.pk)
-        if not in_time or not wanted:
-            return in_time
-        seen: set[UUID] = set()
-        while zone_id is not None and zone_id not in seen:
-            seen.add(zone_id)
-            zone_id = self.around.get(zone_id)
-        return not wanted.isdisjoint(seen)
 
 
 class RowReader:

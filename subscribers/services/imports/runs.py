@@ -16,7 +16,8 @@ from ispcore.files.services import open_file
 from ispcore.jobs import services as jobs
 from subscribers.models import Import, ImportRowError, ImportStatus, OnDuplicate
 from subscribers.services.imports import fields, tables
-from subscribers.services.imports.rows import References, Row, RowReader
+from subscribers.services.imports.references import References
+from subscribers.services.imports.rows import Row, RowReader
 from subscribers.services.imports.tables import RawRow
 from subscribers.services.imports.taking_in import (
     BAD,

@@ -20,7 +20,8 @@ from subscribers.models import (
 )
 from subscribers.services import bulk, customers, lines
 from subscribers.services.imports import fields
-from subscribers.services.imports.rows import PREMISE_PARTS, Problem, References, Row, start_of_day
+from subscribers.services.imports.references import References
+from subscribers.services.imports.rows import PREMISE_PARTS, Problem, Row, start_of_day
 
 CREATED, UPDATED, SKIPPED, BAD = "created", "updated", "skipped", "bad"
 CURRENT = (

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import IO
 from uuid import UUID
 
@@ -202,10 +202,16 @@ def drop_file(of_import: Import) -> None:
         StoredFile.objects.filter(pk=file.pk).delete()
 
 
-def forget_old_imports() -> int:
-    """Discard the bound tenant's imports that nobody went on with; return how many."""
-    idle = Q(updated_at__lt=Now() - FORGOTTEN_AFTER) & ~Q(status__in=(*OVER, *RUNNING))
-    keys = list(Import.objects.filter(idle).order_by("pk").values_list("pk", flat=True)[:ERRORS_AT_ONCE])
+def idle(*, at: datetime) -> Q:
+    """Tell the imports nobody went on with: their files hold what should not lie about."""
+    return Q(updated_at__lt=at - FORGOTTEN_AFTER) & ~Q(status__in=OVER)
+
+
+def forget_old_imports(*, at: datetime) -> int:
+    """Discard a batch of the bound tenant's idle imports; return how many."""
+    keys = list(
+        Import.objects.filter(idle(at=at)).order_by("pk").values_list("pk", flat=True)[:ERRORS_AT_ONCE]
+    )
     for key in keys:
         discard_import(import_id=key)
     return len(keys)
