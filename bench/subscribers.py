@@ -6,13 +6,16 @@ Procfile; everything on: token, tenancy, row-level security, limits (raised), en
 the tenant measured stand 100 tenants of 300. Client, server and PostgreSQL share the machine's cores, so the
 rows `health` (no credential) and `me` (a credential, two rows of the database) are the ceilings to compare with.
 
-`sql` is how many statements one request sends; `db ms` is what PostgreSQL itself needs for its reads (EXPLAIN
-ANALYZE). `--plans` names the parts of plans that read many rows to throw them away.
+`web cpu` and `db cpu` are what one request costs the web server and PostgreSQL at the most connections: on a
+machine with other work they tell more than rates do. `sql` is how many statements one request sends; `db ms`
+is what PostgreSQL itself needs for its reads (EXPLAIN ANALYZE). `--plans` names the parts of plans that read
+many rows to throw them away.
 """
 
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,6 +65,7 @@ class Row:
     loads: dict[int, http_load.Load] = field(default_factory=dict)
     statements: int = 0
     database_ms: float = 0.0
+    cpu_ms: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -75,7 +79,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="per case, connections and round")
     parser.add_argument("--rounds", type=int, default=2, help="the best of them counts")
     parser.add_argument("--connections", type=int, nargs="+", default=(1, 8))
-    parser.add_argument("--only", default="", help="only cases whose name holds this")
+    parser.add_argument("--only", default="", help="only cases whose name matches this expression")
     parser.add_argument("--plans", action="store_true", help="only read plans, measure no time")
     parser.add_argument("--data", type=Path, help="keep the data in this directory, for the next run")
     options = parser.parse_args()
@@ -85,14 +89,15 @@ def main() -> None:
     ):
         prepare(servers)
         fill_neighbours(servers)
-        with serving(servers, directory) as address:
+        postmaster = int((servers.home.root / "postgres" / "postmaster.pid").read_text().split()[0])
+        with serving(servers, directory) as (address, web):
             for size in options.sizes:
-                measure_size(servers, address, size, options)
+                measure_size(servers, address, (web, postmaster), size, options)
 
 
 @contextmanager
-def serving(servers: Servers, directory: Path) -> Iterator[tuple[str, int]]:
-    """Run the web server of the Procfile."""
+def serving(servers: Servers, directory: Path) -> Iterator[tuple[tuple[str, int], int]]:
+    """Run the web server of the Procfile and give its address and process."""
     port = free_port(directory / "web.port")
     metrics = directory / "metrics"
     metrics.mkdir(exist_ok=True)
@@ -114,7 +119,7 @@ def serving(servers: Servers, directory: Path) -> Iterator[tuple[str, int]]:
         )
         try:
             wait_for(f"http://127.0.0.1:{port}/health", web)
-            yield "127.0.0.1", port
+            yield ("127.0.0.1", port), web.pid
         finally:
             web.terminate()
             web.wait()
@@ -145,7 +150,9 @@ def fill_neighbours(servers: Servers) -> None:
     fill(servers.admin_url, DATABASE, dict.fromkeys(small, NEIGHBOURS_HAVE))
 
 
-def measure_size(servers: Servers, address: tuple[str, int], size: int, options: Any) -> None:
+def measure_size(
+    servers: Servers, address: tuple[str, int], pids: tuple[int, int], size: int, options: Any
+) -> None:
     from django.db import connection
 
     from bench.subscriber_data import fill, make_people
@@ -156,7 +163,7 @@ def measure_size(servers: Servers, address: tuple[str, int], size: int, options:
         fill(servers.admin_url, DATABASE, wanted)
     connection.close()
     print(f"\n### {size:,} subscribers (made in {time.perf_counter() - began:.0f} s)\n")
-    rows = [Row(case) for case in cases(tenant, size) if options.only in case.name]
+    rows = [Row(case) for case in cases(tenant, size) if re.search(options.only, case.name)]
     for row in rows:
         row.statements, row.database_ms, waste = in_database(tenant, user, row.case)
         if options.plans:
@@ -164,7 +171,7 @@ def measure_size(servers: Servers, address: tuple[str, int], size: int, options:
                 f"{row.case.name}: {row.statements} statements, {row.database_ms:.1f} ms {'; '.join(waste)}"
             )
     if not options.plans:
-        measure(rows, address, user, options)
+        measure(rows, address, pids, user, options)
         print_table(rows, options.connections)
 
 
@@ -273,7 +280,9 @@ def _cursor_at(pk: UUID) -> str:
     return b64encode(f"p={pk}".encode()).decode()
 
 
-def measure(rows: list[Row], address: tuple[str, int], user: Any, options: Any) -> None:
+def measure(
+    rows: list[Row], address: tuple[str, int], pids: tuple[int, int], user: Any, options: Any
+) -> None:
     """Ask for everything round by round, so that a busy moment of the machine does not meet one case alone."""
     serial = count(time.time_ns())
     for number in range(options.rounds + 1):
@@ -281,7 +290,9 @@ def measure(rows: list[Row], address: tuple[str, int], user: Any, options: Any) 
             for connections in options.connections:
                 requests = _requests(row.case, address, user, serial)
                 seconds = options.seconds if number else min(options.seconds, 0.5)
+                before = cpu_seconds(pids)
                 load = http_load.run(address, requests, connections=connections, seconds=seconds)
+                used = [now - then for now, then in zip(cpu_seconds(pids), before, strict=True)]
                 wrong = {status: n for status, n in load.statuses.items() if status not in row.case.statuses}
                 if wrong:
                     raise SystemExit(f"{row.case.name} answered {wrong}")
@@ -289,6 +300,31 @@ def measure(rows: list[Row], address: tuple[str, int], user: Any, options: Any) 
                 best = row.loads.get(connections)
                 if number and (best is None or load.per_second > best.per_second):
                     row.loads[connections] = load
+                    row.cpu_ms[connections] = (
+                        used[0] / load.statuses.total() * 1000,
+                        used[1] / load.statuses.total() * 1000,
+                    )
+
+
+def cpu_seconds(pids: tuple[int, int]) -> list[float]:
+    """Return the CPU time that two processes, with all their children, have used."""
+    used: dict[int, float] = {}
+    parent: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            values = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # It has just ended.
+        pid = int(path.parent.name)
+        parent[pid] = int(values[1])
+        used[pid] = (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+    totals = []
+    for root in pids:
+        family = {root}
+        while more := {pid for pid, above in parent.items() if above in family} - family:
+            family |= more
+        totals.append(sum(used[pid] for pid in family))
+    return totals
 
 
 def _requests(case: Case, address: tuple[str, int], user: Any, serial: "count[int]") -> Iterator[bytes]:
@@ -375,16 +411,18 @@ def print_table(rows: list[Row], connections: list[int]) -> None:
         f"load {' '.join(load)}, {os.cpu_count()} cores, client {min(client):.0f} to {max(client):.0f} us/request\n"
     )
     heads = [f"{n} conn: /s | p50 ms | p99 ms" for n in connections]
-    print(f"| | {' | '.join(heads)} | KiB | sql | db ms |")
-    print("|---|" + "---|" * (3 * len(connections) + 3))
+    print(f"| | {' | '.join(heads)} | web cpu ms | db cpu ms | KiB | sql | db ms |")
+    print("|---|" + "---|" * (3 * len(connections) + 5))
     for row in rows:
         cells = [
             f"{row.loads[n].per_second:,.0f} | {row.loads[n].p50:.1f} | {row.loads[n].p99:.1f}"
             for n in connections
         ]
         size = next(iter(row.loads.values())).body_bytes / 1024
+        web, database = row.cpu_ms[max(connections)]
         print(
-            f"| {row.case.name} | {' | '.join(cells)} | {size:.1f} | {row.statements} | {row.database_ms:.1f} |"
+            f"| {row.case.name} | {' | '.join(cells)} | {web:.2f} | {database:.2f} | {size:.1f} | "
+            f"{row.statements} | {row.database_ms:.1f} |"
         )
     sys.stdout.flush()
 
