@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.expressions import RawSQL
 
 from ispcore import numbering
 from ispcore.errors import DomainError, NotRegistered
@@ -322,7 +323,10 @@ def _narrowed_by_few(rows: QuerySet[Subscriber], words: list[str]) -> tuple[Quer
         return rows, words
     both = few[0].intersection(*few[1:]) if len(few) > 1 else few[0]
     found = list(both.values_list("subscriber_id", flat=True)[: MOST_FOUND + 1])
-    return (rows.filter(pk__in=found), common) if len(found) <= MOST_FOUND else (rows, words)
+    if len(found) > MOST_FOUND:
+        return rows, words
+    # As one array: thousands of single values would cost more to write down than to look up.
+    return rows.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [found])), common
 
 
 def _words_that_begin(word: str) -> QuerySet[SubscriberWord]:
