@@ -11,6 +11,8 @@ MAX_WORD = 60  # SubscriberWord.word
 MAX_ADDRESS_KEY = 200  # Premise.address_key
 MAX_EMAIL = 254  # Subscriber.email_lower
 
+_WORD = re.compile(r"[^\W_]+")
+
 # Letters that have no decomposition into a base letter and an accent, yet are typed without it.
 _PLAIN = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i"})
 
@@ -26,6 +28,8 @@ _STREET_WORDS = {
 
 def fold(text: str) -> str:
     """Return the text without case and accents: `José` and `JOSE` are one."""
+    if text.isascii():  # Most text is, and has no accents to look for.
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_PLAIN)
 
@@ -34,7 +38,7 @@ def words_of(*texts: str) -> list[str]:
     """Return the different words of the texts, folded; at most MAX_WORDS of at most MAX_WORD characters."""
     found: dict[str, None] = {}
     for text in texts:
-        for word in re.findall(r"[^\W_]+", fold(text)):
+        for word in _WORD.findall(fold(text)):
             found[word[:MAX_WORD]] = None
     return list(found)[:MAX_WORDS]
 
@@ -72,13 +76,13 @@ def email_lower(text: str) -> str:
 
 def name_key(text: str) -> str:
     """Return what two spellings of one name share."""
-    return " ".join(re.findall(r"[^\W_]+", fold(text)))
+    return " ".join(_WORD.findall(fold(text)))
 
 
 def address_key(text: str) -> str:
     """Return what two spellings of one address share, street abbreviations included."""
     spelt = re.sub(r"\bn[º°o]\s*\.?\s*(?=\d)", " no ", text.casefold())
-    words = re.findall(r"[^\W_]+", fold(spelt.replace("#", " no ")))
+    words = _WORD.findall(fold(spelt.replace("#", " no ")))
     return " ".join(_STREET_WORDS.get(word, word) for word in words)
 
 
