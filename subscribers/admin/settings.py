@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from ispcore.admin import navigation
 from ispcore.admin.fields import CheckBoxes, Select
 from ispcore.errors import DomainError
-from subscribers.countries import NAMES
+from subscribers.admin.countries import NAMES
 from subscribers.models import DuplicateRule
 from subscribers.services import settings
 

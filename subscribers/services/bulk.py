@@ -1,6 +1,6 @@
 """Customers and lines by the hundred: what the single verbs do, in a fixed number of statements.
 
-The callers have checked each value, and have the claims to themselves (`customers.take_all_turns`).
+The callers have checked each value, and have the claims to themselves (`duplicates.take_all_turns`).
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -142,6 +142,25 @@ def remove_plan(*, plan_id: UUID) -> None:
     _remove(_locked(Plan, plan_id), PlanInUse)
 
 
+def zones_sold_in(*, plan_id: UUID) -> list[UUID]:
+    """List the zones a plan is sold in with all that lie in them; none when it is sold everywhere."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE inside AS (
+                SELECT zone_id AS id FROM subscribers_planzone WHERE tenant_id = %(tenant)s AND plan_id = %(plan)s
+                UNION
+                SELECT zone.id
+                FROM subscribers_zone AS zone JOIN inside ON zone.parent_id = inside.id
+                WHERE zone.tenant_id = %(tenant)s
+            )
+            SELECT id FROM inside
+            """,
+            {"tenant": current_tenant_id(), "plan": plan_id},
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
 def create_premise(*, zone_id: UUID | None = None, **fields: Any) -> Premise:
     """Add a premise.
 

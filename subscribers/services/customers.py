@@ -1,24 +1,21 @@
-"""A customer's record and its life: one owner of its status, of what look-ups compare, and of duplicates."""
+"""A customer's record and its life: one owner of its status and of what look-ups compare."""
 
-import hashlib
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
 from ispcore import numbering
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.events.services import publish
-from ispcore.tenants.context import current_tenant_id
 from subscribers import normal
 from subscribers.models import (
     BillingProfile,
     DocumentType,
-    DuplicateRule,
     Hold,
     HoldReason,
     ServiceStatus,
@@ -28,7 +25,7 @@ from subscribers.models import (
     SubscriberWord,
     Subscription,
 )
-from subscribers.services import holds, lines
+from subscribers.services import duplicates, holds, lines
 from subscribers.services.custom_fields import clean_custom_fields, share_definitions
 from subscribers.services.settings import subscriber_settings
 
@@ -86,43 +83,6 @@ class InvalidPhone(DomainError):
     field = "phone"
 
 
-class DuplicateSubscriber(DomainError):
-    code = "duplicate_subscriber"
-    message = "A subscriber with the provided {what} already exists."
-
-
-class DuplicateExternalId(DuplicateSubscriber):
-    field = "external_id"
-
-
-class DuplicateDocument(DuplicateSubscriber):
-    field = "document"
-
-
-class DuplicateEmail(DuplicateSubscriber):
-    field = "email"
-
-
-class DuplicatePhone(DuplicateSubscriber):
-    field = "phone"
-
-
-# What a tenant may ask to be unique -> the column it is compared by, and the refusal.
-RULES: dict[str, tuple[str, type[DuplicateSubscriber]]] = {
-    DuplicateRule.DOCUMENT: ("document_normal", DuplicateDocument),
-    DuplicateRule.EMAIL: ("email_lower", DuplicateEmail),
-    DuplicateRule.PHONE: ("phone_e164", DuplicatePhone),
-}
-REFUSALS: dict[str, type[DuplicateSubscriber]] = {"external_id": DuplicateExternalId, **dict(RULES.values())}
-
-
-class Claimant(Protocol):
-    """What claims are told by: a record, or what is going to be one."""
-
-    @property
-    def status(self) -> str: ...
-
-
 @transaction.atomic
 def create_subscriber(
     *,
@@ -162,7 +122,7 @@ def create_subscriber(
     settings = subscriber_settings()
     normalise(subscriber, settings)
     _require_billing_profile(billing_profile_id)
-    _refuse_duplicates(subscriber, settings, {"external_id", *NORMALISED})
+    duplicates.refuse_duplicates(subscriber, settings, {"external_id", *NORMALISED})
     (number,) = numbering.draw("subscriber")
     subscriber.number = f"SUB-{number:06d}"
     subscriber.save(force_insert=True)
@@ -200,7 +160,7 @@ def update_subscriber(*, subscriber_id: UUID, **changes: Any) -> Subscriber:
         return subscriber
     if "billing_profile_id" in changed:
         _require_billing_profile(subscriber.billing_profile_id)
-    _refuse_duplicates(subscriber, settings, changed)
+    duplicates.refuse_duplicates(subscriber, settings, changed)
     subscriber.save(update_fields=[*sorted(changed), "updated_at"])
     _write_words(subscriber)
     publish("subscribers.subscriber_changed", subscriber_id=str(subscriber.pk))
@@ -234,7 +194,7 @@ def activate_subscriber(
         raise SubscriberOnHold(left=holds.names_of(left), all=", ".join(held))
     _move(subscriber, SubscriberStatus.ACTIVE)
     if comes_back:
-        _refuse_duplicates(subscriber, subscriber_settings(), {*NORMALISED})
+        duplicates.refuse_duplicates(subscriber, subscriber_settings(), {*NORMALISED})
     holds.release_holds(held_lines, at=at, user_id=user_id, reasons=lifted)
     return subscriber
 
@@ -390,60 +350,6 @@ def normalise(subscriber: Subscriber, settings: SubscriberSettings, *, keep_phon
 def _require_billing_profile(billing_profile_id: UUID | None) -> None:
     if billing_profile_id and not BillingProfile.objects.filter(pk=billing_profile_id).exists():
         raise BillingProfileNotFound
-
-
-def _refuse_duplicates(subscriber: Subscriber, settings: SubscriberSettings, columns: set[str]) -> None:
-    """Refuse when another customer has what this one now claims in `columns`."""
-    claims = claims_of(subscriber, settings, columns)
-    _take_turns(claims)
-    for column, value in claims:
-        if holders_of(column, [value]).exclude(pk=subscriber.pk).exists():
-            refusal = REFUSALS[column]
-            raise refusal(what=refusal.field)
-
-
-def claims_of(
-    subscriber: Claimant, settings: SubscriberSettings, columns: Collection[str]
-) -> list[tuple[str, str]]:
-    """Return, as column and value, what no other customer may have besides this one."""
-    wanted = ["external_id"]
-    if subscriber.status != SubscriberStatus.INACTIVE:
-        wanted += [RULES[rule][0] for rule in settings.duplicate_rules]
-    values = ((column, getattr(subscriber, column)) for column in wanted if column in columns)
-    return [(column, value) for column, value in values if value]
-
-
-def holders_of(column: str, values: Collection[str]) -> QuerySet[Subscriber]:
-    """Narrow to the customers who hold what is claimed: whoever left keeps an external id, and nothing else."""
-    rows: QuerySet[Subscriber] = Subscriber.objects.filter(**{f"{column}__in": values})
-    return rows if column == "external_id" else rows.exclude(status=SubscriberStatus.INACTIVE)
-
-
-def take_all_turns() -> None:
-    """Let nobody else of this tenant claim anything until the transaction ends: for many claims at once.
-
-    One lock instead of thousands, of which a server has a fixed number. Lock the rows that change before.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_key("", "")])
-
-
-def _take_turns(claims: list[tuple[str, str]]) -> None:
-    """Let claims of one value take turns, so that of two at once the second sees the first.
-
-    The locks end with the transaction. They are taken in one order: two transactions never wait for each other.
-    """
-    if not claims:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_lock_key("", "")])
-        for key in sorted(_lock_key(column, value) for column, value in claims):
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
-
-
-def _lock_key(column: str, value: str) -> int:
-    name = f"subscriber:{current_tenant_id()}:{column}:{value}"
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def words_of(subscriber: Subscriber) -> set[str]:

@@ -13,9 +13,9 @@ from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import AuditEntry, Membership, Tenant, User
 from ispcore.tenants.roles import Role
-from subscribers.models import SubscriberStatus
+from subscribers.models import Subscriber, SubscriberStatus
 from subscribers.services import catalogue, custom_fields, customers, imports, lines
-from tests.factories import OltFactory, OnuFactory, PonPortFactory
+from tests.factories import OltFactory, OnuFactory, PonPortFactory, SubscriberFactory, SubscriptionFactory
 
 
 @pytest.fixture
@@ -142,3 +142,15 @@ def foreign_rows(other_tenant: Tenant, make_user: Callable[..., User]) -> dict[s
 
 
 __all__ = ["Olt", "Onu", "browser_of", "fill"]
+
+
+@pytest.fixture
+def people(acting: Tenant) -> dict[str, Subscriber]:
+    """A customer in each state, the active one with a line that runs and one that waits."""
+    found = {
+        status: SubscriberFactory(status=status, full_name=f"The {status} one")
+        for status in ("prospect", "active", "suspended", "inactive")
+    }
+    SubscriptionFactory(subscriber=found["active"], status="active")
+    SubscriptionFactory(subscriber=found["active"])
+    return found

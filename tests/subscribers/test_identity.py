@@ -170,8 +170,8 @@ def test_premises_are_found_by_an_index(acting):
         cursor.execute(
             """
             INSERT INTO subscribers_premise (id, tenant_id, address_line1, address_line2, city, state, postal_code,
-                                             country, address_key, created_at, updated_at)
-            SELECT uuidv7(), %s, n || ' Hill Rd', '', '', '', '', '', n || ' hill rd', now(), now()
+                                             country, address_key, address_words, created_at, updated_at)
+            SELECT uuidv7(), %s, n || ' Hill Rd', '', '', '', '', '', n || ' hill rd', '{}', now(), now()
             FROM generate_series(1, 20000) AS n
             """,
             [current_tenant_id()],

@@ -18,7 +18,7 @@ from subscribers.models import (
     SubscriberStatus,
     Subscription,
 )
-from subscribers.services import bulk, customers, lines
+from subscribers.services import bulk, customers, duplicates, lines
 from subscribers.services.imports import fields
 from subscribers.services.imports.references import References
 from subscribers.services.imports.rows import PREMISE_PARTS, Problem, Row, start_of_day
@@ -37,8 +37,8 @@ FIELD_OF = {
     "email_lower": "email",
     "phone_e164": "phone",
 }
-assert set(FIELD_OF) == {"external_id", *(column for column, _ in customers.RULES.values())}
-assert set(customers.RULES) == set(DuplicateRule)
+assert set(FIELD_OF) == {"external_id", *(column for column, _ in duplicates.RULES.values())}
+assert set(duplicates.RULES) == set(DuplicateRule)
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Batch:
             keys = {holder.pk for some in found.values() for holder in some}
             rows = Subscriber.objects.filter(pk__in=keys).order_by("pk").select_for_update(of=("self",))
             locked = set(rows.values_list("pk", flat=True))
-        customers.take_all_turns()
+        duplicates.take_all_turns()
         self._decide(good, self._holders([each.row for each in good]), locked=locked)
         for each in good:
             self._build(each)
@@ -167,7 +167,7 @@ class Batch:
                 wanted.setdefault(column, set()).add(value)
         found: Holders = {}
         for column, values in wanted.items():
-            for holder in customers.holders_of(column, list(values)).order_by("pk"):
+            for holder in duplicates.holders_of(column, list(values)).order_by("pk"):
                 found.setdefault((column, getattr(holder, column)), []).append(holder)
         return found
 
@@ -354,7 +354,7 @@ def claims_of(row: Row, references: References) -> list[tuple[str, str]]:
             phone_e164=row.phone_e164,
             document_normal=normal.document_normal(row.values.get("document_number", "")),
         )
-        row.claims = customers.claims_of(claimant, references.settings, FIELD_OF)
+        row.claims = duplicates.claims_of(claimant, references.settings, FIELD_OF)
     return row.claims
 
 

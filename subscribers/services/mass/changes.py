@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import (
     Case,
     CharField,
@@ -28,7 +27,6 @@ from django.db.models import (
 )
 from django.utils.dateparse import parse_datetime
 
-from ispcore.tenants.context import current_tenant_id
 from subscribers.models import (
     Hold,
     Plan,
@@ -38,7 +36,7 @@ from subscribers.models import (
     SubscriberStatus,
     Subscription,
 )
-from subscribers.services import customers, holds, lines, plan_changes
+from subscribers.services import catalogue, customers, holds, lines, plan_changes
 
 MOST_TAGS = 20  # As the API's records have.
 
@@ -275,7 +273,7 @@ def _change_plans(rows: QuerySet[Any], asked: Asked) -> QuerySet[Any]:
     )
     waiting = PlanChange.objects.filter(subscription=OuterRef("pk"), applied_at=None, cancelled_at=None)
     noted = waiting.filter(to_plan=plan, effective_on=on)
-    zones = _zones_of(plan)
+    zones = catalogue.zones_sold_in(plan_id=plan.pk)
     unsold = []
     if not is_sold:
         unsold = [(Q(pk__isnull=False), "unsold")]
@@ -291,25 +289,6 @@ def _change_plans(rows: QuerySet[Any], asked: Asked) -> QuerySet[Any]:
         *unsold,
         otherwise="changed",
     )
-
-
-def _zones_of(plan: Plan) -> list[UUID]:
-    """List the zones a plan is sold in with all that lie in them; none when it is sold everywhere."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH RECURSIVE inside AS (
-                SELECT zone_id AS id FROM subscribers_planzone WHERE tenant_id = %(tenant)s AND plan_id = %(plan)s
-                UNION
-                SELECT zone.id
-                FROM subscribers_zone AS zone JOIN inside ON zone.parent_id = inside.id
-                WHERE zone.tenant_id = %(tenant)s
-            )
-            SELECT id FROM inside
-            """,
-            {"tenant": current_tenant_id(), "plan": plan.pk},
-        )
-        return [row[0] for row in cursor.fetchall()]
 
 
 def _change_plan(key: UUID, asked: Asked, moment: Moment) -> object:
