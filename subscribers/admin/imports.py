@@ -239,7 +239,11 @@ class ImportAdmin(TenantModelAdmin):
         if obj := kwargs.get("obj"):
             context |= self._page(request, obj)
         else:
-            context["title"] = "New import"
+            context |= {
+                "title": "New import",
+                "show_save_and_add_another": False,
+                "show_save_and_continue": False,
+            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _page(self, request: HttpRequest, obj: Import) -> dict[str, Any]:
