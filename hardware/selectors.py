@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import models
 from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort, Reading, RunOutcome
+from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort, Reading, RunOutcome, Signal
 
 # What an ONU should receive, dBm. -8 to -27 is the window of class B+ and C+ optics (ITU-T G.984.2 Amd 1);
 # the warning at -25 is common practice, two decibels before the end.
@@ -19,14 +18,6 @@ WARNING_BELOW_DBM = -25.0
 CRITICAL_BELOW_DBM = -27.0
 
 CHART_POINTS = 2000
-
-
-class Signal(models.TextChoices):
-    GOOD = "good", "Good"
-    WARNING = "warning", "Warning"
-    CRITICAL = "critical", "Critical"
-    OVERLOAD = "overload", "Overload"
-    NONE = "none", "No reading"
 
 
 SIGNAL_HINTS = {
@@ -79,13 +70,13 @@ def overview() -> Overview:
         by_olt={},
     )
     signal = Case(*(When(condition, then=Value(name)) for name, condition in SIGNAL_IS.items()))
-    groups = Onu.objects.values("olt_id", "status", signal=signal).annotate(count=Count("pk")).order_by()
+    groups = Onu.objects.values("olt_id", "status", seen_as=signal).annotate(count=Count("pk")).order_by()
     for group in groups:
         status, count = group["status"], group["count"]
         is_online = status == OnuStatus.ONLINE
         found.onus[status] += count
         if is_online:
-            found.signals[group["signal"]] += count
+            found.signals[group["seen_as"]] += count
         if status != OnuStatus.VANISHED:
             total, online = found.by_olt.get(group["olt_id"], (0, 0))
             found.by_olt[group["olt_id"]] = (total + count, online + count * is_online)

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from hardware import selectors
 from hardware.admin.signals import SIGNAL_TONES, STATE_WORDS
-from hardware.models import Olt, OnuStatus
-from hardware.selectors import SIGNAL_HINTS, Overview, Signal
+from hardware.models import Olt, OnuStatus, Signal
+from hardware.selectors import SIGNAL_HINTS, Overview
 from ispcore.admin import dashboard
 from ispcore.admin.dashboard import Bar, Chart, Concern, FirstStep, Part, Tile, share
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from hardware import selectors
 from hardware.admin.filters import OltFilter
 from hardware.admin.signals import STATUS_TONES, ZONES, dbm, signal
-from hardware.models import Onu
-from hardware.selectors import SIGNAL_HINTS, SIGNAL_IS, Signal
+from hardware.models import Onu, Signal
+from hardware.selectors import SIGNAL_HINTS, SIGNAL_IS
 from ispcore.admin import charts, links, navigation
 from ispcore.admin.base import ReadOnlyAdmin
 from ispcore.admin.formats import DASH, choice_column, time_column

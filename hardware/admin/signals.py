@@ -2,13 +2,12 @@
 
 from django.utils.html import format_html
 
-from hardware.models import OnuStatus, RunOutcome
+from hardware.models import OnuStatus, RunOutcome, Signal
 from hardware.selectors import (
     CRITICAL_BELOW_DBM,
     OVERLOAD_ABOVE_DBM,
     SIGNAL_HINTS,
     WARNING_BELOW_DBM,
-    Signal,
     signal_of,
 )
 from ispcore.admin.charts import Zone
@@ -26,6 +25,8 @@ STATUS_TONES = {
     OnuStatus.OFFLINE: "danger",
     OnuStatus.UNKNOWN: "plain",
     OnuStatus.VANISHED: "warning",
+    OnuStatus.AUTHORISED: "info",
+    OnuStatus.REMOVED: "plain",
 }
 OUTCOME_TONES = {
     RunOutcome.RUNNING: "info",

@@ -2,6 +2,7 @@
 
 from hardware.drivers.base import (
     AdminState,
+    CardInfo,
     Discovery,
     DownCause,
     Driver,
@@ -10,27 +11,46 @@ from hardware.drivers.base import (
     PonPortInfo,
     RunStatus,
     SystemInfo,
+    WaitingOnu,
     read_system,
 )
 from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook, describe_column
 from hardware.drivers.huawei import HuaweiDriver
+from hardware.drivers.provisioning import (
+    Capability,
+    CliStep,
+    NotSupportedByDevice,
+    OnuPlace,
+    Preset,
+    SnmpStep,
+    Step,
+)
 from hardware.drivers.ufiber import UfiberDriver
 
 __all__ = [
     "ALL_PASSES",
     "DRIVERS",
     "AdminState",
+    "Capability",
+    "CardInfo",
+    "CliStep",
     "ColumnFailure",
     "Discovery",
     "DownCause",
     "Driver",
     "DriverError",
+    "NotSupportedByDevice",
     "OnuInfo",
+    "OnuPlace",
     "Pass",
     "PonPortInfo",
+    "Preset",
     "ProgressHook",
     "RunStatus",
+    "SnmpStep",
+    "Step",
     "SystemInfo",
+    "WaitingOnu",
     "describe_column",
     "detect",
     "read_system",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from hardware.drivers.base import AdminState, DownCause, Driver, Place, RunStatus
+from hardware.drivers.cards import CARD_COLUMNS
 from hardware.drivers.cells import (
     BadCellError,
     celsius,
@@ -27,6 +28,7 @@ XPON = f"{HUAWEI}.6.128.1.1"
 ONT_CONFIG, ONT_CONTROL, ONT_OPTICS = f"{XPON}.2.43.1", f"{XPON}.2.46.1", f"{XPON}.2.51.1"
 PORT_STATE, PORT_OPTICS = f"{XPON}.2.21.1", f"{XPON}.2.23.1"
 ONT_COUNTERS, PORT_COUNTERS = f"{XPON}.4.23.1", f"{XPON}.4.21.1"
+AUTOFIND = f"{XPON}.2.48.1"
 IF_OPER_STATUS, IF_NAME = "1.3.6.1.2.1.2.2.1.8", "1.3.6.1.2.1.31.1.1.1.1"
 
 # Stands in every optics column for an ONU that is off or cannot be read (recorded).
@@ -58,6 +60,11 @@ def decode_if_index(if_index: int) -> str | None:
     if if_index >> 25 not in _PON_TYPES:
         return None
     return f"{if_index >> 19 & 0x3F}/{if_index >> 13 & 0x3F}/{if_index >> 8 & 0x1F}"
+
+
+def encode_if_index(shelf: int, slot: int, port: int, *, pon_type: int = 125) -> int:
+    """Return the ifIndex of a PON interface: 0/1/0 is 0xFA002000 (recorded)."""
+    return pon_type << 25 | shelf << 19 | slot << 13 | port << 8
 
 
 def decode_serial(value: Value) -> str:
@@ -127,11 +134,16 @@ _ONU_COLUMNS = (
     # Shifted by 10000 so that it is never negative: 8064 is -19.36 dBm (recorded).
     _optics("olt_rx_power_dbm", 6, power(offset=10_000, none=(INVALID,))),
 )
+_WAITING_COLUMNS = (
+    Column(Table.WAITING, "serial", f"{AUTOFIND}.2", Pass.WAITING, decode_serial),
+    Column(Table.WAITING, "software", f"{AUTOFIND}.6", Pass.WAITING, text),
+    Column(Table.WAITING, "equipment_id", f"{AUTOFIND}.7", Pass.WAITING, text),
+)
 
 
 class HuaweiDriver(Driver):
     vendor: ClassVar[str] = "huawei"
-    columns: ClassVar[tuple[Column, ...]] = _PORT_COLUMNS + _ONU_COLUMNS
+    columns: ClassVar[tuple[Column, ...]] = _PORT_COLUMNS + _ONU_COLUMNS + _WAITING_COLUMNS + CARD_COLUMNS
 
     def matches(self, sys_object_id: str, sys_descr: str) -> bool:
         known = any(_below(sys_object_id, f"{HUAWEI}.{system}") for system in _SYSTEMS)
@@ -154,3 +166,15 @@ class HuaweiDriver(Driver):
             return None
         port = self.place_port(if_index, None)
         return port and Place(index=f"{port.index}/{onu_id}", pon_port=port.index, number=int(onu_id))
+
+    def onu_row(self, index: str, serial: str) -> str | None:
+        parts = index.split("/")
+        if len(parts) != 4 or not all(part.isdecimal() for part in parts):
+            return None
+        shelf, slot, port, onu_id = map(int, parts)
+        return f"{encode_if_index(shelf, slot, port)}.{onu_id}"
+
+    def place_waiting(self, index: str) -> str | None:
+        """Decode ifIndex.n of the autofind table."""
+        place = self.place_port(index.partition(".")[0], None)
+        return place.index if place else None

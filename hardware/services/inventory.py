@@ -17,6 +17,10 @@ from ispcore.tenants.fields import new_id
 MEASURED = {
     "description": "text",
     "model": "text",
+    "line_profile": "text",
+    "service_profile": "text",
+    "admin_state": "text",
+    "onu_id": "int",
     "last_down_cause": "text",
     "distance_m": "int",
     "rx_power_dbm": "float8",
@@ -165,9 +169,9 @@ def _upsert_and_file(
             stored AS (
                 INSERT INTO hardware_onu AS onu (
                     id, tenant_id, olt_id, created_at, updated_at, first_seen_at, last_seen_at, measured_at,
-                    serial, index, pon_port_id, status, {names})
+                    signal, serial, index, pon_port_id, status, {names})
                 SELECT row.id, %(tenant)s, %(olt)s, now(), now(), %(at)s, %(at)s, %(measured_at)s,
-                       row.serial, row.index, port.id, row.status, {values}
+                       'none', row.serial, row.index, port.id, row.status, {values}
                 FROM row
                 LEFT JOIN hardware_ponport AS port
                      ON port.tenant_id = %(tenant)s AND port.olt_id = %(olt)s AND port.index = row.port

@@ -1,0 +1,81 @@
+"""What it takes to change a device: steps a driver plans and a service carries out, one after the other."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hardware.snmp.transport import Value
+
+
+class Capability(StrEnum):
+    """What a driver can do with its device; the API refuses the rest with `not_supported_by_device`."""
+
+    OPTICS = "optics"
+    COUNTERS = "counters"
+    CARDS = "cards"
+    WAITING = "waiting"
+    AUTHORIZE = "authorize"
+    UNAUTHORIZE = "unauthorize"
+    REBOOT = "reboot"
+    ACTIVATE = "activate"  # And deactivate.
+
+
+class NotSupportedByDevice(Exception):
+    """The driver knows no way to do this on its device."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpStep:
+    """Write `pairs` in one PDU; `undo` takes it back.
+
+    `done_when` maps an OID to the value that proves the step has happened: read first, so that a repeated step
+    is not sent again, and read after a lost answer.
+    """
+
+    name: str
+    pairs: tuple[tuple[str, Value], ...]
+    undo: tuple[tuple[str, Value], ...] = ()
+    done_when: dict[str, Value | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CliStep:
+    """Type `commands` at the device's command line; `undo` takes it back.
+
+    `done_if` is matched (regular expression, any case) against an answer that refuses: it says that what was
+    wanted is so already. `refused_if` are answers that end the job. `secrets` are masked in the transcript.
+    """
+
+    name: str
+    commands: tuple[str, ...]
+    undo: tuple[str, ...] = ()
+    done_if: str = ""
+    refused_if: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+Step = SnmpStep | CliStep
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """How a vendor's OLT is told to serve an ONU; which fields a driver needs it says in `preset_fields`."""
+
+    line_profile: str = ""
+    service_profile: str = ""
+    vlan: int | None = None
+    user_vlan: int | None = None
+    gem_port: int = 1
+    onu_type: str = ""
+    tcont_profile: str = ""
+    native_vlan_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnuPlace:
+    """Which ONU is meant: its PON port as staff know it, its id on that port, and its serial."""
+
+    pon_port: str
+    onu_id: int
+    serial: str
+    if_index: int | None = None
+    description: str = ""
