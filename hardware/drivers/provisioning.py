@@ -1,9 +1,14 @@
 """What it takes to change a device: steps a driver plans and a service carries out, one after the other."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hardware.snmp.transport import Value
+
+# What no command line of these vendors gives a meaning of its own; quotes, `?`, `;`, `|`, `!` and backslash have one.
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/:@+=,#%()-]*")
+_TEXT = re.compile(rf"{_WORD.pattern}(?: [A-Za-z0-9._/:@+=,#%()-]+)*")
 
 
 class Capability(StrEnum):
@@ -79,3 +84,31 @@ class OnuPlace:
     serial: str
     if_index: int | None = None
     description: str = ""
+
+
+def cli_word(value: str, *, longest: int = 64) -> str:
+    """Return `value` unchanged if it is one word a command line takes as it stands.
+
+    Letters and digits of ASCII and `._-/:@+=,#%()`: nothing that ends a line, asks for help, quotes or chains
+    commands. Raises ValueError.
+    """
+    return _typeable(_WORD, value, longest, "no spaces")
+
+
+def cli_text(value: str, *, longest: int = 64) -> str:
+    """Return `value` unchanged if it is words, one space apart, that may be typed between quotes; see `cli_word`.
+
+    Raises ValueError.
+    """
+    return _typeable(_TEXT, value, longest, "single spaces")
+
+
+def _typeable(pattern: re.Pattern[str], value: str, longest: int, spaces: str) -> str:
+    if len(value) > longest:
+        raise ValueError(f"{value[:20]!r}... is too long for a command line: at most {longest} characters")
+    if not pattern.fullmatch(value):
+        raise ValueError(
+            f"{value!r} cannot be typed at a command line: letters, digits and ._-/:@+=,#%() only, {spaces}, "
+            "beginning with a letter or digit"
+        )
+    return value
