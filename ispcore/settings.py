@@ -160,7 +160,7 @@ SPECTACULAR_SETTINGS = {
         "OnuStatus": "hardware.models.OnuStatus",
         "OnuDownCause": "hardware.models.DownCause",
         "DiscoveryOutcome": "hardware.models.RunOutcome",
-        "DiscoveryStatus": "hardware.api.DISCOVERY_STATUSES",
+        "DiscoveryStatus": "hardware.api.discovery.DISCOVERY_STATUSES",
         "ServiceStatus": "subscribers.models.ServiceStatus",
         "HoldReason": "subscribers.models.HoldReason",
         "PlanChangeState": "subscribers.api.lines.PLAN_CHANGE_STATES",

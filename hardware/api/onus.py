@@ -1,0 +1,104 @@
+from datetime import timedelta
+from typing import Any
+
+import django_filters
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hardware.models import DownCause, Onu, OnuStatus, Reading
+from ispcore.api.errors import ApiError
+from ispcore.api.fields import HouseSerializer
+from ispcore.api.filters import HouseFilterSet
+from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet
+
+READINGS_DAYS = 31
+MAX_READINGS = 5000
+
+
+class OnuSerializer(HouseSerializer[Onu]):
+    olt_id = serializers.UUIDField(read_only=True)
+    pon_port_id = serializers.UUIDField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Onu
+        fields = [
+            "id", "olt_id", "pon_port_id", "index", "serial", "description", "model", "status", "last_down_cause",
+            "distance_m", "rx_power_dbm", "tx_power_dbm", "olt_rx_power_dbm", "temperature_c", "voltage_v",
+            "bias_ma", "up_bytes", "down_bytes", "first_seen_at", "last_seen_at", "measured_at", "vanished_at",
+        ]  # fmt: skip
+
+
+class OnuFilter(HouseFilterSet):
+    olt_id = django_filters.UUIDFilter(field_name="olt_id")
+    pon_port_id = django_filters.UUIDFilter(field_name="pon_port_id")
+    status = django_filters.ChoiceFilter(choices=OnuStatus.choices)
+    last_down_cause = django_filters.ChoiceFilter(choices=DownCause.choices)
+
+    class Meta:
+        model = Onu
+        fields = {
+            "serial": ["exact"],
+            "description": ["exact"],
+            "rx_power_dbm": ["gte", "lte"],
+            "last_seen_at": ["gte", "lte"],
+        }
+
+
+class ReadingSerializer(serializers.ModelSerializer[Reading]):
+    class Meta:
+        model = Reading
+        fields = [
+            "at", "is_online", "rx_power_dbm", "tx_power_dbm", "olt_rx_power_dbm", "temperature_c", "distance_m",
+            "up_bytes", "down_bytes",
+        ]  # fmt: skip
+
+
+class OnuViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    """ONUs as the last discovery of their OLT saw them."""
+
+    model = Onu
+    serializer_class = OnuSerializer
+    filterset_class = OnuFilter
+    ordering_fields = ("serial", "index", "rx_power_dbm", "last_seen_at", "created_at")
+    search_fields = ("serial", "description")
+
+    @extend_schema(
+        responses=ReadingSerializer(many=True),
+        parameters=[
+            OpenApiParameter(
+                "at__gte", {"type": "string", "format": "date-time"}, description="From; default 31 days ago."
+            ),
+            OpenApiParameter(
+                "at__lt", {"type": "string", "format": "date-time"}, description="Until; default now."
+            ),
+        ],
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def readings(self, request: Request, pk: str) -> Response:
+        """The ONU's signal history, oldest first; at most 5,000 readings."""
+        onu = self.get_object()
+        until = _moment(request, "at__lt") or timezone.now()
+        since = _moment(request, "at__gte") or until - timedelta(days=READINGS_DAYS)
+        rows = Reading.objects.filter(onu=onu, at__gte=since, at__lt=until).order_by("at")
+        return Response(list(rows.values(*ReadingSerializer.Meta.fields)[:MAX_READINGS]))
+
+    def allowed_parameters(self) -> frozenset[str]:
+        if self.action == "readings":
+            return frozenset({"at__gte", "at__lt"})
+        return super().allowed_parameters()
+
+
+def _moment(request: Request, name: str) -> Any:
+    value = request.query_params.get(name)
+    if value is None:
+        return None
+    try:
+        return serializers.DateTimeField().to_internal_value(value)
+    except serializers.ValidationError as error:
+        message = f"`{name}` must be a time such as 2026-01-31T00:00:00Z."
+        raise ApiError(400, "malformed_request", message, field=name) from error
