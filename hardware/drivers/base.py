@@ -216,6 +216,10 @@ class Driver(ABC):
         """
         return self
 
+    def variants(self) -> "tuple[Driver, ...]":
+        """Return every driver that `choose` may return."""
+        return (self,)
+
     def onu_row(self, index: str, serial: str) -> str | None:
         """Return the raw index of an ONU's row in the key column: the reverse of `place_onu`."""
         return None
@@ -290,7 +294,8 @@ class Driver(ABC):
             onus=onus,
             waiting=list(self._build_waiting(run)),
             cards=list(self._build_cards(run)),
-            dialect=self.dialect,
+            # Tables without a row tell no tree from another: nothing to remember.
+            dialect=self.dialect if onus else "",
             read_columns=frozenset(run.complete - partial),
             failures=tuple(run.failures),
             bad_cells=run.bad_cells,

@@ -44,6 +44,20 @@ def text(value: Value) -> str | None:
     return decoded.strip()[:_LONGEST_TEXT] or None
 
 
+def gpon_serial(value: Value) -> str:
+    """Write a serial as staff read it on the label: 4 letters, then 4 octets in hex (ITU-T G.984.3, recorded).
+
+    48 57 54 43 9A 00 0F FF is HWTC9A000FFF. Raises BadCellError.
+    """
+    if not isinstance(value, bytes) or len(value) != 8:
+        raise BadCellError(f"not a serial: {value!r}"[:80])
+    vendor = value[:4].decode("latin-1")
+    if not (vendor.isascii() and vendor.isalnum()):
+        # Some vendors put no letters there; sixteen hex digits are how the CLI shows any serial.
+        return value.hex().upper()
+    return vendor + value[4:].hex().upper()
+
+
 def counter(value: Value) -> int:
     """Decode a byte counter."""
     number = integer(value)

@@ -20,6 +20,14 @@ def as_it_is(index: str) -> str | None:
     return index
 
 
+def arcs_of(index: str, count: int) -> tuple[int, ...] | None:
+    """Return the numbers of a raw index of `count` arcs, None for any other."""
+    arcs = index.split(".")
+    if len(arcs) != count or not all(arc.isascii() and arc.isdecimal() and len(arc) <= 10 for arc in arcs):
+        return None
+    return tuple(map(int, arcs))
+
+
 _PROGRESS_SECONDS = 1.0
 # Answers of 36 octets a variable stay below one unfragmented datagram (see Target).
 VARIABLES_PER_GET = 20
@@ -147,21 +155,21 @@ class ColumnReader:
 
     def read_row(self, table: Table, row: str) -> None:
         """Read one row of a table by GET. Cells the device lacks stay out. Raises SnmpError."""
-        wanted = {}
+        wanted: dict[str, list[Column]] = {}  # Some cells tell two things.
         for column in self._columns:
             if column.table == table and (instance := column.instance(row)) is not None:
-                wanted[f"{column.oid}.{instance}"] = column
+                wanted.setdefault(f"{column.oid}.{instance}", []).append(column)
         cells = self.cells[table].setdefault(row, {})
         oids = list(wanted)
         for start in range(0, len(oids), VARIABLES_PER_GET):
             for oid, value in self._transport.get(oids[start : start + VARIABLES_PER_GET]).items():
                 if value is None:
                     continue
-                column = wanted[oid]
-                try:
-                    cells[column.field] = column.decode(value)
-                except BadCellError:
-                    self.bad_cells[column.name] = self.bad_cells.get(column.name, 0) + 1
+                for column in wanted[oid]:
+                    try:
+                        cells[column.field] = column.decode(value)
+                    except BadCellError:
+                        self.bad_cells[column.name] = self.bad_cells.get(column.name, 0) + 1
 
     def _read(self, done: int, column: Column) -> ColumnFailure | None:
         rows = 0

@@ -10,10 +10,10 @@ from typing import ClassVar
 from hardware.drivers.base import AdminState, DownCause, Driver, Place, RunStatus
 from hardware.drivers.cards import CARD_COLUMNS
 from hardware.drivers.cells import (
-    BadCellError,
     celsius,
     counter,
     enumerated,
+    gpon_serial,
     integer,
     power,
     scaled,
@@ -67,20 +67,6 @@ def encode_if_index(shelf: int, slot: int, port: int, *, pon_type: int = 125) ->
     return pon_type << 25 | shelf << 19 | slot << 13 | port << 8
 
 
-def decode_serial(value: Value) -> str:
-    """Write a serial as staff read it on the label: 4 letters, then 4 octets in hex (recorded).
-
-    48 57 54 43 9A 00 0F FF is HWTC9A000FFF. Raises BadCellError.
-    """
-    if not isinstance(value, bytes) or len(value) != 8:
-        raise BadCellError(f"not a serial: {value!r}"[:80])
-    vendor = value[:4].decode("latin-1")
-    if not (vendor.isascii() and vendor.isalnum()):
-        # Some vendors put no letters there; sixteen hex digits are how the CLI shows any serial.
-        return value.hex().upper()
-    return vendor + value[4:].hex().upper()
-
-
 def decode_run_status(value: Value) -> RunStatus:
     """1 is up, 2 down, -1 a failed query; RowStatus, in another column, is not the online state."""
     return {1: RunStatus.ONLINE, 2: RunStatus.OFFLINE}.get(integer(value), RunStatus.UNKNOWN)
@@ -109,7 +95,7 @@ _PORT_COLUMNS = (
     Column(Table.PORT, "tx_power_dbm", f"{PORT_OPTICS}.4", Pass.OPTICS, power(none=(INVALID,))),
 )
 _ONU_COLUMNS = (
-    Column(Table.ONU, "serial", f"{ONT_CONFIG}.3", Pass.INVENTORY, decode_serial),
+    Column(Table.ONU, "serial", f"{ONT_CONFIG}.3", Pass.INVENTORY, gpon_serial),
     Column(Table.ONU, "line_profile", f"{ONT_CONFIG}.7", Pass.INVENTORY, text),
     Column(Table.ONU, "service_profile", f"{ONT_CONFIG}.8", Pass.INVENTORY, text),
     Column(Table.ONU, "description", f"{ONT_CONFIG}.9", Pass.INVENTORY, text),
@@ -135,7 +121,7 @@ _ONU_COLUMNS = (
     _optics("olt_rx_power_dbm", 6, power(offset=10_000, none=(INVALID,))),
 )
 _WAITING_COLUMNS = (
-    Column(Table.WAITING, "serial", f"{AUTOFIND}.2", Pass.WAITING, decode_serial),
+    Column(Table.WAITING, "serial", f"{AUTOFIND}.2", Pass.WAITING, gpon_serial),
     Column(Table.WAITING, "software", f"{AUTOFIND}.6", Pass.WAITING, text),
     Column(Table.WAITING, "equipment_id", f"{AUTOFIND}.7", Pass.WAITING, text),
 )

@@ -83,3 +83,9 @@ class UfiberDriver(Driver):
         ):
             return None
         return Place(index="".join(chr(int(arc)) for arc in arcs[1:]).upper())
+
+    def onu_row(self, index: str, serial: str) -> str | None:
+        """Spell the serial as the device does: letters, then hex digits in lower case (recorded)."""
+        if len(index) != 12 or not (index.isascii() and index.isprintable()):
+            return None
+        return ".".join(map(str, (12, *(index[:4] + index[4:].lower()).encode())))
