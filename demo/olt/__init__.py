@@ -9,7 +9,8 @@ from typing import Literal, Self
 
 from demo.olt.agent import Agent
 from demo.olt.device import SimulatedDevice
-from demo.olt.huawei import HuaweiOlt
+from demo.olt.huawei import HuaweiOlt, ServicePort
+from demo.olt.huawei_cli import HuaweiCli
 from demo.olt.onu import SimulatedOnu
 from demo.olt.replay import RecordedOlt
 from demo.olt.server import AgentServer
@@ -44,6 +45,8 @@ class SimulatedOlt:
         host: str = "127.0.0.1",
         port: int = 0,
         replay: Path | None = None,
+        cli: bool = False,
+        cli_fault: str = "",
     ) -> None:
         self.device = (
             RecordedOlt(replay) if replay else build_device(vendor, onus=onus, pon_ports=pon_ports, seed=seed)
@@ -52,7 +55,12 @@ class SimulatedOlt:
         self.port = port
         self.community = community
         self.agent = Agent(self.device, community=community, fault=fault, seed=seed)
-        self._server = AgentServer([(self.agent, (host, port))], latency_seconds=latency_ms / 1000)
+        self._cli = HuaweiCli(self._huawei(), host=host, fault=cli_fault) if cli else None
+        self._server = AgentServer(
+            [(self.agent, (host, port))],
+            latency_seconds=latency_ms / 1000,
+            command_lines=[self._cli] if self._cli else [],
+        )
 
     def __enter__(self) -> Self:
         self.start()
@@ -69,6 +77,13 @@ class SimulatedOlt:
 
     def stop(self) -> None:
         self._server.stop()
+
+    @property
+    def cli(self) -> HuaweiCli:
+        """The command line, for those started with one."""
+        if self._cli is None:
+            raise TypeError("this one has no command line")
+        return self._cli
 
     @property
     def fault(self) -> str:
@@ -96,6 +111,20 @@ class SimulatedOlt:
 
     def remove_onu(self, port: int, onu_id: int) -> None:
         self._simulated().remove_onu(port, onu_id)
+
+    def plug_in(self, port: int, serial: bytes | None = None) -> str:
+        """Let an ONU appear that waits for authorisation; return its serial."""
+        unit = self._huawei().plug_in(port, serial)
+        return unit.serial[:4].decode() + unit.serial[4:].hex().upper()
+
+    @property
+    def service_ports(self) -> list[ServicePort]:
+        return list(self._huawei().service_ports.values())
+
+    def _huawei(self) -> HuaweiOlt:
+        if not isinstance(self.device, HuaweiOlt):
+            raise TypeError("only a Huawei is simulated to that depth")
+        return self.device
 
     def _simulated(self) -> SimulatedDevice:
         if not isinstance(self.device, SimulatedDevice):

@@ -32,6 +32,8 @@ class SimulatedOnu:
     bias_ma: int
     up_bytes: int
     down_bytes: int
+    line_profile: str = "line-profile_100M"
+    service_profile: str = "srv-profile_bridge"
 
     @property
     def serial_text(self) -> str:

@@ -7,6 +7,7 @@ device's answers, "unverified" that it was not.
 from collections.abc import Callable
 from typing import ClassVar
 
+from hardware.drivers import huawei_plans as plans
 from hardware.drivers.base import AdminState, DownCause, Driver, Place, RunStatus
 from hardware.drivers.cards import CARD_COLUMNS
 from hardware.drivers.cells import (
@@ -21,6 +22,7 @@ from hardware.drivers.cells import (
     whole,
 )
 from hardware.drivers.columns import Column, Pass, Table
+from hardware.drivers.provisioning import Capability, OnuPlace, Preset, Step
 from hardware.snmp.transport import Value
 
 HUAWEI = "1.3.6.1.4.1.2011"
@@ -130,6 +132,22 @@ _WAITING_COLUMNS = (
 class HuaweiDriver(Driver):
     vendor: ClassVar[str] = "huawei"
     columns: ClassVar[tuple[Column, ...]] = _PORT_COLUMNS + _ONU_COLUMNS + _WAITING_COLUMNS + CARD_COLUMNS
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {
+            Capability.OPTICS,
+            Capability.COUNTERS,
+            Capability.CARDS,
+            Capability.WAITING,
+            Capability.AUTHORIZE,
+            Capability.UNAUTHORIZE,
+            Capability.REBOOT,
+        }
+    )
+    optics_by_onu: ClassVar[bool] = True
+    preset_fields: ClassVar[frozenset[str]] = frozenset({"line_profile", "service_profile", "vlan"})
+    cli_types: ClassVar[tuple[str, str] | None] = ("huawei_smartax", "huawei_olt_telnet")
+    # netmiko types `undo smart` and a bare `scroll`; some firmware still pages, at 512 lines the most.
+    cli_prepare: ClassVar[tuple[str, ...]] = ("scroll 512", "config")
 
     def matches(self, sys_object_id: str, sys_descr: str) -> bool:
         known = any(_below(sys_object_id, f"{HUAWEI}.{system}") for system in _SYSTEMS)
@@ -164,3 +182,40 @@ class HuaweiDriver(Driver):
         """Decode ifIndex.n of the autofind table."""
         place = self.place_port(index.partition(".")[0], None)
         return place.index if place else None
+
+    def without_cli(self) -> Driver:
+        return HuaweiBySnmp()
+
+    def plan_authorize(self, place: OnuPlace, preset: Preset) -> tuple[Step, ...]:
+        return plans.cli_authorize(place, preset)
+
+    def plan_unauthorize(self, place: OnuPlace) -> tuple[Step, ...]:
+        return plans.cli_unauthorize(place)
+
+    def plan_reboot(self, place: OnuPlace) -> tuple[Step, ...]:
+        return plans.cli_reboot(place)
+
+    def read_answer(self, command: str, answer: str) -> list[dict[str, str]] | None:
+        return plans.read_answer(command, answer)
+
+
+class HuaweiBySnmp(HuaweiDriver):
+    """The same device without a command line: what HUAWEI-XPON-MIB says can be SET (unverified)."""
+
+    preset_fields: ClassVar[frozenset[str]] = frozenset({"line_profile", "service_profile"})
+    cli_types: ClassVar[tuple[str, str] | None] = None
+
+    def plan_authorize(self, place: OnuPlace, preset: Preset) -> tuple[Step, ...]:
+        return plans.snmp_authorize(place, preset, config=ONT_CONFIG, row=self._row(place))
+
+    def plan_unauthorize(self, place: OnuPlace) -> tuple[Step, ...]:
+        return plans.snmp_unauthorize(place, config=ONT_CONFIG, row=self._row(place))
+
+    def plan_reboot(self, place: OnuPlace) -> tuple[Step, ...]:
+        return plans.snmp_reboot(place, control=ONT_CONTROL, row=self._row(place))
+
+    def _row(self, place: OnuPlace) -> str:
+        row = self.onu_row(f"{place.pon_port}/{place.onu_id}", place.serial)
+        if row is None:
+            raise ValueError(f"{place.pon_port[:40]!r} is no PON port here: shelf/slot/port, such as 0/1/0")
+        return row

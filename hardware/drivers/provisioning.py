@@ -33,21 +33,29 @@ class SnmpStep:
     """Write `pairs` in one PDU; `undo` takes it back.
 
     `done_when` maps an OID to the value that proves the step has happened: read first, so that a repeated step
-    is not sent again, and read after a lost answer.
+    is not sent again, and read after a lost answer. Without it, a step whose answer was lost is sent again only
+    if it is `repeatable`: sending it twice comes to the same.
     """
 
     name: str
     pairs: tuple[tuple[str, Value], ...]
     undo: tuple[tuple[str, Value], ...] = ()
     done_when: dict[str, Value | None] = field(default_factory=dict)
+    repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CliStep:
     """Type `commands` at the device's command line; `undo` takes it back.
 
-    `done_if` is matched (regular expression, any case) against an answer that refuses: it says that what was
-    wanted is so already. `refused_if` are answers that end the job. `secrets` are masked in the transcript.
+    Patterns are regular expressions, of any case, over several lines. An answer that matches `refused_if`
+    ends the job, unless it also matches `done_if` (typing) or `undone_if` (taking back): then what was wanted
+    is so already.
+
+    `check` is a command that shows whether the step has happened, read before typing and after a lost answer:
+    when one of the rows that `Driver.read_answer` makes of it holds all of `done_when`, or with `gone` when
+    none does. Without a `check`, a step whose answer was lost is typed again only if it is `repeatable`:
+    typing it twice comes to the same. An empty `undo` means that taking back an earlier step takes this along.
     """
 
     name: str
@@ -56,6 +64,11 @@ class CliStep:
     done_if: str = ""
     refused_if: str = ""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    check: str = ""
+    done_when: dict[str, str] = field(default_factory=dict)
+    gone: bool = False
+    undone_if: str = ""
+    repeatable: bool = False
 
 
 Step = SnmpStep | CliStep
