@@ -20,6 +20,9 @@ from hardware.cli.errors import (
 
 MASK = "••••••••"
 LOGOUT_SECONDS = 2.0
+POLL_SECONDS = 0.02
+TAIL = 400  # Characters in which a prompt is looked for.
+LONGEST_ANSWER = 2_000_000  # A device that never stops talking.
 
 # What a device asks in the middle of an answer, and what it is told.
 _CONFIRM = r"\([yY]/[nN]\)(?:\s?\[[yYnN]\])?\s?:?\s*$"
@@ -96,12 +99,12 @@ class CliSession:
             while True:
                 self._connection.write_channel(typed)
                 answer += self._read(deadline, command)
-                if re.search(_CONFIRM, answer):
+                if re.search(_CONFIRM, answer[-TAIL:]):
                     typed = "y" + self._connection.RETURN
-                elif re.search(_MORE, answer):
+                elif re.search(_MORE, answer[-TAIL:]):
                     answer = re.sub(_MORE, "", answer)
                     typed = " "
-                elif re.search(_PARAMETERS, answer):
+                elif re.search(_PARAMETERS, answer[-TAIL:]):
                     typed = self._connection.RETURN
                 else:
                     return re.sub(self._prompt, "", answer)
@@ -185,19 +188,36 @@ class CliSession:
             raise CliRefused(f"{where} does not let {target.username} configure it") from error
 
     def _read(self, deadline: float, command: str) -> str:
-        from netmiko.exceptions import ReadException, ReadTimeout
+        """Return what the device says up to a prompt or a question.
 
-        left = deadline - time.monotonic()
-        self._connection.read_timeout_override = max(left, 0.01)
-        try:
-            return str(self._connection.read_until_pattern(pattern=self._expected))
-        except ReadTimeout as error:
-            raise CliTimeout(
-                f"{self.target.host}:{self.target.port} showed no prompt within "
-                f"{self.target.command_seconds:g} seconds after: {self.mask(command)}"
-            ) from error
-        except ReadException as error:
-            raise self._lost(command) from error
+        Not netmiko's read_until_pattern, which waits out its time on a connection that was cut.
+        """
+        from netmiko.exceptions import ReadException
+
+        answer = ""
+        while not re.search(self._expected, answer[-TAIL:]):
+            was_open = self._is_open()
+            try:
+                chunk = self._connection.read_channel()
+            except ReadException as error:
+                raise self._lost(command) from error
+            answer += chunk
+            if not chunk and not was_open:
+                raise self._lost(command)
+            if len(answer) > LONGEST_ANSWER or time.monotonic() > deadline:
+                raise CliTimeout(
+                    f"{self.target.host}:{self.target.port} showed no prompt within "
+                    f"{self.target.command_seconds:g} seconds after: {self.mask(command)}"
+                )
+            if not chunk:
+                time.sleep(POLL_SECONDS)
+        return answer
+
+    def _is_open(self) -> bool:
+        if self._connection.protocol != "ssh":
+            return True  # Reading tells.
+        channel = self._connection.remote_conn
+        return not channel.closed and channel.transport.is_active()
 
     def _lost(self, command: str) -> CliLost:
         return CliLost(

@@ -7,6 +7,7 @@ from hardware.models.provisioning import (
     ProvisioningAction,
     ProvisioningJob,
     ProvisioningStatus,
+    StepState,
 )
 from hardware.models.signal import SignalLimits
 from hardware.models.words import (
@@ -49,6 +50,7 @@ __all__ = [
     "Signal",
     "SignalLimits",
     "SnmpVersion",
+    "StepState",
     "Vendor",
     "WaitingOnu",
 ]

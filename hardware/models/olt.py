@@ -1,6 +1,6 @@
 """The OLT, its ports, and how its discoveries and polls go."""
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
@@ -10,6 +10,11 @@ from ispcore.crypto import SecretField
 from ispcore.jobs.models import Job
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
+
+HOST_KEY = RegexValidator(
+    r"^[A-Za-z0-9@.-]{1,64} SHA256:[A-Za-z0-9+/]{43}\Z",
+    "A host key is its kind and its fingerprint, such as ssh-ed25519 SHA256: and 43 characters.",
+)
 
 
 @audit.track(
@@ -61,6 +66,13 @@ class Olt(TenantModel):
     )
     cli_username = models.CharField("command line user", max_length=64, blank=True)
     cli_password = SecretField("command line password", blank=True, default="")
+    cli_host_key = models.CharField(
+        "SSH host key",
+        max_length=120,
+        blank=True,
+        validators=[HOST_KEY],
+        help_text="Kept from the first log-in; another one is refused. Empty it after the device was replaced.",
+    )
     pon_class = models.CharField(
         "optics class",
         max_length=8,
@@ -193,6 +205,9 @@ class OltPolling(TenantModel):
     )
     max_repetitions = models.PositiveSmallIntegerField(
         default=25, help_text="Rows an answer may carry: 25, 10 after losses, 1 asks one by one."
+    )
+    slowed_at = models.DateTimeField(
+        null=True, help_text="When it was last asked for fewer rows, or for more again."
     )
     status_read_at = models.DateTimeField(null=True)
     optics_read_at = models.DateTimeField(null=True)

@@ -67,15 +67,25 @@ class ProvisioningStatus(models.TextChoices):
     ROLLED_BACK = "rolled_back", "Rolled back"
 
 
+class StepState(models.TextChoices):
+    """How far a step of a plan came."""
+
+    PLANNED = "planned", "Planned"
+    STARTED = "started", "Sent, not confirmed"
+    DONE = "done", "Done"
+    FOUND = "found", "Was so already"
+    UNDONE = "undone", "Taken back"
+
+
 UNFINISHED = (ProvisioningStatus.PLANNED, ProvisioningStatus.RUNNING)
 
 
-@audit.track(ignore=("steps_done", "transcript", "message"))
+@audit.track(ignore=("plan", "steps_done", "transcript", "message"))
 class ProvisioningJob(TenantModel):
     """One change to a device: what was planned, what was said, how it ended.
 
     planned -> running -> succeeded or failed; a failed one is run again from the step that failed, or rolled
-    back. One unfinished job per serial: of two at once on two ports one wins.
+    back. One unfinished job per serial: of two at once on two ports one wins. One runs per OLT at a time.
     """
 
     action = models.CharField(max_length=12, choices=ProvisioningAction)
@@ -90,10 +100,21 @@ class ProvisioningJob(TenantModel):
     )
     description = models.CharField(max_length=128, blank=True)
     status = models.CharField(max_length=12, choices=ProvisioningStatus, default=ProvisioningStatus.PLANNED)
-    plan = models.JSONField(default=list, help_text="The steps in words, secrets masked.")
+    profile = models.JSONField(
+        default=dict, help_text="The preset's fields as they were when it was planned."
+    )
+    plan = models.JSONField(
+        default=list, help_text="The steps in words, secrets masked, each with how far it came."
+    )
     steps_done = models.PositiveSmallIntegerField(default=0)
     transcript = models.TextField(
         blank=True, help_text="What was said to the device and what it answered, masked."
+    )
+    is_already = models.BooleanField(
+        "already so", default=False, help_text="The device was as wanted before anything was sent."
+    )
+    service_port = models.CharField(
+        max_length=80, blank=True, help_text="The number of the service port that the device drew."
     )
     error_code = models.CharField(max_length=60, blank=True)
     message = models.CharField(max_length=1000, blank=True)
@@ -108,6 +129,11 @@ class ProvisioningJob(TenantModel):
                 fields=["tenant", "serial"],
                 condition=Q(status__in=UNFINISHED),
                 name="provisioning_job_one_unfinished_per_serial",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "olt"],
+                condition=Q(status=ProvisioningStatus.RUNNING),
+                name="provisioning_job_one_running_per_olt",
             ),
             models.CheckConstraint(
                 condition=Q(action__in=ProvisioningAction.values), name="provisioning_job_action_known"
