@@ -4,7 +4,7 @@ Drivers know devices and nothing else: no database, no clock, no settings.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
@@ -192,10 +192,16 @@ class Driver(ABC):
     # Which of a vendor's table trees this driver reads; empty where there is one.
     dialect: ClassVar[str] = ""
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    # The device fetches optics from each ONU: ask for a few at a time, spread out, and never walk them unasked.
+    optics_by_onu: ClassVar[bool] = False
+    # Bits of its byte counters: where they wrap.
+    counter_width: ClassVar[int] = 64
     # Fields of a Preset that authorising here needs.
     preset_fields: ClassVar[frozenset[str]] = frozenset()
     # netmiko's names of this device over SSH and Telnet; empty where steps never type at a command line.
     cli_types: ClassVar[tuple[str, str] | None] = None
+    # Typed after the log-in, so that every step begins where its commands are understood.
+    cli_prepare: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def matches(self, sys_object_id: str, sys_descr: str) -> bool:
@@ -235,6 +241,17 @@ class Driver(ABC):
     def plan_reboot(self, place: OnuPlace) -> tuple[Step, ...]:
         """Plan an ONU's restart. Raises NotSupportedByDevice."""
         raise NotSupportedByDevice
+
+    def without_cli(self) -> "Driver":
+        """Return the driver that plans for a device with a write community and no command line."""
+        return self
+
+    def read_answer(self, command: str, answer: str) -> list[dict[str, str]] | None:
+        """Return what a command line's answer to `command` lists, row by row; None when it is not understood.
+
+        The names every driver uses: `pon_port`, `onu_id`, `serial`, `service_port`, `vlan`, `gem_port`.
+        """
+        return None
 
     def model(self, sys_object_id: str, sys_descr: str) -> str | None:
         """Name the model, where the system group tells it."""
@@ -280,9 +297,18 @@ class Driver(ABC):
         system: SystemInfo,
         on_progress: ProgressHook | None,
         passes: Collection[Pass],
+        *,
+        tables: Collection[Table] = frozenset(Table),
     ) -> Discovery:
-        """Read the columns of `passes` of the device that `system` described; see `discover`."""
-        wanted = [column for column in self.columns if column.reads in passes or column.is_key]
+        """Read the columns of `passes` of the device that `system` described; see `discover`.
+
+        `tables` narrows it further, to the PON ports for instance.
+        """
+        wanted = [
+            column
+            for column in self.columns
+            if column.table in tables and (column.reads in passes or column.is_key)
+        ]
         run = ColumnReader(transport, wanted, on_progress)
         run.read_all()
         onus = list(self._build_onus(run))
@@ -320,6 +346,19 @@ class Driver(ABC):
         run.read_row(Table.ONU, row)
         found = next(iter(self._build_onus(run)), None)
         return found if found is not None and found.serial == serial else None
+
+    def read_optics(
+        self, transport: Transport, onus: Iterable[tuple[str, str]], on_progress: ProgressHook | None = None
+    ) -> list[OnuInfo]:
+        """Read the optics of some ONUs, named by index and serial, by GET; those that moved are left out.
+
+        Call it on the driver `choose` returned. Raises SnmpError, and whatever `on_progress` raises.
+        """
+        serials = {row: serial for index, serial in onus if (row := self.onu_row(index, serial)) is not None}
+        run = ColumnReader(transport, self._onu_columns((Pass.OPTICS,)), on_progress)
+        run.read_rows(Table.ONU, serials)
+        wanted = set(serials.values())
+        return [onu for onu in self._build_onus(run) if onu.serial in wanted]
 
     def _onu_columns(self, passes: Collection[Pass]) -> list[Column]:
         return [

@@ -106,11 +106,12 @@ def describe_column(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ColumnFailure:
-    """A column that was not read to its end; the first `rows` rows of it were."""
+    """A column that was not read to its end; the first `rows` rows of it were. `timed_out`: for want of an answer."""
 
     column: str
     rows: int
     reason: str
+    timed_out: bool = False
 
 
 class ColumnReader:
@@ -194,7 +195,7 @@ class ColumnReader:
                     self._tell(done, f"Reading {describe_column(column.name)}: {rows} rows")
                     told = time.monotonic()
         except SnmpError as error:
-            return ColumnFailure(column.name, rows, str(error))
+            return ColumnFailure(column.name, rows, str(error), timed_out=isinstance(error, SnmpTimeout))
         finally:
             self._rows[column.name] = rows
         return None
