@@ -9,15 +9,24 @@ from typing import Literal, Self
 
 from demo.olt.agent import Agent
 from demo.olt.device import SimulatedDevice
+from demo.olt.fiberhome import FiberhomeOlt
 from demo.olt.huawei import HuaweiOlt, ServicePort
 from demo.olt.huawei_cli import HuaweiCli
 from demo.olt.onu import SimulatedOnu
 from demo.olt.replay import RecordedOlt
 from demo.olt.server import AgentServer
 from demo.olt.ufiber import UfiberOlt
+from demo.olt.zte import ZteC300Olt, ZteC320Olt, ZteC600Olt
 
-Vendor = Literal["huawei", "ufiber"]
-VENDORS: dict[str, type[SimulatedDevice]] = {"huawei": HuaweiOlt, "ufiber": UfiberOlt}
+Vendor = Literal["huawei", "zte_c300", "zte_c320", "zte_c600", "fiberhome", "ufiber"]
+VENDORS: dict[str, type[SimulatedDevice]] = {
+    "huawei": HuaweiOlt,
+    "zte_c300": ZteC300Olt,
+    "zte_c320": ZteC320Olt,
+    "zte_c600": ZteC600Olt,
+    "fiberhome": FiberhomeOlt,
+    "ufiber": UfiberOlt,
+}
 
 __all__ = ["VENDORS", "AgentServer", "SimulatedOlt", "SimulatedOnu", "Vendor", "build_device"]
 

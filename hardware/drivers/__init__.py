@@ -15,6 +15,7 @@ from hardware.drivers.base import (
     read_system,
 )
 from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook, describe_column
+from hardware.drivers.fiberhome import FiberhomeDriver
 from hardware.drivers.huawei import HuaweiDriver
 from hardware.drivers.provisioning import (
     Capability,
@@ -26,6 +27,7 @@ from hardware.drivers.provisioning import (
     Step,
 )
 from hardware.drivers.ufiber import UfiberDriver
+from hardware.drivers.zte import ZteDriver
 
 __all__ = [
     "ALL_PASSES",
@@ -56,7 +58,9 @@ __all__ = [
     "read_system",
 ]
 
-DRIVERS: dict[str, Driver] = {driver.vendor: driver for driver in (HuaweiDriver(), UfiberDriver())}
+DRIVERS: dict[str, Driver] = {
+    driver.vendor: driver for driver in (HuaweiDriver(), ZteDriver(), FiberhomeDriver(), UfiberDriver())
+}
 
 
 def detect(sys_object_id: str, sys_descr: str) -> Driver | None:
