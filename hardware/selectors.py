@@ -6,18 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.conf import settings
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, TextChoices, Value, When
 from django.db.models.functions import Coalesce
 
 from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort, Reading, RunOutcome, Signal
-
-# What an ONU should receive, dBm. -8 to -27 is the window of class B+ and C+ optics (ITU-T G.984.2 Amd 1);
-# the warning at -25 is common practice, two decibels before the end.
-OVERLOAD_ABOVE_DBM = -8.0
-WARNING_BELOW_DBM = -25.0
-CRITICAL_BELOW_DBM = -27.0
+from hardware.models.signal import CRITICAL_BELOW_DBM, OVERLOAD_ABOVE_DBM, WARNING_BELOW_DBM
 
 CHART_POINTS = 2000
+STALE_AFTER_INTERVALS = 3
 
 
 SIGNAL_HINTS = {
@@ -28,17 +25,9 @@ SIGNAL_HINTS = {
     Signal.NONE: "not measured",
 }
 
-SIGNAL_IS: dict[str, Q] = {
-    Signal.GOOD: Q(rx_power_dbm__gte=WARNING_BELOW_DBM, rx_power_dbm__lte=OVERLOAD_ABOVE_DBM),
-    Signal.WARNING: Q(rx_power_dbm__gte=CRITICAL_BELOW_DBM, rx_power_dbm__lt=WARNING_BELOW_DBM),
-    Signal.CRITICAL: Q(rx_power_dbm__lt=CRITICAL_BELOW_DBM),
-    Signal.OVERLOAD: Q(rx_power_dbm__gt=OVERLOAD_ABOVE_DBM),
-    Signal.NONE: Q(rx_power_dbm=None),
-}
-
 
 def signal_of(rx_power_dbm: float | None) -> Signal:
-    """Return the class of what an ONU receives."""
+    """Return the class of what an ONU receives, by the usual limits; an Onu's own is in its `signal`."""
     if rx_power_dbm is None:
         return Signal.NONE
     if rx_power_dbm > OVERLOAD_ABOVE_DBM:
@@ -46,6 +35,47 @@ def signal_of(rx_power_dbm: float | None) -> Signal:
     if rx_power_dbm >= WARNING_BELOW_DBM:
         return Signal.GOOD
     return Signal.WARNING if rx_power_dbm >= CRITICAL_BELOW_DBM else Signal.CRITICAL
+
+
+class Telemetry(TextChoices):
+    """How much the stored values can be trusted to be those of now."""
+
+    FRESH = "fresh", "Fresh"
+    STALE = "stale", "Out of date"
+    NONE = "none", "No telemetry"
+
+
+def telemetry_of_onus(now: datetime) -> dict[str, Q]:
+    """Return the condition of each state of an ONU's telemetry; exactly one is true of each ONU.
+
+    None: it was never measured, as behind a device without optics. Stale: its state, or the optics of an ONU
+    that is online, were last read more than three intervals ago.
+    """
+    none = Q(measured_at=None) | Q(observed_at=None)
+    old = Q(observed_at__lt=now - STALE_AFTER_INTERVALS * timedelta(seconds=settings.OLT_STATUS_SECONDS)) | Q(
+        status=OnuStatus.ONLINE,
+        measured_at__lt=now - STALE_AFTER_INTERVALS * timedelta(seconds=settings.OLT_OPTICS_SECONDS),
+    )
+    return {Telemetry.NONE: none, Telemetry.STALE: ~none & old, Telemetry.FRESH: ~none & ~old}
+
+
+def telemetry_of_olts(now: datetime) -> dict[str, Q]:
+    """Return the condition of each state of an OLT's telemetry: when it answered last."""
+    none = Q(last_answer_at=None)
+    old = Q(last_answer_at__lt=now - STALE_AFTER_INTERVALS * timedelta(seconds=settings.OLT_STATUS_SECONDS))
+    return {Telemetry.NONE: none, Telemetry.STALE: ~none & old, Telemetry.FRESH: ~none & ~old}
+
+
+def with_telemetry(rows: QuerySet[Any], conditions: dict[str, Q]) -> QuerySet[Any]:
+    """Add `telemetry` to each row."""
+    cases = (When(condition, then=Value(str(state))) for state, condition in conditions.items())
+    annotated: QuerySet[Any] = rows.annotate(telemetry=Case(*cases))
+    return annotated
+
+
+def age_seconds(observed_at: datetime | None, now: datetime) -> int | None:
+    """Return how old a reading is; the clocks of two hosts may differ, so never less than 0."""
+    return None if observed_at is None else max(0, round((now - observed_at).total_seconds()))
 
 
 @dataclass(frozen=True)
@@ -69,14 +99,13 @@ def overview() -> Overview:
         signals=dict.fromkeys(Signal.values, 0),
         by_olt={},
     )
-    signal = Case(*(When(condition, then=Value(name)) for name, condition in SIGNAL_IS.items()))
-    groups = Onu.objects.values("olt_id", "status", seen_as=signal).annotate(count=Count("pk")).order_by()
+    groups = Onu.objects.values("olt_id", "status", "signal").annotate(count=Count("pk")).order_by()
     for group in groups:
         status, count = group["status"], group["count"]
         is_online = status == OnuStatus.ONLINE
         found.onus[status] += count
         if is_online:
-            found.signals[group["seen_as"]] += count
+            found.signals[group["signal"]] += count
         if status != OnuStatus.VANISHED:
             total, online = found.by_olt.get(group["olt_id"], (0, 0))
             found.by_olt[group["olt_id"]] = (total + count, online + count * is_online)

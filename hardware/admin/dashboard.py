@@ -10,6 +10,7 @@ from django.utils import timezone
 from hardware import selectors
 from hardware.admin.signals import SIGNAL_TONES, STATE_WORDS
 from hardware.models import Olt, OnuStatus, Signal
+from hardware.models.signal import WARNING_BELOW_DBM
 from hardware.selectors import SIGNAL_HINTS, Overview
 from ispcore.admin import dashboard
 from ispcore.admin.dashboard import Bar, Chart, Concern, FirstStep, Part, Tile, share
@@ -54,7 +55,7 @@ def tiles(request: HttpRequest) -> list[Tile]:
         Tile(
             "Low signal",
             low,
-            f"{onus}?status__exact=online&rx_power_dbm__lt={selectors.WARNING_BELOW_DBM:.0f}",
+            f"{onus}?status__exact=online&rx_power_dbm__lt={WARNING_BELOW_DBM:.0f}",
             hint="below −25 dBm",
             tone="warning" if low else "",
         ),

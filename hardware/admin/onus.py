@@ -11,7 +11,7 @@ from hardware import selectors
 from hardware.admin.filters import OltFilter
 from hardware.admin.signals import STATUS_TONES, ZONES, dbm, signal
 from hardware.models import Onu, Signal
-from hardware.selectors import SIGNAL_HINTS, SIGNAL_IS
+from hardware.selectors import SIGNAL_HINTS
 from ispcore.admin import charts, links, navigation
 from ispcore.admin.base import ReadOnlyAdmin
 from ispcore.admin.formats import DASH, choice_column, time_column
@@ -28,8 +28,8 @@ class SignalFilter(admin.SimpleListFilter):
         return [(kind.value, f"{kind.label} ({SIGNAL_HINTS[kind]})") for kind in Signal]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Onu]) -> QuerySet[Onu]:
-        chosen = SIGNAL_IS.get(self.value() or "")
-        return queryset.filter(chosen) if chosen else queryset
+        chosen = self.value()
+        return queryset.filter(signal=chosen) if chosen in Signal.values else queryset
 
 
 @register(Onu)
@@ -101,7 +101,7 @@ class OnuAdmin(ReadOnlyAdmin):
             days = 1 if request.GET.get("days") == "1" else 7
             now = timezone.now()
             context |= {
-                "signal": signal(onu.rx_power_dbm),
+                "signal": signal(onu.rx_power_dbm, onu.signal),
                 "windows": [(window, name, window == days) for window, name in WINDOWS.items()],
                 "chart": charts.line(
                     selectors.readings_of(onu, until=now, days=days),
@@ -127,7 +127,7 @@ class OnuAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Received (Rx)", ordering="rx_power_dbm")
     def rx(self, obj: Onu) -> str:
-        return signal(obj.rx_power_dbm)
+        return signal(obj.rx_power_dbm, obj.signal)
 
     @admin.display(description="Sent (Tx)")
     def tx(self, obj: Onu) -> str:

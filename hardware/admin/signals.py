@@ -3,13 +3,8 @@
 from django.utils.html import format_html
 
 from hardware.models import OnuStatus, RunOutcome, Signal
-from hardware.selectors import (
-    CRITICAL_BELOW_DBM,
-    OVERLOAD_ABOVE_DBM,
-    SIGNAL_HINTS,
-    WARNING_BELOW_DBM,
-    signal_of,
-)
+from hardware.models.signal import CRITICAL_BELOW_DBM, OVERLOAD_ABOVE_DBM, WARNING_BELOW_DBM
+from hardware.selectors import SIGNAL_HINTS, signal_of
 from ispcore.admin.charts import Zone
 from ispcore.admin.formats import DASH, pill
 
@@ -48,9 +43,12 @@ def dbm(value: float | None) -> str:
     return DASH if value is None else f"{value:.1f} dBm".replace("-", "−")
 
 
-def signal(value: float | None) -> str:
-    """Write a received level: number, class in words, and a bar that grows with the signal."""
-    kind = signal_of(value)
+def signal(value: float | None, stored: str | None = None) -> str:
+    """Write a received level: number, class in words, and a bar that grows with the signal.
+
+    `stored` is the class by the provider's limits; without it the usual ones decide.
+    """
+    kind = signal_of(value) if stored is None or value is None else Signal(stored)
     if value is None:
         return pill(kind.label)
     tone = SIGNAL_TONES[kind]

@@ -33,7 +33,7 @@ class Onu(TenantModel):
         max_length=10,
         choices=Signal,
         default=Signal.NONE,
-        help_text="Class of what it receives, by the limits.",
+        help_text="The worse class of what it receives and what the OLT receives of it, by the limits.",
     )
     description = models.CharField(max_length=255, blank=True)
     model = models.CharField(max_length=80, blank=True)
