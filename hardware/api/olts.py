@@ -1,32 +1,57 @@
+from typing import Any, ClassVar
+
 import django_filters
+from django.core.validators import RegexValidator
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hardware import services
 from hardware.models import Olt, PonPort, Vendor
+from hardware.services import waiting
 from ispcore.api.fields import HouseSerializer, IpField, TextField, WriteOnlySecret
 from ispcore.api.filters import HouseFilterSet
+from ispcore.api.request import caller_of
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
+from ispcore.jobs.api import TaskSerializer, accepted
+
+REFRESH_WAIT_SECONDS = 30
+
+
+# What is typed at a log-in prompt must not end the line.
+ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", "One line without control characters.")
 
 
 class OltSerializer(HouseSerializer[Olt]):
     name = TextField(max_length=80)
     ip = IpField()
     community = WriteOnlySecret(max_length=255)
+    write_community = WriteOnlySecret(max_length=255, required=False, allow_blank=True)
+    cli_username = TextField(max_length=64, required=False, allow_blank=True, validators=[ONE_LINE])
+    cli_password = WriteOnlySecret(max_length=255, required=False, allow_blank=True, validators=[ONE_LINE])
     site = TextField(max_length=80, required=False, allow_blank=True)
     notes = TextField(max_length=2000, required=False, allow_blank=True)
 
     class Meta:
         model = Olt
         fields = [
-            "id", "name", "vendor", "ip", "snmp_port", "snmp_version", "community", "site", "notes", "sys_name",
+            "id", "name", "vendor", "ip", "snmp_port", "snmp_version", "community", "write_community",
+            "cli_protocol", "cli_port", "cli_username", "cli_password", "cli_host_key", "pon_class", "is_polled",
+            "site", "notes", "sys_name",
             "sys_descr", "sys_object_id", "model", "uptime_seconds", "last_answer_at", "last_error",
             "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = [
             "sys_name", "sys_descr", "sys_object_id", "model", "uptime_seconds", "last_answer_at", "last_error",
         ]  # fmt: skip
+
+
+class WaitingRefreshSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=["success"])
+    olt_id = serializers.UUIDField()
+    waiting = serializers.IntegerField(help_text="How many wait there now.")
 
 
 class OltFilter(HouseFilterSet):
@@ -45,6 +70,7 @@ class OltViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     filterset_class = OltFilter
     ordering_fields = ("name", "created_at", "last_answer_at")
     search_fields = ("name", "site", "notes")
+    verbs: ClassVar[dict[str, str]] = {"refresh_waiting": "operate"}
 
     def create(self, request: Request) -> Response:
         """Register an OLT. Its community is stored encrypted and never shown again."""
@@ -65,6 +91,14 @@ class OltViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """Remove an OLT that lists no ONU any more, with its ports and runs."""
         services.remove_olt(olt_id=self.get_object().pk)
         return Response(status=204)
+
+    @extend_schema(request=None, responses={200: WaitingRefreshSerializer, 202: TaskSerializer})
+    @action(detail=True, methods=["post"], url_path="refresh-waiting")
+    def refresh_waiting(self, request: Request, pk: str) -> Response:
+        """Ask the OLT which ONUs wait for authorisation; `hardware/waiting-onus` lists them then."""
+        user_id = caller_of(request._request).user_id
+        job = waiting.request_refresh_waiting(olt_id=self.get_object().pk, user_id=user_id)
+        return accepted(request, job, default_wait=REFRESH_WAIT_SECONDS)
 
     def _change(self, request: Request, *, partial: bool) -> Response:
         olt = self.get_object()

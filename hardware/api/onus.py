@@ -1,5 +1,5 @@
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
 from django.utils import timezone
@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hardware.api.provisioning import ANSWERS, reboot_onu
 from hardware.models import DownCause, Onu, OnuStatus, Reading
 from ispcore.api.errors import ApiError
 from ispcore.api.fields import HouseSerializer
@@ -65,6 +66,7 @@ class OnuViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     filterset_class = OnuFilter
     ordering_fields = ("serial", "index", "rx_power_dbm", "last_seen_at", "created_at")
     search_fields = ("serial", "description")
+    verbs: ClassVar[dict[str, str]] = {"reboot": "operate"}
 
     @extend_schema(
         responses=ReadingSerializer(many=True),
@@ -86,6 +88,12 @@ class OnuViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         since = _moment(request, "at__gte") or until - timedelta(days=READINGS_DAYS)
         rows = Reading.objects.filter(onu=onu, at__gte=since, at__lt=until).order_by("at")
         return Response(list(rows.values(*ReadingSerializer.Meta.fields)[:MAX_READINGS]))
+
+    @extend_schema(request=None, responses=ANSWERS)
+    @action(detail=True, methods=["post"])
+    def reboot(self, request: Request, pk: str) -> Response:
+        """Restart the ONU. Its subscriber is offline for a minute or two."""
+        return reboot_onu(request, self.get_object())
 
     def allowed_parameters(self) -> frozenset[str]:
         if self.action == "readings":

@@ -144,6 +144,7 @@ class HuaweiDriver(Driver):
         }
     )
     optics_by_onu: ClassVar[bool] = True
+    onu_numbers: ClassVar[range] = range(128)
     preset_fields: ClassVar[frozenset[str]] = frozenset({"line_profile", "service_profile", "vlan"})
     cli_types: ClassVar[tuple[str, str] | None] = ("huawei_smartax", "huawei_olt_telnet")
     # netmiko types `undo smart` and a bare `scroll`; some firmware still pages, at 512 lines the most.

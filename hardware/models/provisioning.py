@@ -72,6 +72,7 @@ class StepState(models.TextChoices):
 
     PLANNED = "planned", "Planned"
     STARTED = "started", "Sent, not confirmed"
+    UNKNOWN = "unknown", "Sent, outcome unknown; to be sent again"
     DONE = "done", "Done"
     FOUND = "found", "Was so already"
     UNDONE = "undone", "Taken back"
