@@ -1,13 +1,14 @@
 """A simulated FiberHome AN5516 (GEPON-OLT-COMMON-MIB)."""
 
-from demo.olt.agent import NOT_WRITABLE, Writes
-from demo.olt.device import SimulatedDevice
+from demo.olt.agent import INCONSISTENT, NO_CREATION, NOT_WRITABLE, WRONG_TYPE, WRONG_VALUE, Writes
+from demo.olt.device import ONUS_PER_PORT, SimulatedDevice
 from demo.olt.onu import SimulatedOnu
 
 FIBERHOME = "1.3.6.1.4.1.5875.800.3"
 ONUS, OPTICS, PORTS = f"{FIBERHOME}.10.1.1", f"{FIBERHOME}.9.3.3.1", f"{FIBERHOME}.9.3.4.1"
 OLT_RX, DISTANCE = f"{FIBERHOME}.9.3.7.1.2", f"{FIBERHOME}.9.6.1.1.1"
 WAITING = f"{FIBERHOME}.11.1.1"
+WHITE_LIST, CREATE_AND_GO, DESTROY = f"{FIBERHOME}.1.5.1", 4, 6
 PORTS_PER_CARD = 8
 FIRST_SLOT = 11
 
@@ -83,4 +84,48 @@ class FiberhomeOlt(SimulatedDevice):
         return port_index(onu.port) | (onu.onu_id + 1) << 8
 
     def write(self, pairs: Writes) -> tuple[int, int]:
-        return NOT_WRITABLE, 1
+        """Put serials on the white list or take them off: whole rows, named by their onuIndex."""
+        cells = dict(pairs)
+        for position, (oid, value) in enumerate(pairs, start=1):
+            if status := self._refusal(oid, value, cells):
+                return status, position
+        for oid, value in pairs:
+            column, _, row = oid.rpartition(".")
+            if column != f"{WHITE_LIST}.8":
+                continue
+            port, onu_id = self._place(row) or (0, 0)
+            if value == DESTROY:
+                self.remove_onu(port, onu_id)
+            else:
+                self.add_onu(port, _octets(cells[f"{WHITE_LIST}.6.{row}"]), onu_id=onu_id)
+        return 0, 0
+
+    def _refusal(self, oid: str, value: int | bytes, cells: dict[str, int | bytes]) -> int:
+        """Return the error-status this write deserves, 0 for none."""
+        column, _, row = oid.rpartition(".")
+        key = self._place(row)
+        if key is None or column not in {f"{WHITE_LIST}.{number}" for number in range(2, 9)}:
+            return NOT_WRITABLE
+        if isinstance(value, bytes) != column.endswith((".6", ".7")):
+            return WRONG_TYPE
+        if not column.endswith(".8"):
+            return 0
+        if value not in (CREATE_AND_GO, DESTROY):
+            return WRONG_VALUE
+        if value == DESTROY:
+            return 0 if key in self.onus else NO_CREATION
+        whole = all(f"{WHITE_LIST}.{number}.{row}" in cells for number in (2, 3, 4, 5, 6))
+        return INCONSISTENT if key in self.onus or not whole else 0
+
+    def _place(self, row: str) -> tuple[int, int] | None:
+        """Return port and ONU id as they are counted here."""
+        index = int(row) if row.isdecimal() else 0
+        ports = {port_index(port): port for port in range(self.ports)}
+        port, onu_id = ports.get(index & ~0x7FFFF), (index >> 8 & 0x7FF) - 1
+        return (port, onu_id) if port is not None and 0 <= onu_id < ONUS_PER_PORT else None
+
+
+def _octets(serial: int | bytes) -> bytes:
+    """Turn FHTT12345678 into its four letters and four octets."""
+    text = serial if isinstance(serial, bytes) else b""
+    return text[:4] + bytes.fromhex(text[4:].decode())

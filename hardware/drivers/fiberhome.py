@@ -1,4 +1,4 @@
-"""FiberHome AN5516, the authorised list and optics of GEPON-OLT-COMMON-MIB.
+"""FiberHome AN5516, the authorised list, optics and white list of GEPON-OLT-COMMON-MIB.
 
 OIDs and encodings come from that MIB; powers in hundredths of a dBm are what several deployed tools read.
 Nothing here is recorded: every scale is unverified on a device.
@@ -11,7 +11,7 @@ from hardware.drivers.base import DownCause, Driver, Place, RunStatus, WaitingOn
 from hardware.drivers.cards import CARD_COLUMNS
 from hardware.drivers.cells import BadCellError, enumerated, integer, power, scaled, text, whole
 from hardware.drivers.columns import Column, ColumnReader, Pass, Table, arcs_of
-from hardware.drivers.provisioning import Capability
+from hardware.drivers.provisioning import Capability, OnuPlace, Preset, SnmpStep, Step, cli_word
 from hardware.snmp.transport import Value
 
 SYSTEMS = "1.3.6.1.4.1.5875.800.1001"
@@ -20,6 +20,9 @@ ONUS, ONU_OPTICS, PORTS = f"{FIBERHOME}.10.1.1", f"{FIBERHOME}.9.3.3.1", f"{FIBE
 # Empty until the measurement, .9.3.6.1.1, is switched on (MIB).
 OLT_RX = f"{FIBERHOME}.9.3.7.1.2"
 DISTANCE, WAITING = f"{FIBERHOME}.9.6.1.1.1", f"{FIBERHOME}.11.1.1"
+
+# The serials that may come up, onuSnListFor5516Table: unverified, deployed tools write opaque blobs elsewhere.
+WHITE_LIST, CREATE_AND_GO, DESTROY = f"{FIBERHOME}.1.5.1", 4, 6
 
 # sysObjectID below `SYSTEMS`: 11 is AN5516-01, -04B and -06, 12 AN5516-04 (recorded).
 _MODELS = ("11", "12")
@@ -140,13 +143,20 @@ _WAITING_COLUMNS = (
 
 
 class FiberhomeDriver(Driver):
-    """Read-only: deployed tools authorise by opaque blobs, and the white list's index is not documented."""
+    """Authorises by the white list alone; no VLAN can be set."""
 
     vendor: ClassVar[str] = "fiberhome"
     columns: ClassVar[tuple[Column, ...]] = _PORT_COLUMNS + _ONU_COLUMNS + _WAITING_COLUMNS + CARD_COLUMNS
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.OPTICS, Capability.CARDS, Capability.WAITING}
+        {
+            Capability.OPTICS,
+            Capability.CARDS,
+            Capability.WAITING,
+            Capability.AUTHORIZE,
+            Capability.UNAUTHORIZE,
+        }
     )
+    preset_fields: ClassVar[frozenset[str]] = frozenset({"onu_type"})
 
     def matches(self, sys_object_id: str, sys_descr: str) -> bool:
         known = any(
@@ -187,3 +197,45 @@ class FiberhomeDriver(Driver):
             if isinstance(slot, int) and isinstance(pon, int):
                 cells["pon_port"] = f"{slot}/{pon}"
         return super()._build_waiting(run)
+
+    def plan_authorize(self, place: OnuPlace, preset: Preset) -> tuple[Step, ...]:
+        """Put the serial on the white list (unverified); `onu_type` is the type's number."""
+        if not (preset.onu_type.isascii() and preset.onu_type.isdecimal()) or len(preset.onu_type) > 9:
+            raise ValueError("an ONU type is needed, by its number")
+        if preset.vlan is not None or preset.native_vlan_port is not None:
+            raise ValueError("no VLAN can be set on this OLT from here: leave it out")
+        row, serial = self._row(place), cli_word(place.serial, longest=32).encode()
+        slot, pon = map(int, place.pon_port.split("/"))
+        return (
+            SnmpStep(
+                f"Add the ONU as number {place.onu_id} of port {place.pon_port}",
+                (
+                    (f"{WHITE_LIST}.2.{row}", slot),
+                    (f"{WHITE_LIST}.3.{row}", pon),
+                    (f"{WHITE_LIST}.4.{row}", place.onu_id),
+                    (f"{WHITE_LIST}.5.{row}", int(preset.onu_type)),
+                    (f"{WHITE_LIST}.6.{row}", serial),
+                    (f"{WHITE_LIST}.8.{row}", CREATE_AND_GO),
+                ),
+                undo=((f"{WHITE_LIST}.8.{row}", DESTROY),),
+                done_when={f"{ONUS}.10.{row}": serial},
+            ),
+        )
+
+    def plan_unauthorize(self, place: OnuPlace) -> tuple[Step, ...]:
+        """Take the serial off the white list (unverified): the device refuses where others put it there."""
+        row = self._row(place)
+        return (
+            SnmpStep(
+                f"Delete ONU {place.onu_id} of port {place.pon_port}",
+                ((f"{WHITE_LIST}.8.{row}", DESTROY),),
+                done_when={f"{ONUS}.10.{row}": None},
+            ),
+        )
+
+    def _row(self, place: OnuPlace) -> str:
+        """Return the onuIndex; the white list's own numbers are free to choose, and this one is found again."""
+        row = self.onu_row(f"{place.pon_port}/{place.onu_id}", place.serial)
+        if row is None:
+            raise ValueError(f"{place.pon_port[:40]!r} is no PON port here: slot/PON, such as 11/3")
+        return row

@@ -55,6 +55,7 @@ def encode_port_1082(port: str) -> int | None:
 def _three(port: str) -> tuple[int, ...] | None:
     return arcs_of(port.replace("/", "."), 3) if "." not in port else None
 
+
 # More than any PON generation has (ITU-T G.9807.1 knows 1023).
 ONU_IDS = 1024
 

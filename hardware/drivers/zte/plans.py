@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hardware.drivers.columns import arcs_of
 from hardware.drivers.provisioning import CliStep, OnuPlace, Preset, SnmpStep, Step, cli_word
 
-# "%Error 20202: ...", "%Code 62310-GPONSRV: ...": what every refusal begins with (recorded by deployed tools).
-REFUSED = r"^\s*%\s*(Error|Code|Info)?\b.*\d{4,}|^\s*%\s*(Invalid|Incomplete|Ambiguous|Error|Unknown)"
+# What refusals begin with: "%Error 20202: ...", "%Code 62310-GPONSRV : ..." (deployed tools); "%Info" is none.
+REFUSED = r"^\s*%\s*(Error|Code)\b|^\s*%.*(invalid|incomplete|ambiguous|unknown)"
 # How the firmware words these two is unverified.
 ALREADY, MISSING = r"exist(s|ed)?\b|already", r"(not|n't) exist|no such|not found"
 
@@ -20,6 +20,7 @@ CREATE_AND_GO, DESTROY = 4, 6
 BY_SERIAL, REBOOT = 1, 1
 
 _SERIAL = re.compile(r"[A-Z0-9]{4}[0-9A-F]{8}|[0-9A-F]{16}")
+_NOT_UNDERSTOOD = re.compile(r"^\s*%.*(invalid|incomplete|ambiguous|unknown)", re.IGNORECASE | re.MULTILINE)
 _ONU_NAME = re.compile(r"gpon[-_]onu[-_](\d+/\d+/\d+):(\d+)")
 
 
@@ -170,9 +171,7 @@ def read_answer(command: str, answer: str) -> list[dict[str, str]] | None:
     rows = [
         {"pon_port": port, "onu_id": onu_id, "serial": serial} for port, onu_id in _ONU_NAME.findall(answer)
     ]
-    if not rows and re.search(r"^\s*%\s*(Invalid|Incomplete|Ambiguous|Unknown)", answer, re.I | re.M):
-        return None
-    return rows
+    return rows if rows or not _NOT_UNDERSTOOD.search(answer) else None
 
 
 def _find(serial: str) -> str:
