@@ -191,11 +191,15 @@ class Driver(ABC):
     columns: ClassVar[tuple[Column, ...]]
     # Which of a vendor's table trees this driver reads; empty where there is one.
     dialect: ClassVar[str] = ""
+    # Whether the system group alone says that the device has this dialect.
+    is_told_by_system: ClassVar[bool] = False
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     # The device fetches optics from each ONU: ask for a few at a time, spread out, and never walk them unasked.
     optics_by_onu: ClassVar[bool] = False
     # Bits of its byte counters: where they wrap.
     counter_width: ClassVar[int] = 64
+    # Which numbers an ONU may have on its port.
+    onu_numbers: ClassVar[range] = range(1, 129)
     # Fields of a Preset that authorising here needs.
     preset_fields: ClassVar[frozenset[str]] = frozenset()
     # netmiko's names of this device over SSH and Telnet; empty where steps never type at a command line.
@@ -321,7 +325,7 @@ class Driver(ABC):
             waiting=list(self._build_waiting(run)),
             cards=list(self._build_cards(run)),
             # Tables without a row tell no tree from another: nothing to remember.
-            dialect=self.dialect if onus else "",
+            dialect=self.dialect if onus or self.is_told_by_system else "",
             read_columns=frozenset(run.complete - partial),
             failures=tuple(run.failures),
             bad_cells=run.bad_cells,

@@ -47,11 +47,11 @@ class ZteDriver(Driver):
 
     def choose(self, transport: Transport, system: SystemInfo, *, remembered: str = "") -> Driver:
         """Ask a C300 or C320 for the first serial of either tree: firmware does not tell reliably."""
-        if driver := next((driver for driver in self.variants() if driver.dialect == remembered), None):
-            return driver
         if (self.model(system.sys_object_id, system.sys_descr) or "").startswith("C6"):
             return ZteC600Driver()
         likely: list[Driver] = [ZteC300Driver(), ZteC320V2Driver()]
+        if driver := next((driver for driver in likely if driver.dialect == remembered), None):
+            return driver
         if system.sys_object_id.startswith(_V2_SYSTEMS):
             likely.reverse()
         silence: SnmpTimeout | None = None
@@ -137,6 +137,7 @@ class ZteC600Driver(ZteC320V2Driver):
     """A C600, C610, C620 or C650: the tables below 1082 and other names at the command line."""
 
     dialect: ClassVar[str] = "c600"
+    is_told_by_system: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = tables.C600_COLUMNS
     naming: ClassVar[plans.Naming] = plans.C600
 

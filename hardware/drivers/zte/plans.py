@@ -13,7 +13,7 @@ from hardware.drivers.provisioning import CliStep, OnuPlace, Preset, SnmpStep, S
 # What refusals begin with: "%Error 20202: ...", "%Code 62310-GPONSRV : ..." (deployed tools); "%Info" is none.
 REFUSED = r"^\s*%\s*(Error|Code)\b|^\s*%.*(invalid|incomplete|ambiguous|unknown)"
 # How the firmware words these two is unverified.
-ALREADY, MISSING = r"exist(s|ed)?\b|already", r"(not|n't) exist|no such|not found"
+ALREADY, MISSING = r"already", r"(not|n't) exist|no such|not found"
 
 # RowStatus (RFC 2579): createAndGo and destroy. zxAnGponOnuMgmtRegMode: by serial.
 CREATE_AND_GO, DESTROY = 4, 6

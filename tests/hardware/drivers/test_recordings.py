@@ -3,7 +3,7 @@
 import pytest
 
 from demo.olt import SimulatedOlt
-from hardware.drivers import RunStatus, detect, read_system
+from hardware.drivers import Pass, RunStatus, detect, read_system
 from hardware.snmp import open_transport
 
 
@@ -34,6 +34,24 @@ def test_every_recording_is_read_without_a_bad_cell_or_has_no_driver(recordings,
                 read.add(path.name)
 
     assert read
+
+
+def test_an_onu_of_a_recording_reads_alone_as_it_does_among_all(recordings, target_of):
+    for path in sorted(recordings.glob("*.snmp*")):
+        with SimulatedOlt(replay=path) as olt, open_transport(target_of(olt)) as transport:
+            system = read_system(transport)
+            if not (driver := detect(system.sys_object_id, system.sys_descr)):
+                continue
+            found = driver.discover(transport)
+            chosen = driver.choose(transport, found.system, remembered=found.dialect)
+            for onu in found.onus[:40]:
+                alone = chosen.read_onu(transport, index=onu.index, serial=onu.serial, passes=set(Pass))
+                assert alone is not None, (path.name, onu.index)
+                # A column that ended without a row says nothing of an ONU, and so does a cell that is not there.
+                assert {name: getattr(alone, name) for name in alone.read} == {
+                    name: getattr(onu, name) for name in alone.read
+                }, (path.name, onu.index)
+                assert alone.read <= onu.read
 
 
 def test_huawei_with_three_onus(discover):

@@ -1,5 +1,7 @@
 """ZTE: which tree a device answers, what is typed at it, and what is SET."""
 
+import re
+
 import pytest
 
 from demo.olt import SimulatedOlt
@@ -52,6 +54,21 @@ def test_an_empty_olt_is_taken_for_what_its_firmware_says_and_asked_again(choose
 
     assert chosen.dialect == dialect
     assert found.dialect == ""
+
+
+def test_a_c600_is_known_by_its_name_empty_or_not(choose, target_of):
+    with SimulatedOlt("zte_c600", onus=0, pon_ports=1) as olt:
+        chosen, asked = choose(olt, remembered="1012"), olt.requests
+        with open_transport(target_of(olt)) as transport:
+            found = ZTE.discover(transport)
+
+    assert (chosen.dialect, asked) == ("c600", 1)  # The system group alone.
+    assert found.dialect == "c600"
+
+
+def test_a_c600_that_became_a_c320_is_asked_anew(choose):
+    with SimulatedOlt("zte_c320", onus=2, pon_ports=1) as olt:
+        assert choose(olt, remembered="c600").dialect == "1082"
 
 
 def test_what_is_remembered_is_not_asked(choose):
@@ -196,6 +213,24 @@ def test_what_would_type_something_else_is_refused(place, preset):
 def test_where_an_onu_was_found(answer, rows):
     assert ZTE.read_answer("show gpon onu by sn ZTEGC1234567", answer) == rows
     assert ZTE.read_answer("show version", answer) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused", "fine"),
+    [
+        ("%Error 20203: The profile does not exist.", True, False),
+        ("%Code 62310-GPONSRV : The service port is already configured.", True, True),
+        ("% Invalid input detected at '^' marker.", True, False),
+        ("%Info 20272: Enter configuration commands, one per line.", False, False),
+        (".[Successful]", False, False),
+        ("", False, False),
+    ],
+)
+def test_a_refusal_is_told_from_what_is_so_already(answer, refused, fine):
+    step = ZteC300Driver().plan_authorize(PLACE, PRESET)[1]
+
+    assert bool(re.search(step.refused_if, answer, re.IGNORECASE | re.MULTILINE)) is refused
+    assert bool(re.search(step.done_if, answer, re.IGNORECASE | re.MULTILINE)) is fine
 
 
 def test_an_onu_comes_and_goes_by_row_status(target_of):
