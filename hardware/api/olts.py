@@ -2,7 +2,8 @@ from typing import Any, ClassVar
 
 import django_filters
 from django.core.validators import RegexValidator
-from drf_spectacular.utils import extend_schema
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -10,7 +11,8 @@ from rest_framework.response import Response
 
 from hardware import services
 from hardware.models import Olt, PonPort, Vendor
-from hardware.services import waiting
+from hardware.selectors import Telemetry, age_seconds, telemetry_of_olt
+from hardware.services import signal, waiting
 from ispcore.api.fields import HouseSerializer, IpField, TextField, WriteOnlySecret
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.request import caller_of
@@ -24,6 +26,15 @@ REFRESH_WAIT_SECONDS = 30
 ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", "One line without control characters.")
 
 
+class CardSerializer(serializers.Serializer[Any]):
+    """A board, as the OLT names it."""
+
+    index = serializers.CharField()
+    name = serializers.CharField(allow_null=True)
+    model = serializers.CharField(allow_null=True)
+    serial = serializers.CharField(allow_null=True)
+
+
 class OltSerializer(HouseSerializer[Olt]):
     name = TextField(max_length=80)
     ip = IpField()
@@ -33,6 +44,9 @@ class OltSerializer(HouseSerializer[Olt]):
     cli_password = WriteOnlySecret(max_length=255, required=False, allow_blank=True, validators=[ONE_LINE])
     site = TextField(max_length=80, required=False, allow_blank=True)
     notes = TextField(max_length=2000, required=False, allow_blank=True)
+    cards = CardSerializer(many=True, read_only=True)
+    telemetry = serializers.SerializerMethodField(help_text="`stale`: it has not answered for three polls.")
+    age_seconds = serializers.SerializerMethodField(help_text="Since its last answer.")
 
     class Meta:
         model = Olt
@@ -40,12 +54,20 @@ class OltSerializer(HouseSerializer[Olt]):
             "id", "name", "vendor", "ip", "snmp_port", "snmp_version", "community", "write_community",
             "cli_protocol", "cli_port", "cli_username", "cli_password", "cli_host_key", "pon_class", "is_polled",
             "site", "notes", "sys_name",
-            "sys_descr", "sys_object_id", "model", "uptime_seconds", "last_answer_at", "last_error",
-            "created_at", "updated_at",
+            "sys_descr", "sys_object_id", "model", "dialect", "cards", "uptime_seconds", "last_answer_at",
+            "last_error", "telemetry", "age_seconds", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = [
-            "sys_name", "sys_descr", "sys_object_id", "model", "uptime_seconds", "last_answer_at", "last_error",
+            "sys_name", "sys_descr", "sys_object_id", "model", "dialect", "uptime_seconds", "last_answer_at",
+            "last_error",
         ]  # fmt: skip
+
+    @extend_schema_field(serializers.ChoiceField(choices=Telemetry.choices))
+    def get_telemetry(self, olt: Olt) -> str:
+        return telemetry_of_olt(olt, timezone.now())
+
+    def get_age_seconds(self, olt: Olt) -> int | None:
+        return age_seconds(olt.last_answer_at, timezone.now())
 
 
 class WaitingRefreshSerializer(serializers.Serializer[Any]):
@@ -102,9 +124,12 @@ class OltViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def _change(self, request: Request, *, partial: bool) -> Response:
         olt = self.get_object()
+        optics = olt.pon_class
         serializer = self.get_serializer(olt, data=request.data, partial=partial)
         valid(serializer)
         self.record = serializer.save()
+        if self.record.pon_class != optics:
+            signal.classify_olt(olt_id=olt.pk)
         return Response(serializer.data)
 
 
@@ -115,7 +140,7 @@ class PonPortSerializer(HouseSerializer[PonPort]):
         model = PonPort
         fields = [
             "id", "olt_id", "index", "if_index", "name", "is_up", "tx_power_dbm", "temperature_c", "onu_count",
-            "online_count", "last_seen_at",
+            "online_count", "up_bytes", "down_bytes", "up_bps", "down_bps", "counted_at", "last_seen_at",
         ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import django_filters
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -10,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hardware.api.provisioning import ANSWERS, reboot_onu
-from hardware.models import DownCause, Onu, OnuStatus, Reading
+from hardware.models import DownCause, Onu, OnuStatus, Reading, Signal
+from hardware.selectors import Telemetry, age_seconds, telemetry_of_onus
 from ispcore.api.errors import ApiError
 from ispcore.api.fields import HouseSerializer
 from ispcore.api.filters import HouseFilterSet
@@ -23,14 +25,36 @@ MAX_READINGS = 5000
 class OnuSerializer(HouseSerializer[Onu]):
     olt_id = serializers.UUIDField(read_only=True)
     pon_port_id = serializers.UUIDField(read_only=True, allow_null=True)
+    service_id = serializers.UUIDField(source="subscription_id", read_only=True, allow_null=True)
+    telemetry = serializers.ChoiceField(
+        choices=Telemetry.choices,
+        read_only=True,
+        help_text="`stale`: older than three polls. `none`: never measured, as behind a device without optics.",
+    )
+    age_seconds = serializers.SerializerMethodField(help_text="Of `observed_at`.")
 
     class Meta:
         model = Onu
         fields = [
-            "id", "olt_id", "pon_port_id", "index", "serial", "description", "model", "status", "last_down_cause",
+            "id", "olt_id", "pon_port_id", "service_id", "index", "serial", "description", "model", "status",
+            "last_down_cause", "signal", "telemetry", "observed_at", "age_seconds", "status_changed_at",
             "distance_m", "rx_power_dbm", "tx_power_dbm", "olt_rx_power_dbm", "temperature_c", "voltage_v",
             "bias_ma", "up_bytes", "down_bytes", "first_seen_at", "last_seen_at", "measured_at", "vanished_at",
         ]  # fmt: skip
+
+    def get_age_seconds(self, onu: Onu) -> int | None:
+        return age_seconds(onu.observed_at, timezone.now())
+
+
+class SignalsFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):  # type: ignore[misc]
+    """One class, or several separated by commas."""
+
+
+class TelemetryFilter(django_filters.ChoiceFilter):  # type: ignore[misc]
+    """One state of the telemetry, judged now."""
+
+    def filter(self, queryset: QuerySet[Onu], value: str) -> QuerySet[Onu]:
+        return queryset.filter(telemetry_of_onus(timezone.now())[value]) if value else queryset
 
 
 class OnuFilter(HouseFilterSet):
@@ -38,6 +62,9 @@ class OnuFilter(HouseFilterSet):
     pon_port_id = django_filters.UUIDFilter(field_name="pon_port_id")
     status = django_filters.ChoiceFilter(choices=OnuStatus.choices)
     last_down_cause = django_filters.ChoiceFilter(choices=DownCause.choices)
+    signal = SignalsFilter(choices=Signal.choices)
+    telemetry = TelemetryFilter(choices=Telemetry.choices)
+    service_id = django_filters.UUIDFilter(field_name="subscription_id")
 
     class Meta:
         model = Onu

@@ -98,7 +98,8 @@ def claimed(
 ) -> Iterator[Claim]:
     """Hold the OLT for a block, once whoever holds it gives it back; `on_wait` is called while waiting.
 
-    Opens its own short transactions through `tenant`. Raises DeviceBusy after `wait_seconds`.
+    Opens its own short transactions through `tenant`. Raises DeviceBusy after `wait_seconds`, and when the claim
+    was lost in the block.
     """
     until = time.monotonic() + wait_seconds
     while True:
@@ -113,5 +114,7 @@ def claimed(
         time.sleep(LOOK_AGAIN_SECONDS)
     try:
         yield claim
+    except ClaimLost as error:
+        raise DeviceBusy(name=name) from error
     finally:
         claim.give_back()

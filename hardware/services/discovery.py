@@ -92,6 +92,7 @@ def _discover(
         raise
     with run.tenant():
         run.hold()
+        claim.hold()
         return _store(discovery_run, olt, found, at=at, passes=passes)
 
 

@@ -54,6 +54,11 @@ def require(olt: Olt, capability: Capability, what: str) -> None:
         raise NotSupportedByDevice(name=olt.name, vendor=olt.get_vendor_display(), what=what)
 
 
+def has_optics(olt: Olt) -> bool:
+    driver = drivers.DRIVERS.get(olt.vendor)
+    return driver is not None and Capability.OPTICS in driver.capabilities
+
+
 @transaction.atomic
 def request_onu_reading(
     *, onu_id: UUID, kind: str, user_id: UUID | None, max_age_seconds: int | None = None, shown_as: str = ""

@@ -25,6 +25,12 @@ class LimitsExist(DomainError):
     field = "pon_class"
 
 
+class LimitsOfAnotherClass(DomainError):
+    code = "limits_of_another_class"
+    message = "These are the limits of {pon_class}. Create others for another class."
+    field = "pon_class"
+
+
 def limits_of(pon_class: str) -> SignalLimits:
     """Return the tenant's limits for a class of optics, or the usual ones."""
     found: SignalLimits | None = SignalLimits.objects.filter(pon_class=pon_class).first()

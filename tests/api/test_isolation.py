@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
-from hardware.models import DiscoveryRun, Olt
+from hardware.models import DiscoveryRun, Olt, Outage, PonClass, SignalLimits
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
@@ -47,6 +47,9 @@ RECORD = {
     "hardware/onus": "onu",
     "hardware/pon-ports": "pon_port",
     "hardware/discovery-runs": "run",
+    "hardware/outages": "outage",
+    "hardware/signal-limits": "signal_limits",
+    "ping": "job",
     "subscribers": "customer",
     "subscribers/by-document": "document",
     "subscribers/by-phone": "phone",
@@ -61,6 +64,16 @@ RECORD = {
 # How their records are named elsewhere than in the path: bodies of POST, and filters.
 BODIES: dict[str, Any] = {
     "hardware/olt/discover": [{"olt_id": "{olt}"}, {"ip": "{ip}"}, {"olt_id": "{olt}", "ip": "{ip}"}],
+    "hardware/olt/sync": [{"olt_id": "{olt}"}, {"ip": "{ip}"}],
+    "hardware/olt/onu/status": [
+        {"olt_id": "{olt}", "serial": "{serial}"},
+        {"ip": "{ip}", "index": "0/1/0/1"},
+    ],
+    "hardware/olt/onu/signal": [
+        {"olt_id": "{olt}", "serial": "{serial}"},
+        {"ip": "{ip}", "index": "0/1/0/1"},
+    ],
+    "hardware/olt/pon/stats": [{"olt_id": "{olt}"}, {"ip": "{ip}"}],
     "services": [{"customer_id": "{customer}", "product_id": "{plan}", "premise_id": "{premise}"}],
     "subscribers": [{"full_name": "New", "status": "active", "billing_profile_id": "{billing_profile}"}],
     "zones": [{"name": "New", "parent_id": "{zone}"}],
@@ -69,7 +82,15 @@ BODIES: dict[str, Any] = {
     "premises": [{"address_line1": "1 New Road", "zone_id": "{zone}"}],
 }
 FILTERS = {
-    "hardware/onus": ["olt_id={olt}", "pon_port_id={pon_port}"],
+    "hardware/onus": [
+        "olt_id={olt}",
+        "pon_port_id={pon_port}",
+        "service_id={line}",
+        "signal=good,none",
+        "telemetry=none",
+    ],
+    "hardware/outages": ["olt_id={olt}", "pon_port_id={pon_port}", "status=suspected"],
+    "hardware/signal-limits": ["pon_class=C*"],
     "hardware/pon-ports": ["olt_id={olt}"],
     "hardware/discovery-runs": ["olt_id={olt}"],
     "hardware/olts": ["ip={ip}"],
@@ -98,6 +119,8 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         onu = OnuFactory(olt=olt, pon_port=port)
         job = Job.objects.create(kind="theirs", subject=f"olt:{olt.pk}")
         run = DiscoveryRun.objects.create(olt=olt, job=job, started_at=timezone.now())
+        outage = Outage.objects.create(olt=olt, pon_port=port, started_at=timezone.now())
+        signal_limits = SignalLimits.objects.create(pon_class=PonClass.C_PLUS)
         zone = ZoneFactory(name="Theirs")
         plan = PlanFactory(code="THEIRS", name="Theirs")
         PlanZone.objects.create(plan=plan, zone=zone)
@@ -115,9 +138,9 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
     rows = {
         "olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk, "zone": zone.pk,
         "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
-        "line": line.pk, "customer": customer.pk,
+        "line": line.pk, "customer": customer.pk, "outage": outage.pk, "signal_limits": signal_limits.pk,
     }  # fmt: skip
-    texts = {"ip": olt.ip, "document": "AB1234", "phone": "5550001234"}
+    texts = {"ip": olt.ip, "serial": onu.serial, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}
 
 

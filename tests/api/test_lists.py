@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort
+from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, Outage, PonClass, PonPort, SignalLimits
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id
 from subscribers.models import BillingProfile, Plan, PlanZone, Premise, Subscriber, Subscription, Zone
@@ -350,6 +350,15 @@ def make_run() -> Any:
     return DiscoveryRun.objects.create(olt=OltFactory(), job=make_job(), started_at=timezone.now())
 
 
+def make_outage() -> Any:
+    return Outage.objects.create(olt=OltFactory(), started_at=timezone.now())
+
+
+def make_limits() -> Any:
+    unused = next(each for each in PonClass if not SignalLimits.objects.filter(pon_class=each).exists())
+    return SignalLimits.objects.create(pon_class=unused)
+
+
 def make_plan() -> Any:
     plan = PlanFactory()
     PlanZone.objects.create(plan=plan, zone=ZoneFactory())
@@ -366,6 +375,8 @@ MAKE: dict = {
     Onu: OnuFactory,
     Job: make_job,
     DiscoveryRun: make_run,
+    Outage: make_outage,
+    SignalLimits: make_limits,
     Subscriber: SubscriberFactory,
     Subscription: SubscriptionFactory,
     Zone: ZoneFactory,
