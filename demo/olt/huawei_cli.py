@@ -74,7 +74,7 @@ class HuaweiCli:
         self.rebooting = False
         self._host_key = host_key
         self._server: asyncssh.SSHAcceptor | None = None
-        self._sessions: set[Any] = set()
+        self.connections: set[Any] = set()
 
     async def start(self) -> None:
         key = (
@@ -96,10 +96,13 @@ class HuaweiCli:
             self._server.close()
             self.hang_up()
             await self._server.wait_closed()
+            while self.connections:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0)  # Lets the transports close their sockets.
 
     def hang_up(self) -> None:
-        for process in list(self._sessions):
-            process.channel.get_connection().abort()
+        for connection in list(self.connections):
+            connection.abort()
 
     def reboot(self) -> None:
         """Cut every session and take no new one for a second."""
@@ -115,14 +118,12 @@ class HuaweiCli:
         return ""
 
     async def _serve(self, process: Any) -> None:
-        self._sessions.add(process)
         try:
             await _Shell(self, process).run()
         except (_Cut, asyncssh.Error, OSError):
             with suppress(Exception):
                 process.channel.get_connection().abort()
         finally:
-            self._sessions.discard(process)
             with suppress(Exception):
                 process.exit(0)
 
@@ -132,8 +133,13 @@ class _Door(asyncssh.SSHServer):
         self._cli = cli
 
     def connection_made(self, conn: Any) -> None:
+        self._connection = conn
+        self._cli.connections.add(conn)
         if self._cli.rebooting:
             conn.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cli.connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         return True

@@ -69,16 +69,15 @@ def run(tenant: Tenant, impatient: None) -> Run:
     """Do a change's job as the worker would and return the job."""
 
     def perform(change: ProvisioningJob) -> Job:
-        assert change.job is not None
+        with tenant_context(tenant.pk):
+            job: Job = Job.objects.get(pk=change.job_id)
         at = timezone.now()
-        work = execution.roll_back_onu if "roll_back" in change.job.kind else execution.provision_onu
-        jobs.perform(
-            tenant_id=str(tenant.pk), job_id=str(change.job.pk), work=lambda run: work(run, at=at)
-        )
+        work = execution.roll_back_onu if "roll_back" in job.kind else execution.provision_onu
+        jobs.perform(tenant_id=str(tenant.pk), job_id=str(job.pk), work=lambda run: work(run, at=at))
         with tenant_context(tenant.pk):
             change.refresh_from_db()
-            found: Job = Job.objects.get(pk=change.job_id)
-        return found
+            job.refresh_from_db()
+        return job
 
     return perform
 
