@@ -9,7 +9,19 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, Outage, PonClass, PonPort, SignalLimits
+from hardware.models import (
+    DiscoveryRun,
+    Olt,
+    Onu,
+    OnuPreset,
+    OnuStatus,
+    Outage,
+    PonClass,
+    PonPort,
+    ProvisioningJob,
+    SignalLimits,
+    WaitingOnu,
+)
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id
 from subscribers.models import BillingProfile, Plan, PlanZone, Premise, Subscriber, Subscription, Zone
@@ -350,6 +362,26 @@ def make_run() -> Any:
     return DiscoveryRun.objects.create(olt=OltFactory(), job=make_job(), started_at=timezone.now())
 
 
+def make_waiting() -> Any:
+    count = WaitingOnu.objects.count()
+    return WaitingOnu.objects.create(
+        olt=OltFactory(), serial=f"S{count}", pon_port="0/1/0",
+        first_seen_at=timezone.now(), last_seen_at=timezone.now(),
+    )  # fmt: skip
+
+
+def make_preset() -> Any:
+    return OnuPreset.objects.create(name=f"Preset {OnuPreset.objects.count()}", vendor="huawei")
+
+
+def make_change() -> Any:
+    serial = f"S{ProvisioningJob.objects.count()}"
+    return ProvisioningJob.objects.create(
+        action="reboot", olt=OltFactory(), onu=OnuFactory(), serial=serial, pon_port="0/1/0", preset=make_preset(),
+        subscription=SubscriptionFactory(), job=make_job(),
+    )  # fmt: skip
+
+
 def make_outage() -> Any:
     return Outage.objects.create(olt=OltFactory(), started_at=timezone.now())
 
@@ -375,6 +407,9 @@ MAKE: dict = {
     Onu: OnuFactory,
     Job: make_job,
     DiscoveryRun: make_run,
+    WaitingOnu: make_waiting,
+    OnuPreset: make_preset,
+    ProvisioningJob: make_change,
     Outage: make_outage,
     SignalLimits: make_limits,
     Subscriber: SubscriberFactory,
