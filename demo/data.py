@@ -10,7 +10,7 @@ from django.db import connection
 from demo import customers
 from demo.olt import SimulatedOlt, Vendor
 from hardware import services
-from hardware.models import Olt
+from hardware.models import CliProtocol, Olt, OnuPreset
 from ispcore.jobs import services as jobs
 from ispcore.tenants.context import current_tenant_id, tenant_context
 from ispcore.tenants.models import Membership, Tenant, User
@@ -40,6 +40,13 @@ OLTS: tuple[tuple[str, str, Vendor, str, str, int], ...] = (
     ("rival", "Main", "huawei", "127.0.0.5", "Headquarters", 24),
 )
 SNMP_PORT = 16161
+# The OLT with a command line, and how many ONUs wait there; the Procfile's simulated OLT has both.
+CLI_OLT, CLI_PORT, WAITING = "Central", 16122, 3
+CLI_USER, CLI_PASSWORD = "isp", "isp-olt"
+PRESETS = (
+    {"name": "Fibre 100, bridged", "line_profile": "FTTH_100M", "service_profile": "bridge", "vlan": 100},
+    {"name": "Fibre 300, routed", "line_profile": "FTTH_300M", "service_profile": "router", "vlan": 300},
+)
 COMMUNITY = "public"
 
 
@@ -76,6 +83,9 @@ def _make_olt(
     ):
         if Olt.objects.filter(name=name).exists():
             return
+        if name == CLI_OLT:
+            for port in range(WAITING):
+                simulator.plug_in(port)
         olt = Olt.objects.create(
             name=name,
             vendor=vendor,
@@ -91,8 +101,20 @@ def _make_olt(
             work=lambda run: services.discover_olt(run, at=at),
         )
         Olt.objects.filter(pk=olt.pk).update(ip=ip, snmp_port=SNMP_PORT)
+        if name == CLI_OLT:
+            _open_command_line(olt)
         services.make_reading_partitions(on=(at - HISTORY).date())
         _invent_readings(olt, until=at)
+
+
+def _open_command_line(olt: Olt) -> None:
+    """Register the OLT's log-in and what its ONUs are authorised by."""
+    olt.refresh_from_db()
+    olt.cli_protocol, olt.cli_port, olt.cli_username = CliProtocol.SSH, CLI_PORT, CLI_USER
+    olt.cli_password = CLI_PASSWORD
+    olt.save(update_fields=["cli_protocol", "cli_port", "cli_username", "cli_password", "updated_at"])
+    for preset in PRESETS:
+        OnuPreset.objects.get_or_create(name=preset["name"], defaults={**preset, "vendor": olt.vendor})
 
 
 def _invent_readings(olt: Olt, *, until: datetime) -> None:
