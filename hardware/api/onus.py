@@ -2,9 +2,10 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -46,8 +47,29 @@ class OnuSerializer(HouseSerializer[Onu]):
         return age_seconds(onu.observed_at, timezone.now())
 
 
-class SignalsFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):  # type: ignore[misc]
+class SignalsField(forms.CharField):
+    """Classes separated by commas."""
+
+    def clean(self, value: Any) -> list[str]:
+        names = super().clean(value).split(",") if value else []
+        if unknown := [name for name in names if name not in Signal.values]:
+            known = ", ".join(Signal.values)
+            raise forms.ValidationError(
+                f"{unknown[0][:20]!r} is no class. Known: {known}.", code="invalid_choice"
+            )
+        return names
+
+
+@extend_schema_field(
+    {"type": "string", "pattern": f"^({'|'.join(Signal.values)})(,({'|'.join(Signal.values)}))*$"}
+)
+class SignalsFilter(django_filters.Filter):  # type: ignore[misc]
     """One class, or several separated by commas."""
+
+    field_class = SignalsField
+
+    def filter(self, queryset: QuerySet[Onu], value: list[str]) -> QuerySet[Onu]:
+        return queryset.filter(signal__in=value) if value else queryset
 
 
 class TelemetryFilter(django_filters.ChoiceFilter):  # type: ignore[misc]
@@ -62,7 +84,7 @@ class OnuFilter(HouseFilterSet):
     pon_port_id = django_filters.UUIDFilter(field_name="pon_port_id")
     status = django_filters.ChoiceFilter(choices=OnuStatus.choices)
     last_down_cause = django_filters.ChoiceFilter(choices=DownCause.choices)
-    signal = SignalsFilter(choices=Signal.choices)
+    signal = SignalsFilter()
     telemetry = TelemetryFilter(choices=Telemetry.choices)
     service_id = django_filters.UUIDFilter(field_name="subscription_id")
 
