@@ -85,7 +85,7 @@ def test_a_command_is_one_line():
 def test_what_was_said_until_a_fault_is_kept_masked(fault: str, error: type[Exception]):
     with SimulatedOlt("huawei", onus=2, pon_ports=1, cli=True) as olt, CliSession(target(olt)) as session:
         olt.cli.fault = CliFault.parse(fault)
-        with pytest.raises(error, match="display ont autofind all"):
+        with pytest.raises(error, match="display ont •••••••• all"):
             session.send("display ont autofind all", secrets=("autofind",))
         said = session.take_transcript()
 

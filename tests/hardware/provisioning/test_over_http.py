@@ -190,7 +190,7 @@ class TestWhatIsRefused:
             ("onu_type", "F601|x"),
             ("tcont_profile", "`x`"),
             ("pon_port", "0/1/0 ont 1"),
-            ("pon_port", "0/1/0\n"),
+            ("pon_port", "0/1/0\n1"),
             ("vlan", 4095),
             ("gem_port", "1 undo"),
         ],
