@@ -16,9 +16,20 @@ from demo.olt.onu import SimulatedOnu
 from demo.olt.replay import RecordedOlt
 from demo.olt.server import AgentServer
 from demo.olt.ufiber import UfiberOlt
+from demo.olt.vsol import VsolEponOlt, VsolGponOlt, VsolOtherEponOlt
 from demo.olt.zte import ZteC300Olt, ZteC320Olt, ZteC600Olt
 
-Vendor = Literal["huawei", "zte_c300", "zte_c320", "zte_c600", "fiberhome", "ufiber"]
+Vendor = Literal[
+    "huawei",
+    "zte_c300",
+    "zte_c320",
+    "zte_c600",
+    "fiberhome",
+    "ufiber",
+    "vsol_gpon",
+    "vsol_epon",
+    "vsol_epon_25",
+]
 VENDORS: dict[str, type[SimulatedDevice]] = {
     "huawei": HuaweiOlt,
     "zte_c300": ZteC300Olt,
@@ -26,6 +37,9 @@ VENDORS: dict[str, type[SimulatedDevice]] = {
     "zte_c600": ZteC600Olt,
     "fiberhome": FiberhomeOlt,
     "ufiber": UfiberOlt,
+    "vsol_gpon": VsolGponOlt,
+    "vsol_epon": VsolEponOlt,
+    "vsol_epon_25": VsolOtherEponOlt,
 }
 
 __all__ = ["VENDORS", "AgentServer", "SimulatedOlt", "SimulatedOnu", "Vendor", "build_device"]

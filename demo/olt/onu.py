@@ -18,7 +18,7 @@ class SimulatedOnu:
 
     port: int
     onu_id: int
-    serial: bytes  # 4 letters and 4 octets
+    serial: bytes  # 4 letters and 4 octets; of an EPON ONU the 6 octets of its address.
     description: str
     online: bool
     active: bool
@@ -37,6 +37,8 @@ class SimulatedOnu:
 
     @property
     def serial_text(self) -> str:
+        if len(self.serial) == 6:
+            return self.serial.hex().upper()
         return self.serial[:4].decode() + self.serial[4:].hex().upper()
 
 

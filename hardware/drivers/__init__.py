@@ -27,6 +27,7 @@ from hardware.drivers.provisioning import (
     Step,
 )
 from hardware.drivers.ufiber import UfiberDriver
+from hardware.drivers.vsol import VsolDriver
 from hardware.drivers.zte import ZteDriver
 
 __all__ = [
@@ -59,7 +60,8 @@ __all__ = [
 ]
 
 DRIVERS: dict[str, Driver] = {
-    driver.vendor: driver for driver in (HuaweiDriver(), ZteDriver(), FiberhomeDriver(), UfiberDriver())
+    driver.vendor: driver
+    for driver in (HuaweiDriver(), ZteDriver(), FiberhomeDriver(), UfiberDriver(), VsolDriver())
 }
 
 

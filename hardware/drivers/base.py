@@ -5,7 +5,7 @@ Drivers know devices and nothing else: no database, no clock, no settings.
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import ClassVar
 
@@ -376,7 +376,7 @@ class Driver(ABC):
         for raw, cells in run.cells[Table.PORT].items():
             name = cells.get("name")
             if place := self.place_port(raw, name if isinstance(name, str) else None):
-                known = _readable(dict.fromkeys(complete) | cells)
+                known = _readable(dict.fromkeys(complete) | cells, _PORT_FIELDS)
                 yield PonPortInfo(
                     index=place.index,
                     if_index=place.number,
@@ -387,11 +387,11 @@ class Driver(ABC):
     def _build_onus(self, run: ColumnReader) -> Iterator[OnuInfo]:
         complete = run.complete_fields(Table.ONU)
         for raw, cells in run.cells[Table.ONU].items():
-            place = self.place_onu(raw)
+            place = self._place_row(run, raw)
             if place is None:
                 run.bad_cells["onu.index"] = run.bad_cells.get("onu.index", 0) + 1
                 continue
-            known = _readable(dict.fromkeys(complete) | cells)
+            known = _readable(dict.fromkeys(complete) | cells, _ONU_FIELDS)
             for name in _NO_NEWS_WHEN_NONE:
                 if known.get(name) is None:
                     known.pop(name, None)
@@ -406,26 +406,37 @@ class Driver(ABC):
                 **known,  # type: ignore[arg-type]  # As above.
             )
 
+    def _place_row(self, run: ColumnReader, raw: str) -> Place | None:
+        """Tell where an ONU's row belongs; a driver whose index does not say asks what else was read."""
+        return self.place_onu(raw)
+
     def place_waiting(self, index: str) -> str | None:
         """Return the PON port of a waiting ONU's row; None for a row that is none."""
         return None
 
     def _build_waiting(self, run: ColumnReader) -> Iterator[WaitingOnu]:
         for raw, cells in run.cells[Table.WAITING].items():
-            known = _readable(cells)
+            known = _readable(cells, _WAITING_FIELDS)
             port = known.pop("pon_port", None) or self.place_waiting(raw)
             if isinstance(port, str) and isinstance(known.get("serial"), str):
                 yield WaitingOnu(pon_port=port, **known)  # type: ignore[arg-type]  # As in `_build_ports`.
 
     def _build_cards(self, run: ColumnReader) -> Iterator[CardInfo]:
         for raw, cells in run.cells[Table.CARD].items():
-            known = _readable(cells)
-            if known.pop("is_module", True):
+            known = _readable(cells, _CARD_FIELDS)
+            if cells.get("is_module", True):
                 yield CardInfo(index=raw, **known)  # type: ignore[arg-type]  # As in `_build_ports`.
 
 
-def _readable(cells: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in cells.items() if value is not UNREADABLE}
+def _readable(cells: dict[str, object], wanted: frozenset[str]) -> dict[str, object]:
+    """Leave out what made no sense, and cells that only help to make out others."""
+    return {name: value for name, value in cells.items() if value is not UNREADABLE and name in wanted}
+
+
+_PORT_FIELDS, _ONU_FIELDS, _WAITING_FIELDS, _CARD_FIELDS = (
+    frozenset(field.name for field in fields(kind)) - {"index", "read"}
+    for kind in (PonPortInfo, OnuInfo, WaitingOnu, CardInfo)
+)
 
 
 def read_system(transport: Transport) -> SystemInfo:

@@ -236,6 +236,9 @@ def test_another_vendor_is_refused(discover):
         ("1.3.6.1.4.1.5875.800.1001.11", "AN5516-04B", "fiberhome"),
         ("1.3.6.1.4.1.5875.800.1001.12", "AN5516-04", "fiberhome"),
         ("1.3.6.1.4.1.5875.800.1001.2", "AN5116-06B", None),  # Numbers its ONUs otherwise.
+        ("1.3.6.1.4.1.37950.1.1.5.10.14.1", "V1600D", "vsol"),
+        ("1.3.6.1.4.1.37950.1.1.5.10.14.1", "V1600G1-B", "vsol"),
+        ("1.3.6.1.4.1.379501", "V1600D", None),
         # Known, and without a driver.
         ("1.3.6.1.4.1.2011.2.185", "Huawei Integrated Access Software", "huawei"),
         ("1.3.6.1.4.1.637.61.1", "R6.2.04m NOKIA ISAM", None),

@@ -39,8 +39,11 @@ def test_everything_is_read_as_it_is(connect, vendor):
 
     assert (found.failures, found.bad_cells) == ((), {})
     assert (found.onus_complete, found.ports_complete, len(found.ports)) == (True, True, 2)
-    # Only a port that an offline ONU is on may be left out: UFiber does not know it.
-    assert {column.name for column in columns} - found.read_columns <= {"onu.pon_port"}
+    # Only a port that an offline ONU is on may be left out, which UFiber does not know, and one of the two
+    # places where VSOL's firmware keeps a port's power.
+    left_out = {column.name for column in columns} - found.read_columns
+    assert left_out <= {"onu.pon_port", "port.tx_power_dbm", "port.other_tx_power_dbm"}
+    assert not left_out & {"port.tx_power_dbm"} or all(port.tx_power_dbm for port in found.ports)
     assert {onu.serial for onu in found.onus} == simulated.keys()
     assert all(port.is_up for port in found.ports)
     for onu in found.onus:
@@ -179,7 +182,11 @@ def test_silence_is_a_timeout(connect, vendor):
     "vendor", [name for name, device in VENDORS.items() if hasattr(device, "add_waiting")]
 )
 def test_waiting_onus_are_listed_with_their_port(connect, vendor):
-    serial = b"ABCD12345678" if vendor == "fiberhome" else b"ABCD\x12\x34\x56\x78"
+    serial = {
+        "fiberhome": b"ABCD12345678",
+        "vsol_epon": bytes.fromhex("ABCD12345678"),
+        "vsol_epon_25": bytes.fromhex("ABCD12345678"),
+    }.get(vendor, b"ABCD\x12\x34\x56\x78")
     with SimulatedOlt(vendor, onus=2, pon_ports=2) as olt, connect(olt) as transport:
         olt.device.add_waiting(1, serial)
         _, found = _discover(transport)

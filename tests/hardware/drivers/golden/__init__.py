@@ -5,13 +5,19 @@ A driver plugs in by adding its module here; `test_golden.py` asks for an exampl
 
 from hardware.drivers import DRIVERS
 from hardware.drivers.base import Driver
-from tests.hardware.drivers.golden import fiberhome, huawei, ufiber, zte
+from tests.hardware.drivers.golden import fiberhome, huawei, ufiber, vsol, zte
 from tests.hardware.drivers.golden.shape import Golden, named
 
 # Every driver that may come to read a device, by vendor and dialect.
 VARIANTS: dict[str, Driver] = {
     named(variant): variant for driver in DRIVERS.values() for variant in driver.variants()
 }
-GOLDEN: dict[str, Golden] = {**huawei.GOLDEN, **zte.GOLDEN, **fiberhome.GOLDEN, **ufiber.GOLDEN}
+GOLDEN: dict[str, Golden] = {
+    **huawei.GOLDEN,
+    **zte.GOLDEN,
+    **fiberhome.GOLDEN,
+    **ufiber.GOLDEN,
+    **vsol.GOLDEN,
+}
 
 __all__ = ["GOLDEN", "VARIANTS", "Golden", "named"]
