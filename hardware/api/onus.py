@@ -117,6 +117,9 @@ class OnuViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     search_fields = ("serial", "description")
     verbs: ClassVar[dict[str, str]] = {"reboot": "operate"}
 
+    def get_queryset(self) -> QuerySet[Onu]:
+        return with_telemetry(super().get_queryset(), telemetry_of_onus(timezone.now()))
+
     @extend_schema(
         responses=ReadingSerializer(many=True),
         parameters=[

@@ -67,9 +67,11 @@ def make_many(olt: Olt, count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO hardware_onu (id, tenant_id, olt_id, index, serial, description, model, status,
-                                      last_down_cause, first_seen_at, last_seen_at, created_at, updated_at)
-            SELECT uuidv7(), %s, %s, '0/1/0/' || n, 'S' || n, '', '', 'online', '', now(), now(), now(), now()
+            INSERT INTO hardware_onu (id, tenant_id, olt_id, index, serial, description, model, line_profile,
+                                      service_profile, admin_state, signal, status, last_down_cause,
+                                      first_seen_at, last_seen_at, created_at, updated_at)
+            SELECT uuidv7(), %s, %s, '0/1/0/' || n, 'S' || n, '', '', '', '', '', 'none', 'online', '',
+                   now(), now(), now(), now()
             FROM generate_series(1, %s) AS n
             """,
             [current_tenant_id(), olt.pk, count],
