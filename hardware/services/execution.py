@@ -18,22 +18,16 @@ from hardware.drivers import CliStep, Driver, OnuPlace, Preset, Step
 from hardware.models import (
     UNFINISHED,
     Olt,
-    Onu,
-    OnuEvent,
-    OnuEventKind,
-    OnuStatus,
     PonPort,
     ProvisioningAction,
     ProvisioningJob,
     ProvisioningStatus,
     StepState,
-    WaitingOnu,
 )
-from hardware.services import claims, provisioning
-from hardware.services.conversation import Conversation
+from hardware.services import claims, outcomes, planning, provisioning
+from hardware.services.conversation import Conversation, words_of
 from hardware.services.devices import DeviceUnreachable, speaking_to
 from ispcore.errors import DomainError
-from ispcore.events.services import publish
 from ispcore.jobs import services as jobs
 
 WAIT_HERE_SECONDS = 5.0  # For another change of the same OLT; then the thread is given back.
@@ -98,7 +92,7 @@ def provision_onu(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
         work.carry_out(steps)
         with run.tenant():
             run.hold()
-            return _succeed(work)
+            return outcomes.succeed(change, at=at)
 
 
 def roll_back_onu(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
@@ -112,8 +106,8 @@ def roll_back_onu(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
         work.take_back(work.draw_again())
         with run.tenant():
             run.hold()
-            _end(change, ProvisioningStatus.ROLLED_BACK)
-            return _result(change, "rolled_back")
+            outcomes.end(change, ProvisioningStatus.ROLLED_BACK)
+            return outcomes.result(change, "rolled_back")
 
 
 def _begin(run: jobs.Run) -> ProvisioningJob:
@@ -233,7 +227,7 @@ class _Work:
         with self.run.tenant():
             self.run.hold()
             self._keep_transcript()
-            _end(self.change, ProvisioningStatus.FAILED, code=code, message=message)
+            outcomes.end(self.change, ProvisioningStatus.FAILED, code=code, message=message)
 
     def _survey(self) -> Survey:
         """Read which serial has which place; the device knows better than what is stored."""
@@ -275,7 +269,7 @@ class _Work:
                 place = (onu.pon_port, onu.onu_id)
             elif onu.pon_port is not None and onu.onu_id is not None:
                 taken.setdefault(onu.pon_port, set()).add(onu.onu_id)
-        self._driver = provisioning.with_access(self.olt, driver, ProvisioningAction(change.action))
+        self._driver = planning.with_access(self.olt, driver, ProvisioningAction(change.action))
         return Survey(self._driver, *place, taken)
 
     def _number_for(self, survey: Survey) -> int:
@@ -283,18 +277,16 @@ class _Work:
         change = self.change
         if survey.pon_port is not None and survey.onu_number is not None:
             if survey.pon_port != change.pon_port:
-                raise provisioning.OnuElsewhere(
-                    serial=change.serial, pon_port=survey.pon_port, olt=self.olt.name
-                )
+                raise planning.OnuElsewhere(serial=change.serial, pon_port=survey.pon_port, olt=self.olt.name)
             return survey.onu_number
         taken = survey.taken.get(change.pon_port, set())
         if change.onu_number is not None and change.onu_number not in taken:
             return change.onu_number
         if change.profile.get("onu_number") is not None:
-            raise provisioning.OnuNumberTaken(number=change.onu_number, pon_port=change.pon_port)
+            raise planning.OnuNumberTaken(number=change.onu_number, pon_port=change.pon_port)
         with self.run.tenant():
-            taken |= provisioning.numbers_taken(self.olt, change.pon_port, besides=change.serial)
-        return provisioning.draw_free(survey.driver, taken, olt=self.olt, pon_port=change.pon_port)
+            taken |= planning.numbers_taken(self.olt, change.pon_port, besides=change.serial)
+        return planning.draw_free(survey.driver, taken, olt=self.olt, pon_port=change.pon_port)
 
     def _steps(self) -> tuple[Step, ...]:
         change, driver = self.change, self._driver
@@ -314,13 +306,13 @@ class _Work:
             description=change.description,
         )
         if change.action == ProvisioningAction.AUTHORIZE:
-            profile = Preset(**{name: change.profile[name] for name in provisioning.PRESET_FIELDS})
-            steps = provisioning.plan(self.olt, lambda: driver.plan_authorize(place, profile))
+            profile = Preset(**{name: change.profile[name] for name in planning.PRESET_FIELDS})
+            steps = planning.plan(self.olt, lambda: driver.plan_authorize(place, profile))
         elif change.action == ProvisioningAction.UNAUTHORIZE:
-            steps = provisioning.plan(self.olt, lambda: driver.plan_unauthorize(place))
+            steps = planning.plan(self.olt, lambda: driver.plan_unauthorize(place))
         else:
-            steps = provisioning.plan(self.olt, lambda: driver.plan_reboot(place))
-        provisioning.require_access(self.olt, steps)
+            steps = planning.plan(self.olt, lambda: driver.plan_reboot(place))
+        planning.require_access(self.olt, steps)
         return steps
 
     def _keep_or_redraw(self, steps: tuple[Step, ...]) -> None:
@@ -330,7 +322,7 @@ class _Work:
             return
         if any(step["state"] != StepState.PLANNED for step in change.plan):
             raise PlanChanged
-        self._save(plan=provisioning.drawn(steps))
+        self._save(plan=planning.drawn(steps))
 
     def _conversation(self) -> Conversation:
         assert self._driver is not None
@@ -405,7 +397,7 @@ class _failing:  # noqa: N801  (reads as a verb where it is used)
 
 def _same(steps: Sequence[Step], plan: list[dict[str, Any]]) -> bool:
     words = [{name: step[name] for name in ("name", "commands", "undo")} for step in plan]
-    return [provisioning.words_of(step) for step in steps] == words
+    return [words_of(step) for step in steps] == words
 
 
 def _gone_state(step: dict[str, Any]) -> str:
@@ -414,94 +406,3 @@ def _gone_state(step: dict[str, Any]) -> str:
 
 def _undone_state(step: dict[str, Any]) -> str:
     return str(step["state"]) if step["state"] == StepState.PLANNED else StepState.UNDONE
-
-
-def _succeed(work: _Work) -> dict[str, Any]:
-    change = work.change
-    change.is_already = bool(change.plan) and all(step["state"] == StepState.FOUND for step in change.plan)
-    outcomes = {
-        ProvisioningAction.AUTHORIZE: (_authorised, "authorised"),
-        ProvisioningAction.UNAUTHORIZE: (_removed, "removed"),
-        ProvisioningAction.REBOOT: (_restarted, "restarted"),
-    }
-    store, word = outcomes[ProvisioningAction(change.action)]
-    store(work)
-    _end(change, ProvisioningStatus.SUCCEEDED)
-    return _result(change, word)
-
-
-def _authorised(work: _Work) -> None:
-    """Keep the ONU as the device has it now, and what it feeds."""
-    change, at = work.change, work.at
-    line = change.subscription
-    if line is not None:
-        others = Onu.objects.filter(subscription=line).exclude(olt=work.olt, serial=change.serial)
-        if (other := others.first()) is not None:
-            raise provisioning.ServiceHasOnu(number=line.number, serial=other.serial)
-    onu, _ = Onu.objects.get_or_create(
-        olt=work.olt,
-        serial=change.serial,
-        defaults={"first_seen_at": at, "last_seen_at": at, "index": f"{change.pon_port}/{change.onu_number}"},
-    )
-    onu = Onu.objects.select_for_update(of=("self",)).get(pk=onu.pk)
-    was_in_service = onu.status in (OnuStatus.ONLINE, OnuStatus.OFFLINE) and onu.authorised_at is not None
-    onu.pon_port = PonPort.objects.filter(olt=work.olt, index=change.pon_port).first()
-    onu.index = f"{change.pon_port}/{change.onu_number}"
-    onu.onu_id = change.onu_number
-    onu.last_seen_at = at
-    onu.vanished_at = None
-    onu.subscription = line or onu.subscription
-    onu.description = change.description or onu.description
-    if not change.is_already:
-        onu.line_profile = change.profile["line_profile"] or onu.line_profile
-        onu.service_profile = change.profile["service_profile"] or onu.service_profile
-    if not (change.is_already and was_in_service) and onu.status not in (OnuStatus.ONLINE, OnuStatus.OFFLINE):
-        onu.status, onu.status_changed_at = OnuStatus.AUTHORISED, at
-    if onu.authorised_at is None or not change.is_already:
-        onu.authorised_at = at
-        OnuEvent.objects.create(onu=onu, at=at, kind=OnuEventKind.AUTHORISED)
-        publish("hardware.onu_authorised", onu_id=str(onu.pk), olt_id=str(work.olt.pk))
-    onu.save()
-    change.onu = onu
-    WaitingOnu.objects.filter(olt=work.olt, serial=change.serial).delete()
-
-
-def _removed(work: _Work) -> None:
-    onu = Onu.objects.select_for_update(of=("self",)).filter(pk=work.change.onu_id).first()
-    if onu is None or onu.status == OnuStatus.REMOVED:
-        return
-    onu.subscription = None
-    onu.vanished_at = None
-    onu.status, onu.status_changed_at = OnuStatus.REMOVED, work.at
-    onu.authorised_at = None
-    onu.save()
-    OnuEvent.objects.create(onu=onu, at=work.at, kind=OnuEventKind.REMOVED)
-    publish("hardware.onu_removed", onu_id=str(onu.pk), olt_id=str(work.olt.pk))
-
-
-def _restarted(work: _Work) -> None:
-    if work.change.onu_id:
-        OnuEvent.objects.create(onu_id=work.change.onu_id, at=work.at, kind=OnuEventKind.RESTARTED)
-
-
-def _end(change: ProvisioningJob, status: ProvisioningStatus, *, code: str = "", message: str = "") -> None:
-    change.status = status
-    change.error_code, change.message = code, message[:1000]
-    change.finished_at = Now()
-    change.save()
-    change.refresh_from_db(fields=["finished_at"])
-
-
-def _result(change: ProvisioningJob, status: str) -> dict[str, Any]:
-    return {
-        "status": status,
-        "already": change.is_already,
-        "provisioning_job_id": str(change.pk),
-        "olt_id": str(change.olt_id),
-        "onu_id": str(change.onu_id) if change.onu_id else None,
-        "service_id": str(change.subscription_id) if change.subscription_id else None,
-        "serial": change.serial,
-        "pon_port": change.pon_port,
-        "onu_number": change.onu_number,
-        "service_port": change.service_port,
-    }

@@ -11,7 +11,7 @@ from hardware.drivers import Capability, Pass
 from hardware.models import Olt, WaitingOnu
 from hardware.services import claims, inventory
 from hardware.services.devices import DeviceUnreachable, speaking_to
-from hardware.services.provisioning import NotProvisionable
+from hardware.services.planning import NotProvisionable
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
 

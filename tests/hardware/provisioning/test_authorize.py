@@ -19,7 +19,7 @@ from hardware.models import (
     Vendor,
     WaitingOnu,
 )
-from hardware.services import provisioning
+from hardware.services import planning, provisioning
 from ispcore.events.models import Event
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import JobStatus
@@ -217,7 +217,7 @@ class TestWhatIsRefused:
                 olt=olt, serial="HWTC12345678", pon_port=olt.pon_ports.get(index="0/1/3"), index="0/1/3/1"
             )
 
-        with pytest.raises(provisioning.OnuElsewhere, match=r"port 0/1/3 of OLT"):
+        with pytest.raises(planning.OnuElsewhere, match=r"port 0/1/3 of OLT"):
             ask("hwtc12345678")
 
         with tenant_context(tenant.pk):
@@ -249,7 +249,7 @@ class TestWhatIsRefused:
             line = SubscriptionFactory()
             OnuFactory(olt=olt, subscription=line, serial="HWTC00000001")
 
-        with pytest.raises(provisioning.ServiceHasOnu, match="HWTC00000001"):
+        with pytest.raises(planning.ServiceHasOnu, match="HWTC00000001"):
             ask("HWTC12345678", subscription_id=line.pk)
 
     def test_a_service_for_which_another_onu_is_being_authorised(self, ask: Ask, tenant: Tenant) -> None:
@@ -264,7 +264,7 @@ class TestWhatIsRefused:
         with tenant_context(tenant.pk):
             line = SubscriptionFactory(status=ServiceStatus.CANCELLED)
 
-        with pytest.raises(provisioning.ServiceEnded):
+        with pytest.raises(planning.ServiceEnded):
             ask("HWTC12345678", subscription_id=line.pk)
 
     def test_another_tenants_service(self, ask: Ask, tenant: Tenant, other_tenant: Tenant) -> None:
@@ -281,24 +281,24 @@ class TestWhatIsRefused:
                 olt=olt, serial="HWTC12345678", subscription=other, pon_port=olt.pon_ports.get(index="0/1/0")
             )
 
-        with pytest.raises(provisioning.OnuServesAnother, match=str(other.number)):
+        with pytest.raises(planning.OnuServesAnother, match=str(other.number)):
             ask("HWTC12345678", subscription_id=line.pk)
 
     def test_a_port_the_olt_has_not(self, ask: Ask) -> None:
-        with pytest.raises(provisioning.PonPortUnknown):
+        with pytest.raises(planning.PonPortUnknown):
             ask("HWTC12345678", pon_port="0/9/0")
 
     def test_a_preset_of_another_vendor(self, ask: Ask, preset: OnuPreset, tenant: Tenant) -> None:
         preset.vendor = Vendor.ZTE
 
-        with pytest.raises(provisioning.PresetOfOtherVendor, match="Fibre 100 is for ZTE"):
+        with pytest.raises(planning.PresetOfOtherVendor, match="Fibre 100 is for ZTE"):
             ask("HWTC12345678", preset=preset)
 
     def test_a_preset_without_what_the_driver_needs(self, ask: Ask, preset: OnuPreset) -> None:
         preset.vlan = None
         preset.service_profile = ""
 
-        with pytest.raises(provisioning.PresetIncomplete, match=r"service_profile, vlan") as refusal:
+        with pytest.raises(planning.PresetIncomplete, match=r"service_profile, vlan") as refusal:
             ask("HWTC12345678", preset=preset)
 
         assert refusal.value.status == 422
@@ -310,16 +310,16 @@ class TestWhatIsRefused:
         assert "vlan 200" in change.plan[1]["commands"][0]
 
     def test_what_cannot_be_typed(self, ask: Ask) -> None:
-        with pytest.raises(provisioning.UnusablePlan, match="cannot be typed"):
+        with pytest.raises(planning.UnusablePlan, match="cannot be typed"):
             ask("HWTC12345678", description='x" service-port')
-        with pytest.raises(provisioning.UnusablePlan, match="no ONU serial"):
+        with pytest.raises(planning.UnusablePlan, match="no ONU serial"):
             ask("HW; reboot")
 
     def test_a_vendor_without_a_way(self, ask: Ask, tenant: Tenant) -> None:
         with tenant_context(tenant.pk):
             olt = OltFactory(vendor="ufiber", name="Hillside")
 
-        with pytest.raises(provisioning.NotProvisionable, match="Hillside is a Ubiquiti UFiber") as refusal:
+        with pytest.raises(planning.NotProvisionable, match="Hillside is a Ubiquiti UFiber") as refusal:
             ask("UBNT12345678", olt=olt, preset=None)
 
         assert (refusal.value.code, refusal.value.status) == ("not_supported_by_device", 409)
@@ -328,7 +328,7 @@ class TestWhatIsRefused:
         with tenant_context(tenant.pk):
             olt = OltFactory()
 
-        with pytest.raises(provisioning.CliAccessMissing):
+        with pytest.raises(planning.CliAccessMissing):
             ask("HWTC12345678", olt=olt)
 
     def test_a_serial_that_is_being_changed(self, ask: Ask, tenant: Tenant) -> None:

@@ -14,7 +14,7 @@ from hardware.models import (
     ProvisioningStatus,
     StepState,
 )
-from hardware.services import provisioning
+from hardware.services import planning, provisioning
 from ispcore.crypto import MASK
 from ispcore.events.models import Event
 from ispcore.jobs.models import JobStatus
@@ -404,5 +404,5 @@ class TestBySnmp:
         assert (0, 2) not in simulator.onus
 
     def test_a_vlan_needs_the_command_line(self, ask: Ask, silent_line: Olt) -> None:
-        with pytest.raises(provisioning.UnusablePlan, match="no VLAN can be set"):
+        with pytest.raises(planning.UnusablePlan, match="no VLAN can be set"):
             ask("HWTC12345678")
