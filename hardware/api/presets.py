@@ -11,7 +11,7 @@ from ispcore.api.fields import HouseSerializer, IntegerField, TextField
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
 
-VLANS = {"min_value": 1, "max_value": 4094}  # IEEE 802.1Q, 9.6.
+LAST_VLAN = 4094  # IEEE 802.1Q, 9.6.
 MAX_GEM_PORT = 4095  # ITU-T G.984.3, 8.1: twelve bits of port id.
 MAX_ETHERNET_PORT = 24
 
@@ -41,9 +41,13 @@ class ProfileFields(serializers.Serializer[Any]):
 
     line_profile = CliWordField(max_length=64, help_text="Its name or number on the OLT.")
     service_profile = CliWordField(max_length=64, help_text="Its name or number on the OLT.")
-    vlan = IntegerField(required=False, allow_null=True, **VLANS)
+    vlan = IntegerField(required=False, allow_null=True, min_value=1, max_value=LAST_VLAN)
     user_vlan = IntegerField(
-        required=False, allow_null=True, **VLANS, help_text="The VLAN at the ONU; null: the same."
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=LAST_VLAN,
+        help_text="The VLAN at the ONU; null: the same.",
     )
     gem_port = IntegerField(required=False, min_value=0, max_value=MAX_GEM_PORT)
     onu_type = CliWordField(max_length=40, help_text="As ZTE and FiberHome name it.")

@@ -189,7 +189,7 @@ def close_orphans(*, olt_id: UUID) -> None:
     orphans = ProvisioningJob.objects.filter(olt=olt_id, status__in=UNFINISHED).exclude(
         job__status__in=ACTIVE
     )
-    for orphan in orphans.select_related("job").for_update():
+    for orphan in orphans.select_related("job").order_by("pk").select_for_update(of=("self",)):
         was_cancelled = orphan.job is not None and orphan.job.status == JobStatus.CANCELLED
         orphan.status = ProvisioningStatus.FAILED
         orphan.error_code = (
