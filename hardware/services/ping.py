@@ -6,6 +6,7 @@ is looked up again when the packets leave. So no caller can have this system pro
 
 from collections.abc import Callable
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -63,8 +64,13 @@ def remove_address_source(name: str) -> None:
 
 
 def address_of(subscription_id: UUID) -> str | None:
-    """Return the address the system knows for a subscription now."""
-    return next((address for source in _sources.values() if (address := source(subscription_id))), None)
+    """Return the address the system knows for a subscription now; a name is none."""
+    for source in _sources.values():
+        try:
+            return str(ip_address(source(subscription_id) or ""))
+        except ValueError:
+            continue
+    return None
 
 
 @transaction.atomic

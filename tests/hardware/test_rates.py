@@ -1,6 +1,8 @@
 """Bits per second from two counts of bytes, and how they reach the PON ports."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -67,10 +69,13 @@ class TestBitsPerSecond:
 @pytest.mark.usefixtures("acting")
 class TestPorts:
     @staticmethod
-    def store(olt_id, *, at: datetime, up: int | None, down: int | None, uptime: int = 10**6) -> PonPort:
+    def store(
+        olt_id: UUID, *, at: datetime, up: int | None, down: int | None, uptime: int = 10**6
+    ) -> PonPort:
         port = PonPortInfo(index="0/1/0", up_bytes=up, down_bytes=down)
         inventory.store_ports(olt_id=olt_id, ports=[port], at=at, uptime_seconds=uptime)
-        return PonPort.objects.get(olt=olt_id)
+        stored: PonPort = PonPort.objects.get(olt=olt_id)
+        return stored
 
     def test_have_no_rate_at_first_sight(self) -> None:
         port = self.store(OltFactory().pk, at=NOON, up=1, down=2)
@@ -92,7 +97,7 @@ class TestPorts:
 
         port = self.store(olt.pk, at=NOON + timedelta(seconds=200), up=50, down=50, uptime=30)
 
-        assert (port.up_bps, port.down_bps, port.up_bytes) == (None, None, 50)
+        assert (port.up_bps, port.down_bps, port.up_bytes) == (None, None, Decimal(50))
 
     def test_keep_counts_and_rates_when_none_were_read(self) -> None:
         olt = OltFactory()
@@ -101,4 +106,8 @@ class TestPorts:
 
         port = self.store(olt.pk, at=NOON + timedelta(seconds=60), up=None, down=None)
 
-        assert (port.up_bytes, port.up_bps, port.counted_at) == (1000, 1000, NOON + timedelta(seconds=8))
+        assert (port.up_bytes, port.up_bps, port.counted_at) == (
+            Decimal(1000),
+            1000,
+            NOON + timedelta(seconds=8),
+        )
