@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from demo.olt.agent import Agent
+from demo.olt.bdcom import BdcomEponOlt, BdcomGponOlt
 from demo.olt.device import SimulatedDevice
 from demo.olt.fiberhome import FiberhomeOlt
 from demo.olt.huawei import HuaweiOlt, ServicePort
@@ -15,6 +16,7 @@ from demo.olt.huawei_cli import HuaweiCli
 from demo.olt.onu import SimulatedOnu
 from demo.olt.replay import RecordedOlt
 from demo.olt.server import AgentServer
+from demo.olt.telnet import HuaweiTelnet
 from demo.olt.ufiber import UfiberOlt
 from demo.olt.vsol import VsolEponOlt, VsolGponOlt, VsolOtherEponOlt
 from demo.olt.zte import ZteC300Olt, ZteC320Olt, ZteC600Olt
@@ -29,6 +31,8 @@ Vendor = Literal[
     "vsol_gpon",
     "vsol_epon",
     "vsol_epon_25",
+    "bdcom_gpon",
+    "bdcom_epon",
 ]
 VENDORS: dict[str, type[SimulatedDevice]] = {
     "huawei": HuaweiOlt,
@@ -40,6 +44,8 @@ VENDORS: dict[str, type[SimulatedDevice]] = {
     "vsol_gpon": VsolGponOlt,
     "vsol_epon": VsolEponOlt,
     "vsol_epon_25": VsolOtherEponOlt,
+    "bdcom_gpon": BdcomGponOlt,
+    "bdcom_epon": BdcomEponOlt,
 }
 
 __all__ = ["VENDORS", "AgentServer", "SimulatedOlt", "SimulatedOnu", "Vendor", "build_device"]
@@ -68,7 +74,7 @@ class SimulatedOlt:
         host: str = "127.0.0.1",
         port: int = 0,
         replay: Path | None = None,
-        cli: bool = False,
+        cli: Literal["", "ssh", "telnet"] = "",
         cli_fault: str = "",
     ) -> None:
         self.device = (
@@ -78,7 +84,8 @@ class SimulatedOlt:
         self.port = port
         self.community = community
         self.agent = Agent(self.device, community=community, fault=fault, seed=seed)
-        self._cli = HuaweiCli(self._huawei(), host=host, fault=cli_fault) if cli else None
+        kind = HuaweiTelnet if cli == "telnet" else HuaweiCli
+        self._cli = kind(self._huawei(), host=host, fault=cli_fault) if cli else None
         self._server = AgentServer(
             [(self.agent, (host, port))],
             latency_seconds=latency_ms / 1000,

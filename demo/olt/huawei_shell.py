@@ -41,7 +41,7 @@ class Shell:
         self._write("\r\n  Huawei Integrated Access Software (MA5608T).\r\n\r\n")
         while True:
             self._write(self._prompt())
-            line = (await self._read_line()).strip()
+            line = (await self.read_line()).strip()
             if not line:
                 continue
             if line == "quit" and self._view in ("user", "enable"):
@@ -290,7 +290,7 @@ class Shell:
 
     async def _ask(self, question: str, wanted: str = "y") -> bool:
         self._write(question)
-        return (await self._read_line()).strip().lower() == wanted
+        return (await self.read_line()).strip().lower() == wanted
 
     def _write(self, text: str) -> None:
         self._process.stdout.write(text)
@@ -304,12 +304,12 @@ class Shell:
         key, self._typed = self._typed[0], self._typed[1:]
         return key
 
-    async def _read_line(self) -> str:
-        """Read and echo up to the end of a line."""
+    async def read_line(self, *, is_secret: bool = False) -> str:
+        """Read up to the end of a line, and echo it unless it is a secret."""
         line = ""
         while (key := await self._read_key()) not in "\r\n":
             line += key
-            self._write(key)
+            self._write("" if is_secret else key)
         self._write("\r\n")
         return line
 

@@ -29,7 +29,7 @@ def target(olt: SimulatedOlt, **options: object) -> CliTarget:
 
 
 def test_autofind_lists_who_waits_as_the_templates_read_it():
-    with SimulatedOlt("huawei", onus=2, pon_ports=2, cli=True) as olt:
+    with SimulatedOlt("huawei", onus=2, pon_ports=2, cli="ssh") as olt:
         serials = [olt.plug_in(0), olt.plug_in(1)]
         with CliSession(target(olt)) as session:
             rows = read_answer("display ont autofind all", session.send("display ont autofind all"))
@@ -42,7 +42,7 @@ def test_autofind_lists_who_waits_as_the_templates_read_it():
 
 def test_a_wrong_password_is_refused_and_not_told():
     with (
-        SimulatedOlt("huawei", onus=2, pon_ports=1, cli=True) as olt,
+        SimulatedOlt("huawei", onus=2, pon_ports=1, cli="ssh") as olt,
         pytest.raises(CliLoginFailed) as refusal,
     ):
         CliSession(target(olt, password="wr0ng-w0rd"))
@@ -51,7 +51,7 @@ def test_a_wrong_password_is_refused_and_not_told():
 
 
 def test_another_host_key_is_refused_before_the_log_in():
-    with SimulatedOlt("huawei", onus=2, pon_ports=1, cli=True) as olt:
+    with SimulatedOlt("huawei", onus=2, pon_ports=1, cli="ssh") as olt:
         with CliSession(target(olt)) as session:
             known = session.host_key
         CliSession(target(olt, host_key=known)).close()
@@ -63,7 +63,7 @@ def test_another_host_key_is_refused_before_the_log_in():
 
 
 def test_nobody_there_is_a_timeout():
-    with SimulatedOlt("huawei", onus=2, pon_ports=1, cli=True) as olt:
+    with SimulatedOlt("huawei", onus=2, pon_ports=1, cli="ssh") as olt:
         nobody = target(olt)
 
     with pytest.raises(CliTimeout, match="did not accept a connection"):
@@ -72,7 +72,7 @@ def test_nobody_there_is_a_timeout():
 
 def test_a_command_is_one_line():
     with (
-        SimulatedOlt("huawei", onus=2, pon_ports=1, cli=True) as olt,
+        SimulatedOlt("huawei", onus=2, pon_ports=1, cli="ssh") as olt,
         CliSession(target(olt)) as session,
         pytest.raises(ValueError, match="one line"),
     ):
@@ -83,7 +83,7 @@ def test_a_command_is_one_line():
 
 @pytest.mark.parametrize(("fault", "error"), [("silent=display", CliTimeout), ("cut-after=display", CliLost)])
 def test_what_was_said_until_a_fault_is_kept_masked(fault: str, error: type[Exception]):
-    with SimulatedOlt("huawei", onus=2, pon_ports=1, cli=True) as olt, CliSession(target(olt)) as session:
+    with SimulatedOlt("huawei", onus=2, pon_ports=1, cli="ssh") as olt, CliSession(target(olt)) as session:
         olt.cli.fault = CliFault.parse(fault)
         with pytest.raises(error, match="display ont •••••••• all"):
             session.send("display ont autofind all", secrets=("autofind",))
@@ -113,3 +113,23 @@ def test_the_command_keeps_its_host_key_over_restarts(tmp_path: Path):
 
     assert seen[0] == seen[1]
     assert len(seen[0][1]) == 2
+
+
+def test_the_same_over_telnet():
+    with SimulatedOlt("huawei", onus=2, pon_ports=1, cli="telnet") as olt:
+        serial = olt.plug_in(0)
+        with CliSession(target(olt, device_type="huawei_olt_telnet")) as session:
+            answer = session.send("display ont autofind all")
+            said = session.take_transcript()
+            olt.cli.fault = CliFault.parse("cut-after=display")
+            with pytest.raises(CliLost):
+                session.send("display ont autofind all")
+
+    assert [row["serial"] for row in read_answer("display ont autofind all", answer) or ()] == [serial]
+    assert olt.cli.password not in said.replace(f"{olt.cli.username}@", "")
+    assert session.host_key == ""
+
+
+def test_a_wrong_password_over_telnet_is_refused():
+    with SimulatedOlt("huawei", onus=2, pon_ports=1, cli="telnet") as olt, pytest.raises(CliLoginFailed):
+        CliSession(target(olt, device_type="huawei_olt_telnet", password="wr0ng-w0rd"))

@@ -20,7 +20,7 @@ PASSWORD = "isp-olt"
 
 @pytest.fixture
 def simulator() -> Iterator[SimulatedOlt]:
-    with SimulatedOlt("huawei", onus=8, pon_ports=4, cli=True) as simulated:
+    with SimulatedOlt("huawei", onus=8, pon_ports=4, cli="ssh") as simulated:
         yield simulated
 
 
