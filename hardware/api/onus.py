@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from hardware.api.provisioning import ANSWERS, reboot_onu
 from hardware.models import DownCause, Onu, OnuStatus, Reading, Signal
-from hardware.selectors import Telemetry, age_seconds, telemetry_of_onus
+from hardware.selectors import Telemetry, age_seconds, telemetry_of_onus, with_telemetry
 from ispcore.api.errors import ApiError
 from ispcore.api.fields import HouseSerializer
 from ispcore.api.filters import HouseFilterSet
