@@ -130,11 +130,11 @@ def discovery_result(job: Job) -> dict[str, Any]:
     assert job.result is not None
     return {
         **job.result,
-        "onus": sorted(_seen_by(job).values(*ONU_ROW), key=lambda row: numbers_in(row["index"])),
+        "onus": sorted(seen_by(job).values(*ONU_ROW), key=lambda row: numbers_in(row["index"])),
     }
 
 
-def _seen_by(job: Job) -> QuerySet[Onu]:
+def seen_by(job: Job) -> QuerySet[Onu]:
     """The ONUs a run listed that later runs still list, with their latest values."""
     assert job.result is not None
     run = DiscoveryRun.objects.get(pk=job.result["run_id"])

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from hardware import services
 from hardware.api.device_status import present_device_status
-from hardware.api.discovery import DISCOVERY_STATUSES, DiscoverInput
+from hardware.api.discovery import DISCOVERY_STATUSES, DiscoverInput, seen_by
 from hardware.api.olts import CardSerializer
 from hardware.models import AdminState, DownCause, Olt, Onu, OnuStatus, PonPort, Signal
 from hardware.selectors import age_seconds, numbers_in
@@ -258,7 +258,7 @@ def sync_result(job: Job) -> dict[str, Any]:
     """Add what is stored of the OLT now to a sync's counts."""
     assert job.result is not None
     olt = Olt.objects.get(pk=job.result["olt_id"])
-    onus = Onu.objects.filter(olt=olt, last_seen_at__gte=job.started_at).values(*SYNC_ONU)
+    onus = [{name: _plain(value) for name, value in row.items()} for row in seen_by(job).values(*SYNC_ONU)]
     return {
         **job.result,
         "system": {name: getattr(olt, name) for name in SYSTEM},

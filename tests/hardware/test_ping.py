@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def may_ping() -> bool:
-    low, high = map(int, open("/proc/sys/net/ipv4/ping_group_range").read().split())  # noqa: SIM115
+    low, high = map(int, Path("/proc/sys/net/ipv4/ping_group_range").read_text().split())
     return low <= os.getgid() <= high or os.geteuid() == 0
 
 
