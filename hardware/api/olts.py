@@ -23,7 +23,7 @@ REFRESH_WAIT_SECONDS = 30
 
 
 # What is typed at a log-in prompt must not end the line.
-ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", "One line without control characters.")
+ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]+\Z", "One line without control characters.")
 
 
 class CardSerializer(serializers.Serializer[Any]):

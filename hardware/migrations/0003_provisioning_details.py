@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 max_length=120,
                 validators=[
                     django.core.validators.RegexValidator(
-                        "^(?:[A-Za-z0-9@.-]{1,64} SHA256:[A-Za-z0-9+/]{43})?\\Z",
+                        "^[A-Za-z0-9@.-]{1,64} SHA256:[A-Za-z0-9+/]{43}\\Z",
                         "A host key is its kind and its fingerprint, such as ssh-ed25519 SHA256: and 43 characters.",
                     )
                 ],
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 max_length=120,
                 validators=[
                     django.core.validators.RegexValidator(
-                        "^(?:[A-Za-z0-9@.-]{1,64} SHA256:[A-Za-z0-9+/]{43})?\\Z",
+                        "^[A-Za-z0-9@.-]{1,64} SHA256:[A-Za-z0-9+/]{43}\\Z",
                         "A host key is its kind and its fingerprint, such as ssh-ed25519 SHA256: and 43 characters.",
                     )
                 ],

@@ -12,7 +12,7 @@ from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 
 HOST_KEY = RegexValidator(
-    r"^(?:[A-Za-z0-9@.-]{1,64} SHA256:[A-Za-z0-9+/]{43})?\Z",
+    r"^[A-Za-z0-9@.-]{1,64} SHA256:[A-Za-z0-9+/]{43}\Z",
     "A host key is its kind and its fingerprint, such as ssh-ed25519 SHA256: and 43 characters.",
 )
 
