@@ -2,7 +2,7 @@
 
 from demo.olt import ber
 from demo.olt.agent import NO_CREATION, NOT_WRITABLE, WRONG_TYPE, WRONG_VALUE, Writes
-from demo.olt.device import SimulatedDevice
+from demo.olt.device import IF_TABLE, IF_X_TABLE, SimulatedDevice
 from demo.olt.onu import SimulatedOnu
 
 V1600 = "1.3.6.1.4.1.37950.1.1"
@@ -64,10 +64,10 @@ class VsolOlt(SimulatedDevice):
     def _remove_row(self, onu: SimulatedOnu, columns: tuple[str, ...]) -> None:
         for column in columns:
             self.mib.remove(f"{column}.{self._row(onu)}")
-        for column in (2, 3, 7, 8):
-            self.mib.remove(f"1.3.6.1.2.1.2.2.1.{column}.{self._if_index(onu)}")
-        for column in (1, 6, 10):
-            self.mib.remove(f"1.3.6.1.2.1.31.1.1.1.{column}.{self._if_index(onu)}")
+        for number in (2, 3, 7, 8):
+            self.mib.remove(f"{IF_TABLE}.{number}.{self._if_index(onu)}")
+        for number in (1, 6, 10):
+            self.mib.remove(f"{IF_X_TABLE}.{number}.{self._if_index(onu)}")
 
 
 _GPON_ROW = (

@@ -14,6 +14,7 @@ from hardware.drivers.base import (
     WaitingOnu,
     read_system,
 )
+from hardware.drivers.bdcom import BdcomDriver
 from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook, describe_column
 from hardware.drivers.fiberhome import FiberhomeDriver
 from hardware.drivers.huawei import HuaweiDriver
@@ -61,7 +62,14 @@ __all__ = [
 
 DRIVERS: dict[str, Driver] = {
     driver.vendor: driver
-    for driver in (HuaweiDriver(), ZteDriver(), FiberhomeDriver(), UfiberDriver(), VsolDriver())
+    for driver in (
+        HuaweiDriver(),
+        ZteDriver(),
+        FiberhomeDriver(),
+        UfiberDriver(),
+        VsolDriver(),
+        BdcomDriver(),
+    )
 }
 
 

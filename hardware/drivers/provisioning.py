@@ -90,13 +90,17 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class OnuPlace:
-    """Which ONU is meant: its PON port as staff know it, its id on that port, and its serial."""
+    """Which ONU is meant: its PON port as staff know it, its id on that port, and its serial.
+
+    `index` is what the driver last said of it, which is how some find its row again; empty for a new one.
+    """
 
     pon_port: str
     onu_id: int
     serial: str
     if_index: int | None = None
     description: str = ""
+    index: str = ""
 
 
 def cli_word(value: str, *, longest: int = 64) -> str:

@@ -18,6 +18,7 @@ from hardware.drivers import CliStep, Driver, OnuPlace, Preset, Step
 from hardware.models import (
     UNFINISHED,
     Olt,
+    Onu,
     PonPort,
     ProvisioningAction,
     ProvisioningJob,
@@ -298,12 +299,16 @@ class _Work:
                 .values_list("if_index", flat=True)
                 .first()
             )
+            index = (
+                Onu.objects.filter(olt=self.olt, serial=change.serial).values_list("index", flat=True).first()
+            )
         place = OnuPlace(
             pon_port=change.pon_port,
             onu_id=change.onu_number,
             serial=change.serial,
             if_index=if_index,
             description=change.description,
+            index=index or "",
         )
         if change.action == ProvisioningAction.AUTHORIZE:
             profile = Preset(**{name: change.profile[name] for name in planning.PRESET_FIELDS})

@@ -247,7 +247,11 @@ def _request_for(onu: Onu, action: ProvisioningAction, *, user_id: UUID | None) 
     if onu.pon_port is None or onu.onu_id is None:
         raise OnuNotPlaced(serial=onu.serial, name=olt.name)
     place = OnuPlace(
-        pon_port=onu.pon_port.index, onu_id=onu.onu_id, serial=onu.serial, if_index=onu.pon_port.if_index
+        pon_port=onu.pon_port.index,
+        onu_id=onu.onu_id,
+        serial=onu.serial,
+        if_index=onu.pon_port.if_index,
+        index=onu.index,
     )
     draw = driver.plan_reboot if action == ProvisioningAction.REBOOT else driver.plan_unauthorize
     steps = plan(olt, lambda: draw(place))

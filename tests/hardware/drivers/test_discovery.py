@@ -239,6 +239,10 @@ def test_another_vendor_is_refused(discover):
         ("1.3.6.1.4.1.37950.1.1.5.10.14.1", "V1600D", "vsol"),
         ("1.3.6.1.4.1.37950.1.1.5.10.14.1", "V1600G1-B", "vsol"),
         ("1.3.6.1.4.1.379501", "V1600D", None),
+        ("1.3.6.1.4.1.3320.1.390.0", "BDCOM(tm) GP3600-16B Software, Version 74104", "bdcom"),
+        ("1.3.6.1.4.1.3320.1.294.0", "BDCOM(tm) P3310C Software, Version 10.1.0E", "bdcom"),
+        ("1.3.6.1.4.1.3320.1.2010.0", "BDCOM(tm) P3612-2TE Software, Version 10.1.0F", "bdcom"),
+        ("1.3.6.1.4.1.3320.1.299.0", "BDCOM(tm) S2528-B Software, Version 2.1.2A", None),
         # Known, and without a driver.
         ("1.3.6.1.4.1.2011.2.185", "Huawei Integrated Access Software", "huawei"),
         ("1.3.6.1.4.1.637.61.1", "R6.2.04m NOKIA ISAM", None),

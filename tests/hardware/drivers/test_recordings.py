@@ -125,3 +125,32 @@ def test_a_vsol_with_16_onus(discover):
     assert (first.rx_power_dbm, first.tx_power_dbm) == (-14.61, 3.77)
     assert (first.temperature_c, first.voltage_v, first.bias_ma) == (30.67, 3.27, 11.65)
     assert min(onu.rx_power_dbm for onu in found.onus) == -28.24
+
+
+def test_a_bdcom_with_ports_and_interfaces_of_onus(discover):
+    vendor, found = discover("librenms_bdcom.snmprec")
+
+    assert (vendor, found.system.model, found.dialect, found.onus) == ("bdcom", "GP3600-16B", "gpon", [])
+    assert [(port.index, port.if_index) for port in found.ports] == [
+        (f"0/{number}", 109 + number) for number in range(1, 17)
+    ]
+    assert [port.onu_count for port in found.ports] == [0, 51, 0, 13] + [0] * 12
+    assert found.ports[0].up_bytes == 46253109
+
+
+def test_where_a_bdcoms_onus_are_is_told_by_their_names(recordings, target_of):
+    """The recording has their interfaces alone: serials are added to some."""
+    path = recordings / "librenms_bdcom.snmprec"
+    with SimulatedOlt(replay=path) as olt, open_transport(target_of(olt)) as transport:
+        for number in (1179, 1182, 1184, 1380):
+            olt.device.mib.put_octets(f"1.3.6.1.4.1.3320.10.3.3.1.2.{number}", b"HWTC:%08X" % number)
+        system = read_system(transport)
+        found = detect(system.sys_object_id, system.sys_descr).discover(transport)
+
+    assert [(onu.index, onu.pon_port, onu.onu_id, onu.serial) for onu in found.onus] == [
+        ("0/2/1/#1179", "0/2", 1, "HWTC0000049B"),
+        ("0/2/4/#1182", "0/2", 4, "HWTC0000049E"),
+        ("0/2/3/#1184", "0/2", 3, "HWTC000004A0"),
+        ("0/4/1/#1380", "0/4", 1, "HWTC00000564"),
+    ]
+    assert all(onu.up_bytes is not None for onu in found.onus)
