@@ -277,7 +277,8 @@ def weak_onus(*, olt_id: UUID | None = None, pon_port_id: UUID | None = None) ->
         rows = rows.filter(olt=olt_id)
     if pon_port_id is not None:
         rows = rows.filter(pon_port=pon_port_id)
-    return rows.annotate(severity=severity).order_by("severity", "rx_power_dbm", "pk")
+    worst_first: QuerySet[Onu] = rows.annotate(severity=severity).order_by("severity", "rx_power_dbm", "pk")
+    return worst_first
 
 
 def weakest_ports(limit: int) -> list[dict[str, Any]]:
