@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format requirements bench-discovery clean venv venv-dev
+.PHONY: help run test lint format requirements bench-discovery bench-hardware clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -41,6 +41,9 @@ requirements: venv-dev ## Compile the version pins anew from requirements*.in
 
 bench-discovery: venv-dev ## Measure OLT discovery against its peers
 	@exec $(PY) -m bench.discovery
+
+bench-hardware: venv-dev ## Measure polling, storing and charting of OLTs
+	@exec $(PY) -m bench.hardware
 
 clean: ## Remove the virtual environment and caches; the data in .run stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

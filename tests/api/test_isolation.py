@@ -111,7 +111,7 @@ FILTERS = {
         "telemetry=none",
     ],
     "hardware/outages": ["olt_id={olt}", "pon_port_id={pon_port}", "status=suspected"],
-    "hardware/signal-limits": ["pon_class=C*"],
+    "hardware/signal-limits": ["pon_class=C%2B"],
     "hardware/pon-ports": ["olt_id={olt}"],
     "hardware/discovery-runs": ["olt_id={olt}"],
     "hardware/waiting-onus": ["olt_id={olt}", "serial=HWTC*"],
