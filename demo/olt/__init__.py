@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from demo.olt.agent import Agent
 from demo.olt.bdcom import BdcomEponOlt, BdcomGponOlt
+from demo.olt.cdata import CdataByPortOlt, CdataEponOlt, CdataOldOlt, CdataOlt
 from demo.olt.device import SimulatedDevice
 from demo.olt.fiberhome import FiberhomeOlt
 from demo.olt.huawei import HuaweiOlt, ServicePort
@@ -33,6 +34,10 @@ Vendor = Literal[
     "vsol_epon_25",
     "bdcom_gpon",
     "bdcom_epon",
+    "cdata",
+    "cdata_port",
+    "cdata_old",
+    "cdata_epon",
 ]
 VENDORS: dict[str, type[SimulatedDevice]] = {
     "huawei": HuaweiOlt,
@@ -46,6 +51,10 @@ VENDORS: dict[str, type[SimulatedDevice]] = {
     "vsol_epon_25": VsolOtherEponOlt,
     "bdcom_gpon": BdcomGponOlt,
     "bdcom_epon": BdcomEponOlt,
+    "cdata": CdataOlt,
+    "cdata_port": CdataByPortOlt,
+    "cdata_old": CdataOldOlt,
+    "cdata_epon": CdataEponOlt,
 }
 
 __all__ = ["VENDORS", "AgentServer", "SimulatedOlt", "SimulatedOnu", "Vendor", "build_device"]

@@ -15,6 +15,7 @@ from hardware.drivers.base import (
     read_system,
 )
 from hardware.drivers.bdcom import BdcomDriver
+from hardware.drivers.cdata import CdataDriver
 from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook, describe_column
 from hardware.drivers.fiberhome import FiberhomeDriver
 from hardware.drivers.huawei import HuaweiDriver
@@ -69,6 +70,7 @@ DRIVERS: dict[str, Driver] = {
         UfiberDriver(),
         VsolDriver(),
         BdcomDriver(),
+        CdataDriver(),
     )
 }
 

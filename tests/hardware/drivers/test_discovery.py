@@ -243,6 +243,9 @@ def test_another_vendor_is_refused(discover):
         ("1.3.6.1.4.1.3320.1.294.0", "BDCOM(tm) P3310C Software, Version 10.1.0E", "bdcom"),
         ("1.3.6.1.4.1.3320.1.2010.0", "BDCOM(tm) P3612-2TE Software, Version 10.1.0F", "bdcom"),
         ("1.3.6.1.4.1.3320.1.299.0", "BDCOM(tm) S2528-B Software, Version 2.1.2A", None),
+        ("1.3.6.1.4.1.17409", "olt", "cdata"),
+        ("1.3.6.1.4.1.17409", "C-Data System Software Device Model: FD1608S-B1-NDA0", "cdata"),
+        ("1.3.6.1.4.1.34592", "FD1104SN", None),  # Its tables are others.
         # Known, and without a driver.
         ("1.3.6.1.4.1.2011.2.185", "Huawei Integrated Access Software", "huawei"),
         ("1.3.6.1.4.1.637.61.1", "R6.2.04m NOKIA ISAM", None),

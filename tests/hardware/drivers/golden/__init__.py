@@ -5,7 +5,7 @@ A driver plugs in by adding its module here; `test_golden.py` asks for an exampl
 
 from hardware.drivers import DRIVERS
 from hardware.drivers.base import Driver
-from tests.hardware.drivers.golden import bdcom, fiberhome, huawei, ufiber, vsol, zte
+from tests.hardware.drivers.golden import bdcom, cdata, fiberhome, huawei, ufiber, vsol, zte
 from tests.hardware.drivers.golden.shape import Golden, named
 
 # Every driver that may come to read a device, by vendor and dialect.
@@ -19,6 +19,7 @@ GOLDEN: dict[str, Golden] = {
     **ufiber.GOLDEN,
     **vsol.GOLDEN,
     **bdcom.GOLDEN,
+    **cdata.GOLDEN,
 }
 
 __all__ = ["GOLDEN", "VARIANTS", "Golden", "named"]
