@@ -384,7 +384,7 @@ class _Work:
 
 
 class _failing:  # noqa: N801  (reads as a verb where it is used)
-    """Store whatever ends the block as the change's failure, and let it go on; a lost job is not ours to mark."""
+    """Store whatever ends the block as the change's failure, and let it go on."""
 
     def __init__(self, work: _Work) -> None:
         self._work = work
@@ -394,7 +394,10 @@ class _failing:  # noqa: N801  (reads as a verb where it is used)
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, DomainError):
             self._work.fail(code=error.code, message=str(error))
-        elif isinstance(error, Exception) and not isinstance(error, jobs.JobLost):
+        elif isinstance(error, jobs.JobLost):  # Cancelled, or another worker's now: only the former is ended.
+            with self._work.run.tenant():
+                provisioning.close_orphans(olt_id=self._work.olt.pk)
+        elif isinstance(error, Exception):
             self._work.fail(
                 code="internal_error", message="Something went wrong here. Resume it, or roll it back."
             )

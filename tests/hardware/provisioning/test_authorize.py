@@ -1,6 +1,7 @@
 """Authorising at a simulated Huawei over real SSH: what is sent, what is stored, what is refused."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -19,7 +20,7 @@ from hardware.models import (
     Vendor,
     WaitingOnu,
 )
-from hardware.services import planning, provisioning
+from hardware.services import execution, planning, provisioning
 from ispcore.events.models import Event
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import JobStatus
@@ -375,6 +376,30 @@ class TestOneChangePerOlt:
         with tenant_context(tenant.pk):
             first.refresh_from_db()
         assert (first.status, first.error_code) == (ProvisioningStatus.FAILED, "cancelled")
+
+
+def test_a_cancelled_change_stops_before_its_next_step_and_can_be_resumed(
+    ask: Ask, run: Run, simulator: SimulatedOlt, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = ask(simulator.plug_in(0))
+    draw = execution._Work.draw
+
+    def cancel_then_draw(work: execution._Work) -> Any:
+        steps = draw(work)
+        with tenant_context(tenant.pk):
+            jobs.cancel(job_id=change.job_id)
+        return steps
+
+    with monkeypatch.context() as patched:
+        patched.setattr(execution._Work, "draw", cancel_then_draw)
+        run(change)
+
+    assert (change.status, change.error_code) == (ProvisioningStatus.FAILED, "cancelled")
+    assert typed(simulator, "ont add") == []
+    with tenant_context(tenant.pk):
+        provisioning.resume(provisioning_id=change.pk)
+        change.refresh_from_db()
+    assert run(change).status == JobStatus.SUCCEEDED
 
 
 def test_numbers_of_onus_that_are_gone_are_free(ask: Ask, olt: Olt, tenant: Tenant) -> None:
