@@ -42,7 +42,7 @@ _MODEL = re.compile(r"\bFD1[26][0-9]{2}[0-9A-Z-]{0,20}")
 _ONU_NAME = re.compile(r"[ge]?pon ?[0-9/]{5,8} onu [0-9]{1,4} ?(.*)")
 _SERIAL = re.compile("[A-Z0-9]{4}[0-9A-F]{8}|[0-9A-F]{16}")
 
-# No reading: offline, and 0.01 dB below the lowest a module can say (-40.00); an FD1608S says -1 (deployed).
+# No reading: the ONU is off, or the module sees less than it can say (-40.00); an FD1608S says -1 (deployed).
 _NONE = (65535, -1, -4000, 2**31 - 1)
 _V3, _OLD = 18, 1
 _STATES = {1: RunStatus.ONLINE, 2: RunStatus.OFFLINE}
