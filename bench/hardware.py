@@ -52,7 +52,7 @@ def main() -> None:
                 tenant, directory, olts=options.olts, onus=options.onus_each, latency_ms=options.latency_ms
             )
         if "inserts" in parts:
-            measure_inserts(tenant, onus=options.onus)
+            measure_inserts(tenant, directory, onus=options.onus)
         if "chart" in parts:
             measure_chart(tenant, readings=options.readings)
 
@@ -110,7 +110,7 @@ def measure_polling(tenant: "Tenant", directory: Path, *, olts: int, onus: int, 
     )
 
 
-def measure_inserts(tenant: "Tenant", *, onus: int) -> None:
+def measure_inserts(tenant: "Tenant", directory: Path, *, onus: int) -> None:
     """Store whole polls of one OLT, and readings alone, by the statements that polls use."""
     from hardware.drivers.base import OnuInfo, RunStatus
     from hardware.models import Olt, Onu
@@ -141,7 +141,9 @@ def measure_inserts(tenant: "Tenant", *, onus: int) -> None:
     whole = _seconds(lambda n: store(at + timedelta(seconds=n + 1)), rounds)
     with tenant_context(tenant.pk):
         ids = list(Onu.objects.filter(olt=olt).values_list("pk", flat=True))
+    busy = _database_cpu(directory)
     alone = _seconds(lambda n: _insert_readings(tenant, ids, at + timedelta(seconds=rounds + n + 1)), rounds)
+    busy = _database_cpu(directory) - busy
     print(f"readings stored with their ONUs' update and events: {onus * rounds / whole:,.0f} rows/s")
     rate = onus * rounds / alone
     print(
