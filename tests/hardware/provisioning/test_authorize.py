@@ -410,6 +410,6 @@ def test_numbers_of_onus_that_are_gone_are_free(ask: Ask, olt: Olt, tenant: Tena
         OnuFactory(olt=olt, pon_port=port, onu_id=1, status=OnuStatus.REMOVED)
         OnuFactory(olt=olt, pon_port=port, onu_id=2)
 
-    first, second, third = ask("HWTC0000000A"), ask("HWTC0000000B"), ask("HWTC0000000C")
+    first, second, third = ask("ZZZZ0000000A"), ask("ZZZZ0000000B"), ask("ZZZZ0000000C")
 
     assert [each.onu_number for each in (first, second, third)] == [0, 1, 3]
