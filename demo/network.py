@@ -86,13 +86,13 @@ def _serve_customers(olt: Olt) -> None:
                                       WHERE onu.tenant_id = %(tenant)s AND onu.subscription_id = line.id)
             ),
             unit AS (
-                -- Every second one: a network knows ONUs whose customers are not in the books yet.
-                SELECT id, row_number() OVER (ORDER BY serial) / 2 AS place, row_number() OVER (ORDER BY serial) AS n
+                -- Every third one: a network knows ONUs whose customers are not in the books yet.
+                SELECT id, row_number() OVER (ORDER BY serial) / 3 AS place, row_number() OVER (ORDER BY serial) AS n
                 FROM hardware_onu WHERE tenant_id = %(tenant)s AND olt_id = %(olt)s
             )
             UPDATE hardware_onu AS onu SET subscription_id = free.id
             FROM unit JOIN free USING (place)
-            WHERE onu.tenant_id = %(tenant)s AND onu.id = unit.id AND unit.n %% 2 = 0
+            WHERE onu.tenant_id = %(tenant)s AND onu.id = unit.id AND unit.n %% 3 = 0
             """,
             {"tenant": current_tenant_id(), "olt": olt.pk},
         )

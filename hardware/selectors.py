@@ -241,8 +241,8 @@ class PortSignals:
     classes: dict[str, int]
 
     @property
-    def low(self) -> int:
-        return self.classes.get(Signal.CRITICAL, 0) + self.classes.get(Signal.WARNING, 0)
+    def critical(self) -> int:
+        return self.classes.get(Signal.CRITICAL, 0)
 
 
 def signals_by_port(olt_ids: Iterable[UUID]) -> dict[UUID, PortSignals]:

@@ -46,7 +46,7 @@ DOWN_BPS = {
     PonClass.N1: 9_953_280_000,
     PonClass.N2: 9_953_280_000,
 }
-GOOD_SHARE, FAIR_SHARE = 95, 80  # Percent of a port's ONUs that are online.
+GOOD_SHARE, FAIR_SHARE = 90, 75  # Percent of a port's ONUs that are online.
 PACE_WORDS = {25: "", 10: "Asked for fewer rows at a time, after answers were lost", 1: "Asked row by row"}
 READS = (
     (Capability.OPTICS, "Signal levels"),
@@ -105,9 +105,8 @@ def cell(
         tone, words = ("danger", "Down") if port.onu_count else ("plain", "Down, not in use")
     if outage:
         tone, words = "danger", CAUSE_WORDS[OutageCause(outage.cause)]
-    elif signals and signals.low and tone == "good":
-        words = f"{signals.low} weak"
-        tone = "warning"
+    elif signals and signals.critical and tone == "good":
+        tone, words = "warning", f"{signals.critical} critical"
     percent = round(100 * port.online_count / port.onu_count) if port.onu_count else 0
     used = None if port.down_bps is None else 100 * port.down_bps / DOWN_BPS[PonClass(pon_class)]
     return {
@@ -119,7 +118,7 @@ def cell(
         "online": port.online_count,
         "total": port.onu_count,
         "percent": percent,
-        "used": used and min(100, round(used)),
+        "used": None if used is None else min(100, round(used)),
         "down": mbps(port.down_bps) if port.down_bps is not None else "",
         "up": mbps(port.up_bps) if port.up_bps is not None else "",
         "worst": dbm(signals.worst_dbm) if signals and signals.worst_dbm is not None else "",

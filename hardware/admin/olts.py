@@ -129,7 +129,6 @@ class OltAdmin(TenantModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "PON map",
-            "opts": self.opts,
             "rows": olt_page.map_rows(page),
             "page": page,
         }
@@ -206,9 +205,10 @@ class OltAdmin(TenantModelAdmin):
     def onus(self, obj: Any) -> str:
         if not obj.onu_total:
             return DASH
-        percent = share(obj.onu_online, obj.onu_total)
-        tone = "good" if percent >= 95 else "warning" if percent >= 80 else "danger"
-        return meter(percent, tone=tone, label=f"{obj.onu_online} of {obj.onu_total}")
+        tone, _ = olt_page.health(obj.onu_online, obj.onu_total)
+        return meter(
+            share(obj.onu_online, obj.onu_total), tone=tone, label=f"{obj.onu_online} of {obj.onu_total}"
+        )
 
     @admin.display(description="Last answer", ordering="last_answer_at")
     def last_answer(self, obj: Olt) -> str:

@@ -49,6 +49,7 @@ from ispcore.admin.formats import DASH, moment, pill
 WINDOWS = {1: "Day", 7: "Week", 31: "Month"}
 USUAL_DAYS = 7
 SMALL = 150
+HAPPENED = "What happened"
 EVENTS_LISTED = 12
 CHANGES_LISTED = 8
 GONE = (OnuStatus.REMOVED, OnuStatus.VANISHED)
@@ -217,7 +218,7 @@ def _charts(onu: Onu, *, begin: datetime, now: datetime, events: Sequence[OnuEve
                 unit="dBm", zones=zones_of(limits), marks=marks, **axis,
             ),
         ),
-        ("What happened", charts.strip(marks, **axis)),
+        (HAPPENED, charts.strip(marks, **axis)),
         (
             "What the OLT receives of it",
             charts.lines(
@@ -247,7 +248,10 @@ def _charts(onu: Onu, *, begin: datetime, now: datetime, events: Sequence[OnuEve
             ),
         ),
     ]  # fmt: skip
-    return [{"title": title, "chart": chart} for title, chart in drawn if chart]
+    shown: list[dict[str, Any]] = [{"title": title, "chart": chart} for title, chart in drawn if chart]
+    if len(shown) > 1 and shown[1]["title"] == HAPPENED:
+        shown[0]["below"] = shown.pop(1)
+    return shown
 
 
 def _rates(found: Sequence[Measurement], width: int) -> tuple[list[charts.Point], list[charts.Point]]:

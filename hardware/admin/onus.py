@@ -159,7 +159,6 @@ class OnuAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Low signal",
-            "opts": self.opts,
             "chosen": " ".join(filter(None, (olt and olt.name, port and f"{port.olt.name} {port.index}"))),
             "rows": [_weak_row(onu) for onu in page],
             "count": found.count,

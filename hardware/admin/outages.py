@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from hardware.admin.drawn import DrawnPage
 from hardware.admin.filters import OltFilter
 from hardware.admin.signals import CAUSE_WORDS, OUTAGE_TONES, STATUS_TONES, status_words
 from hardware.models import OPEN_OUTAGE, OnuStatus, Outage, OutageCause, OutageOnu, OutageStatus
@@ -51,7 +52,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @register(Outage)
-class OutageAdmin(ReadOnlyAdmin):
+class OutageAdmin(DrawnPage, ReadOnlyAdmin):
     """Found by the polls; staff confirm, write down what they learn, and close."""
 
     list_display = (
@@ -70,7 +71,6 @@ class OutageAdmin(ReadOnlyAdmin):
     sortable_by = ("onus_affected", "customers_affected", "started_at_with_age")
     object_actions = ("confirm", "write_note", "close")
     change_form_outer_before_template = "admin/hardware/outage/page.html"
-    fieldsets = ()
     empty_title = "No outage was found"
     empty_help = (
         "When several ONUs of one PON port go down together, or a whole OLT falls silent, an outage opens here by "

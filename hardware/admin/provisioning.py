@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from hardware.admin.drawn import DrawnPage
 from hardware.admin.filters import OltFilter
 from hardware.admin.signals import PROVISIONING_TONES, STEP_TONES
 from hardware.models import (
@@ -29,7 +30,7 @@ TAKEN = (StepState.STARTED, StepState.UNKNOWN, StepState.DONE)
 
 
 @register(ProvisioningJob)
-class ProvisioningJobAdmin(ReadOnlyAdmin):
+class ProvisioningJobAdmin(DrawnPage, ReadOnlyAdmin):
     """Changes to ONUs: what was planned, what was said to the device, how it ended."""
 
     list_display = (
@@ -49,7 +50,6 @@ class ProvisioningJobAdmin(ReadOnlyAdmin):
     sortable_by = ("created_at_with_age",)
     object_actions = ("resume", "roll_back")
     change_form_outer_before_template = "admin/hardware/provisioningjob/page.html"
-    fieldsets = ()
     empty_title = "Nothing was changed from here yet"
     empty_help = (
         "Authorising, removing and restarting an ONU is a job: its plan, what was said to the OLT and what it "

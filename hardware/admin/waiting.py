@@ -17,6 +17,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from hardware.admin.drawn import DrawnPage
 from hardware.admin.filters import OltFilter
 from hardware.admin.presets import LABELS
 from hardware.admin.provisioning import steps_of
@@ -32,7 +33,7 @@ from ispcore.errors import DomainError
 from subscribers.models import ServiceStatus, Subscriber, Subscription
 from subscribers.services import customers
 
-SERVICES_SHOWN = 20
+SERVICES_SHOWN, SUGGESTED = 20, 8
 MOST_DIGITS = 9  # Longer than any service number, and the column could not hold it.
 NO_SERVICE = "none"
 DESCRIPTION_LENGTH = 40
@@ -72,7 +73,7 @@ class AuthoriseForm(forms.Form):
 
 
 @register(WaitingOnu)
-class WaitingOnuAdmin(ReadOnlyAdmin):
+class WaitingOnuAdmin(DrawnPage, ReadOnlyAdmin):
     """What the OLTs see and nobody has authorised, as it was last read."""
 
     list_display = ("serial", "olt_name", "pon_port", "equipment", "software_or_dash",
@@ -84,7 +85,6 @@ class WaitingOnuAdmin(ReadOnlyAdmin):
     ordering = ("-first_seen_at",)
     sortable_by = ("serial", "first_seen_at_with_age", "last_seen_at_with_age")
     change_form_outer_before_template = "admin/hardware/waitingonu/page.html"
-    fieldsets = ()
     empty_title = "No ONU waits for authorisation"
     empty_help = (
         "When an installer plugs in an ONU that no OLT knows, it appears here with its serial and its PON port. It is "
@@ -272,7 +272,7 @@ def _services(text: str) -> list[Subscription]:
     """Find services by number, or by the customer's words or telephone; without a text the newest orders."""
     rows = _open_services()
     if not text:
-        return list(rows.filter(status=ServiceStatus.PENDING_INSTALLATION).order_by("-pk")[:SERVICES_SHOWN])
+        return list(rows.filter(status=ServiceStatus.PENDING_INSTALLATION).order_by("-pk")[:SUGGESTED])
     found = customers.search_subscribers(Subscriber.objects.order_by(), text)
     matches = Q(subscriber__in=found.values("pk"))
     number = text.removeprefix("#")
