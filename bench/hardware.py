@@ -18,7 +18,8 @@ import psycopg
 
 from bench import snmp_walk
 from bench.discovery import prepare
-from hardware.drivers import DRIVERS
+from hardware.drivers import Driver, detect, read_system
+from hardware.drivers.columns import Table
 from hardware.snmp import Target, open_transport
 from ispcore.embedded import start_servers
 from tests.embedded.scratch import scratch_directory
@@ -64,25 +65,28 @@ def measure_columns(*, onus: int) -> None:
     from demo.olt import VENDORS
 
     for vendor in VENDORS:
-        driver = DRIVERS[vendor]
         with snmp_walk.serving(onus=onus, vendor=vendor) as (target,):
             with open_transport(target) as transport:
-                chosen = driver.choose(transport, driver.read_system(transport))
-            columns = tuple(dict.fromkeys(column.oid for column in chosen.columns))
+                system = read_system(transport)
+                driver = detect(system.sys_object_id, system.sys_descr)
+                assert driver is not None, vendor
+                columns = driver.choose(transport, system).columns
+            oids = tuple(dict.fromkeys(column.oid for column in columns))
+            rows = onus * len({column.oid for column in columns if column.table == Table.ONU})
 
-            def read(target: Target = target, driver: Any = driver) -> int:
+            def read(target: Target = target, driver: Driver = driver) -> int:
                 with open_transport(target) as transport:
                     found = driver.discover(transport)
                 assert len(found.onus) == onus, found.failures
                 return len(found.onus)
 
             read()
-            ours = snmp_walk.measure(f"{vendor}: read and decoded", read, rows=onus * len(columns))
+            ours = snmp_walk.measure(f"{vendor}: read and decoded", read, rows=rows)
             peer = snmp_walk.measure(
                 f"{vendor}: snmpbulkwalk",
-                lambda target=target, columns=columns: snmp_walk.snmpbulkwalk(target, columns),  # type: ignore[misc]
+                lambda target=target, oids=oids: snmp_walk.snmpbulkwalk(target, oids),  # type: ignore[misc]
                 children=True,
-                rows=onus * len(columns),
+                rows=rows,
             )
         print(ours)
         print(peer)
