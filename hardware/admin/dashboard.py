@@ -11,7 +11,7 @@ from hardware import selectors
 from hardware.admin.filters import WEAK
 from hardware.admin.outages import place_of
 from hardware.admin.signals import OUTAGE_TONES, SIGNAL_TONES, olt_state
-from hardware.models import Olt, OnuStatus, OutageStatus, Signal, WaitingOnu
+from hardware.models import Olt, OnuStatus, OutageStatus, Signal, SignalLimits, WaitingOnu
 from hardware.selectors import SIGNAL_HINTS, Overview
 from ispcore.admin import dashboard
 from ispcore.admin.dashboard import Bar, Chart, Concern, FirstStep, Part, Tile, share
@@ -85,10 +85,11 @@ def signal_chart(request: HttpRequest) -> list[Chart]:
         return []
     online = sum(found.signals.values())
     onus = reverse("admin:hardware_onu_changelist")
+    has_own_limits = SignalLimits.objects.exists()
     bars = [
         Bar(
             label=kind.label,
-            hint=SIGNAL_HINTS[kind],
+            hint="" if has_own_limits else SIGNAL_HINTS[kind],
             value=f"{found.signals[kind]} ({100 * found.signals[kind] / online:.0f} %)",
             parts=[
                 Part(kind.label, found.signals[kind], share(found.signals[kind], online), SIGNAL_TONES[kind])

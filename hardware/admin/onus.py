@@ -306,6 +306,6 @@ navigation.add(
     65,
     "Low signal",
     url_name="admin:hardware_onu_low_signal",
-    icon="signal_cellular_alt_1_bar",
+    icon="signal_cellular_alt",
     allowed="hardware.view_onu",
 )

@@ -59,8 +59,8 @@ class OutageAdmin(DrawnPage, ReadOnlyAdmin):
         "cause_word",
         choice_column("status", "State", OUTAGE_TONES),
         "where",
-        "onus_affected",
-        "customers_affected",
+        "onus",
+        "customers",
         time_column("started_at", "Since"),
         "lasted",
     )
@@ -68,7 +68,7 @@ class OutageAdmin(DrawnPage, ReadOnlyAdmin):
     list_select_related = ("olt", "pon_port")
     search_fields = ("note", "olt__name")
     search_help_text = "The OLT's name, or words of the note"
-    sortable_by = ("onus_affected", "customers_affected", "started_at_with_age")
+    sortable_by = ("onus", "customers", "started_at_with_age")
     object_actions = ("confirm", "write_note", "close")
     change_form_outer_before_template = "admin/hardware/outage/page.html"
     empty_title = "No outage was found"
@@ -165,6 +165,14 @@ class OutageAdmin(DrawnPage, ReadOnlyAdmin):
     @admin.display(description="Where")
     def where(self, obj: Outage) -> str:
         return place_of(obj)
+
+    @admin.display(description="ONUs", ordering="onus_affected")
+    def onus(self, obj: Outage) -> int:
+        return obj.onus_affected
+
+    @admin.display(description="Customers", ordering="customers_affected")
+    def customers(self, obj: Outage) -> int:
+        return obj.customers_affected
 
     @admin.display(description="Lasted")
     def lasted(self, obj: Outage) -> str:

@@ -73,7 +73,7 @@ class ProvisioningJobAdmin(DrawnPage, ReadOnlyAdmin):
         if change is None or not self.has_view_permission(request, change):
             raise Http404
         response = TemplateResponse(
-            request, "admin/hardware/provisioningjob/page.html", {"change": state_of(change)}
+            request, "admin/hardware/provisioningjob/page.html", {"provisioning": state_of(change)}
         )
         if change.status not in UNFINISHED and request.headers.get("HX-Request"):
             response["HX-Refresh"] = "true"
@@ -83,8 +83,7 @@ class ProvisioningJobAdmin(DrawnPage, ReadOnlyAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         if change := kwargs.get("obj"):
-            # The form's own `change` only says that a record is shown.
-            context["change"] = state_of(change)
+            context["provisioning"] = state_of(change)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @action(

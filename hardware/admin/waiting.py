@@ -62,7 +62,10 @@ class AuthoriseForm(forms.Form):
         for name in sorted(driver.preset_fields, key=list(LABELS).index):
             kind: type[forms.Field] = forms.IntegerField if name in self.numbers else forms.CharField
             self.fields[name] = kind(
-                required=False, label=LABELS[name], widget=TextInput, help_text="Empty: as the preset says."
+                required=False,
+                label=LABELS[name][:1].upper() + LABELS[name][1:],
+                widget=TextInput,
+                help_text="Empty: as the preset says.",
             )
 
     def asked(self) -> dict[str, Any]:
@@ -76,7 +79,7 @@ class AuthoriseForm(forms.Form):
 class WaitingOnuAdmin(DrawnPage, ReadOnlyAdmin):
     """What the OLTs see and nobody has authorised, as it was last read."""
 
-    list_display = ("serial", "olt_name", "pon_port", "equipment", "software_or_dash",
+    list_display = ("serial", "olt_name", "port", "equipment", "software_or_dash",
                     time_column("first_seen_at", "Waits since"), time_column("last_seen_at", "Last seen"))  # fmt: skip
     list_filter = (("olt", OltFilter),)
     list_select_related = ("olt",)
@@ -129,6 +132,10 @@ class WaitingOnuAdmin(DrawnPage, ReadOnlyAdmin):
     @admin.display(description="OLT", ordering="olt__name")
     def olt_name(self, obj: WaitingOnu) -> str:
         return obj.olt.name
+
+    @admin.display(description="PON port", ordering="pon_port")
+    def port(self, obj: WaitingOnu) -> str:
+        return obj.pon_port
 
     @admin.display(description="Model")
     def equipment(self, obj: WaitingOnu) -> str:
