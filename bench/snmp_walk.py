@@ -42,11 +42,20 @@ class Cost:
 
 @contextmanager
 def serving(
-    *, count: int = 1, onus: int, pon_ports: int = 32, latency_ms: float = 0
+    *, count: int = 1, onus: int, pon_ports: int = 32, latency_ms: float = 0, vendor: str = "huawei"
 ) -> Iterator[list[Target]]:
-    """Run simulated Huawei OLTs in another process and give their targets."""
+    """Run simulated OLTs in another process and give their targets."""
     command = [sys.executable, "-m", "demo.olt", "--host", HOST, "--port", "0", "--count", str(count)]
-    command += ["--onus", str(onus), "--pon-ports", str(pon_ports), "--latency-ms", str(latency_ms)]
+    command += [
+        "--vendor",
+        vendor,
+        "--onus",
+        str(onus),
+        "--pon-ports",
+        str(pon_ports),
+        "--latency-ms",
+        str(latency_ms),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

@@ -1,23 +1,20 @@
-"""The demo's two providers: `demo`, with customers, a network and a week of readings, and `rival`, small and apart.
+"""The demo's two providers: `demo`, with customers, a network and a month of readings, and `rival`, small and apart.
 
 Everything here is made up; the addresses are loopback addresses of the simulated devices.
 """
 
 from datetime import datetime, timedelta
 
-from django.db import connection
-
-from demo import customers
+from demo import customers, network
 from demo.olt import SimulatedOlt, Vendor
 from hardware import services
-from hardware.models import Olt
+from hardware.models import CliProtocol, Olt, OnuPreset
 from ispcore.jobs import services as jobs
-from ispcore.tenants.context import current_tenant_id, tenant_context
+from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import Role
 
 PASSWORD = "demo-admin"  # noqa: S105  (public on purpose; refused on any address but loopback)
-HISTORY = timedelta(days=7)
 
 TENANTS = {
     "demo": ("Demo Fibre", "Europe/Lisbon"),
@@ -40,7 +37,15 @@ OLTS: tuple[tuple[str, str, Vendor, str, str, int], ...] = (
     ("rival", "Main", "huawei", "127.0.0.5", "Headquarters", 24),
 )
 SNMP_PORT = 16161
+# The OLT with a command line, and how many ONUs wait there; the Procfile's simulated OLT has both.
+CLI_OLT, CLI_PORT, WAITING = "Central", 16122, 3
+CLI_USER, CLI_PASSWORD = "isp", "isp-olt"
+PRESETS = (
+    {"name": "Fibre 100, bridged", "line_profile": "FTTH_100M", "service_profile": "bridge", "vlan": 100},
+    {"name": "Fibre 300, routed", "line_profile": "FTTH_300M", "service_profile": "router", "vlan": 300},
+)
 COMMUNITY = "public"
+DYING_GASP = 13  # HUAWEI-XPON-MIB, last down cause.
 
 
 def load(*, at: datetime) -> None:
@@ -54,6 +59,8 @@ def load(*, at: datetime) -> None:
         for owner, olt_name, vendor, ip, site, onus in OLTS:
             if owner == slug:
                 _make_olt(tenant, name=olt_name, vendor=vendor, ip=ip, site=site, onus=onus, at=at)
+        if slug == "demo":
+            _make_outage(tenant, at=at)
 
 
 def _make_staff(tenant: Tenant) -> None:
@@ -76,6 +83,9 @@ def _make_olt(
     ):
         if Olt.objects.filter(name=name).exists():
             return
+        if name == CLI_OLT:
+            for port in range(WAITING):
+                simulator.plug_in(port)
         olt = Olt.objects.create(
             name=name,
             vendor=vendor,
@@ -84,37 +94,65 @@ def _make_olt(
             community=COMMUNITY,
             site=site,
         )
-        job = services.request_discovery(olt_id=olt.pk, user_id=None)
-        jobs.perform(
-            tenant_id=str(tenant.pk),
-            job_id=str(job.pk),
-            work=lambda run: services.discover_olt(run, at=at),
-        )
+        _discover(tenant, olt, at=at)
         Olt.objects.filter(pk=olt.pk).update(ip=ip, snmp_port=SNMP_PORT)
-        services.make_reading_partitions(on=(at - HISTORY).date())
-        _invent_readings(olt, until=at)
+        network.invent(olt, until=at)
+        if name == CLI_OLT:
+            _open_command_line(olt)
+            network.invent_past_outage(olt, until=at)
 
 
-def _invent_readings(olt: Olt, *, until: datetime) -> None:
-    """File an hourly reading per ONU for the week before, swaying a little around today's."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO hardware_reading (tenant_id, onu_id, at, is_online, rx_power_dbm, tx_power_dbm,
-                                          olt_rx_power_dbm, temperature_c, distance_m)
-            SELECT onu.tenant_id, onu.id, moment, true,
-                   round((onu.rx_power_dbm + sway)::numeric, 2), onu.tx_power_dbm,
-                   round((onu.olt_rx_power_dbm + sway)::numeric, 2),
-                   round((onu.temperature_c + 4 * sin(extract(epoch FROM moment) / 13750))::numeric, 0),
-                   onu.distance_m
-            FROM hardware_onu AS onu,
-                 generate_series(%(since)s, %(until)s - interval '1 hour', '1 hour') AS moment,
-                 LATERAL (SELECT 0.3 * sin(extract(epoch FROM moment) / 9000) + 0.2 * random() AS sway) AS s
-            WHERE onu.tenant_id = %(tenant)s AND onu.olt_id = %(olt)s AND onu.rx_power_dbm IS NOT NULL
-            ON CONFLICT DO NOTHING
-            """,
-            {"tenant": current_tenant_id(), "olt": olt.pk, "until": until, "since": until - HISTORY},
+def _open_command_line(olt: Olt) -> None:
+    """Register the OLT's log-in and what its ONUs are authorised by."""
+    olt.refresh_from_db()
+    olt.cli_protocol, olt.cli_port, olt.cli_username = CliProtocol.SSH, CLI_PORT, CLI_USER
+    olt.cli_password = CLI_PASSWORD
+    olt.save(update_fields=["cli_protocol", "cli_port", "cli_username", "cli_password", "updated_at"])
+    for preset in PRESETS:
+        OnuPreset.objects.get_or_create(name=preset["name"], defaults={**preset, "vendor": olt.vendor})
+
+
+def _make_outage(tenant: Tenant, *, at: datetime) -> None:
+    """Register one more OLT, of which a port lost its power forty minutes ago; the demo serves it no longer.
+
+    It is not polled: what was read of it then stays to be looked at.
+    """
+    name, onus, ports, dark = "Riverside", 64, 8, 2
+    with (
+        SimulatedOlt(
+            "huawei", onus=onus, pon_ports=ports, seed=7, host="127.0.0.1", community=COMMUNITY
+        ) as simulator,
+        tenant_context(tenant.pk),
+    ):
+        if Olt.objects.filter(name=name).exists():
+            return
+        olt = Olt.objects.create(
+            name=name,
+            vendor="huawei",
+            ip=simulator.host,
+            snmp_port=simulator.port,
+            community=COMMUNITY,
+            site="Pumping station",
+            notes="Not served by the demo: it keeps what was read of it during an outage.",
+            is_polled=False,
         )
+        _discover(tenant, olt, at=at - timedelta(minutes=45))
+        network.invent(olt, until=at - timedelta(minutes=45))
+        for port, onu_id in simulator.onus:
+            if port == dark:
+                simulator.set_onu_online(port, onu_id, online=False, down_cause=DYING_GASP)
+        for minutes in (40, 35):
+            _discover(tenant, olt, at=at - timedelta(minutes=minutes))
+        Olt.objects.filter(pk=olt.pk).update(ip="127.0.0.6", snmp_port=SNMP_PORT)
+
+
+def _discover(tenant: Tenant, olt: Olt, *, at: datetime) -> None:
+    job = services.request_discovery(olt_id=olt.pk, user_id=None)
+    jobs.perform(
+        tenant_id=str(tenant.pk),
+        job_id=str(job.pk),
+        work=lambda run: services.discover_olt(run, at=at),
+    )
 
 
 def password_still_works() -> bool:

@@ -6,27 +6,29 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import models
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.conf import settings
+from django.db.models import Case, Count, Min, OuterRef, Q, QuerySet, Subquery, TextChoices, Value, When
 from django.db.models.functions import Coalesce
 
-from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort, Reading, RunOutcome
-
-# What an ONU should receive, dBm. -8 to -27 is the window of class B+ and C+ optics (ITU-T G.984.2 Amd 1);
-# the warning at -25 is common practice, two decibels before the end.
-OVERLOAD_ABOVE_DBM = -8.0
-WARNING_BELOW_DBM = -25.0
-CRITICAL_BELOW_DBM = -27.0
+from hardware.models import (
+    OPEN_OUTAGE,
+    DiscoveryRun,
+    Olt,
+    Onu,
+    OnuEvent,
+    OnuStatus,
+    Outage,
+    PonPort,
+    Reading,
+    RunOutcome,
+    Signal,
+    SignalLimits,
+)
 
 CHART_POINTS = 2000
-
-
-class Signal(models.TextChoices):
-    GOOD = "good", "Good"
-    WARNING = "warning", "Warning"
-    CRITICAL = "critical", "Critical"
-    OVERLOAD = "overload", "Overload"
-    NONE = "none", "No reading"
+EVENTS_SHOWN = 200
+LOW_SIGNALS = (Signal.CRITICAL, Signal.WARNING, Signal.OVERLOAD)
+STALE_AFTER_INTERVALS = 3
 
 
 SIGNAL_HINTS = {
@@ -37,24 +39,71 @@ SIGNAL_HINTS = {
     Signal.NONE: "not measured",
 }
 
-SIGNAL_IS: dict[str, Q] = {
-    Signal.GOOD: Q(rx_power_dbm__gte=WARNING_BELOW_DBM, rx_power_dbm__lte=OVERLOAD_ABOVE_DBM),
-    Signal.WARNING: Q(rx_power_dbm__gte=CRITICAL_BELOW_DBM, rx_power_dbm__lt=WARNING_BELOW_DBM),
-    Signal.CRITICAL: Q(rx_power_dbm__lt=CRITICAL_BELOW_DBM),
-    Signal.OVERLOAD: Q(rx_power_dbm__gt=OVERLOAD_ABOVE_DBM),
-    Signal.NONE: Q(rx_power_dbm=None),
-}
 
+def signal_of(rx_power_dbm: float | None, limits: SignalLimits | None = None) -> Signal:
+    """Return the class of what an ONU receives, by the usual limits unless others are given.
 
-def signal_of(rx_power_dbm: float | None) -> Signal:
-    """Return the class of what an ONU receives."""
+    Of both directions the worse class is stored: it is in the Onu's `signal`.
+    """
+    limits = limits or SignalLimits()
     if rx_power_dbm is None:
         return Signal.NONE
-    if rx_power_dbm > OVERLOAD_ABOVE_DBM:
+    if rx_power_dbm > limits.overload_above_dbm:
         return Signal.OVERLOAD
-    if rx_power_dbm >= WARNING_BELOW_DBM:
+    if rx_power_dbm >= limits.warning_below_dbm:
         return Signal.GOOD
-    return Signal.WARNING if rx_power_dbm >= CRITICAL_BELOW_DBM else Signal.CRITICAL
+    return Signal.WARNING if rx_power_dbm >= limits.critical_below_dbm else Signal.CRITICAL
+
+
+def olt_signal_of(olt_rx_power_dbm: float | None, limits: SignalLimits) -> Signal:
+    """Return the class of what the OLT receives of an ONU."""
+    if olt_rx_power_dbm is None:
+        return Signal.NONE
+    if olt_rx_power_dbm >= limits.olt_warning_below_dbm:
+        return Signal.GOOD
+    return Signal.WARNING if olt_rx_power_dbm >= limits.olt_critical_below_dbm else Signal.CRITICAL
+
+
+class Telemetry(TextChoices):
+    """How much the stored values can be trusted to be those of now."""
+
+    FRESH = "fresh", "Fresh"
+    STALE = "stale", "Out of date"
+    NONE = "none", "No telemetry"
+
+
+def telemetry_of_onus(now: datetime) -> dict[str, Q]:
+    """Return the condition of each state of an ONU's telemetry; exactly one is true of each ONU.
+
+    None: it was never measured, as behind a device without optics. Stale: its state, or the optics of an ONU
+    that is online, were last read more than three intervals ago.
+    """
+    none = Q(measured_at=None) | Q(observed_at=None)
+    old = Q(observed_at__lt=now - STALE_AFTER_INTERVALS * timedelta(seconds=settings.OLT_STATUS_SECONDS)) | Q(
+        status=OnuStatus.ONLINE,
+        measured_at__lt=now - STALE_AFTER_INTERVALS * timedelta(seconds=settings.OLT_OPTICS_SECONDS),
+    )
+    return {Telemetry.NONE: none, Telemetry.STALE: ~none & old, Telemetry.FRESH: ~none & ~old}
+
+
+def telemetry_of_olt(olt: Olt, now: datetime) -> Telemetry:
+    """Tell how long ago an OLT answered: never, within three intervals, or longer ago."""
+    if olt.last_answer_at is None:
+        return Telemetry.NONE
+    limit = STALE_AFTER_INTERVALS * timedelta(seconds=settings.OLT_STATUS_SECONDS)
+    return Telemetry.STALE if now - olt.last_answer_at > limit else Telemetry.FRESH
+
+
+def with_telemetry(rows: QuerySet[Any], conditions: dict[str, Q]) -> QuerySet[Any]:
+    """Add `telemetry` to each row."""
+    cases = (When(condition, then=Value(str(state))) for state, condition in conditions.items())
+    annotated: QuerySet[Any] = rows.annotate(telemetry=Case(*cases))
+    return annotated
+
+
+def age_seconds(observed_at: datetime | None, now: datetime) -> int | None:
+    """Return how old a reading is; the clocks of two hosts may differ, so never less than 0."""
+    return None if observed_at is None else max(0, round((now - observed_at).total_seconds()))
 
 
 @dataclass(frozen=True)
@@ -78,8 +127,7 @@ def overview() -> Overview:
         signals=dict.fromkeys(Signal.values, 0),
         by_olt={},
     )
-    signal = Case(*(When(condition, then=Value(name)) for name, condition in SIGNAL_IS.items()))
-    groups = Onu.objects.values("olt_id", "status", signal=signal).annotate(count=Count("pk")).order_by()
+    groups = Onu.objects.values("olt_id", "status", "signal").annotate(count=Count("pk")).order_by()
     for group in groups:
         status, count = group["status"], group["count"]
         is_online = status == OnuStatus.ONLINE
@@ -140,14 +188,105 @@ def last_runs(olt: Olt, limit: int = 8) -> list[DiscoveryRun]:
     return list(DiscoveryRun.objects.filter(olt=olt).order_by("-started_at")[:limit])
 
 
-def readings_of(onu: Onu, *, until: datetime, days: int) -> list[tuple[datetime, float | None]]:
-    """Return when an ONU was read and what it received, oldest first, thinned to what a chart can show."""
-    since = until - timedelta(days=days)
-    rows: Iterable[tuple[datetime, float | None]] = (
-        Reading.objects.filter(onu=onu, at__gte=since, at__lte=until)
-        .order_by("-at")
-        .values_list("at", "rx_power_dbm")[: CHART_POINTS * 4]
+@dataclass(frozen=True)
+class Measurement:
+    """One reading of an ONU for its charts."""
+
+    at: datetime
+    rx_dbm: float | None
+    tx_dbm: float | None
+    olt_rx_dbm: float | None
+    temperature_c: float | None
+    up_bytes: int | None
+    down_bytes: int | None
+
+
+def measurements_of(onu: Onu, *, since: datetime, until: datetime) -> list[Measurement]:
+    """Return an ONU's readings of a time span, oldest first, thinned to what a chart can show.
+
+    The newest `4 * CHART_POINTS` rows are read at the most: five weeks of readings ten minutes apart.
+    """
+    fields = (
+        "at",
+        "rx_power_dbm",
+        "tx_power_dbm",
+        "olt_rx_power_dbm",
+        "temperature_c",
+        "up_bytes",
+        "down_bytes",
     )
-    found = list(rows)[::-1]
-    step = max(1, len(found) // CHART_POINTS)
-    return found[::step]
+    rows = Reading.objects.filter(onu=onu, at__gte=since, at__lte=until).order_by("-at").values_list(*fields)
+    found = list(rows[: CHART_POINTS * 4])[::-1]
+    return [
+        Measurement(*row[:5], *(None if count is None else int(count) for count in row[5:]))
+        for row in found[:: max(1, len(found) // CHART_POINTS)]
+    ]
+
+
+def events_of(
+    onus: Iterable[UUID], *, since: datetime | None = None, limit: int = EVENTS_SHOWN
+) -> list[OnuEvent]:
+    """Return what happened to some ONUs, newest first."""
+    rows = OnuEvent.objects.filter(onu__in=list(onus)).select_related("onu")
+    if since is not None:
+        rows = rows.filter(at__gte=since)
+    return list(rows.order_by("-at")[:limit])
+
+
+@dataclass(frozen=True)
+class PortSignals:
+    """What the online ONUs of one PON port receive: the weakest, and how many are of each class."""
+
+    worst_dbm: float | None
+    classes: dict[str, int]
+
+    @property
+    def critical(self) -> int:
+        return self.classes.get(Signal.CRITICAL, 0)
+
+
+def signals_by_port(olt_ids: Iterable[UUID]) -> dict[UUID, PortSignals]:
+    """Return the signals of each PON port of some OLTs that has an ONU online, in one query."""
+    rows = (
+        Onu.objects.filter(olt__in=list(olt_ids), status=OnuStatus.ONLINE, pon_port__isnull=False)
+        .order_by()
+        .values_list("pon_port_id", "signal")
+        .annotate(Count("pk"), Min("rx_power_dbm"))
+    )
+    found: dict[UUID, PortSignals] = {}
+    for port_id, kind, count, weakest in rows:
+        known = found.get(port_id, PortSignals(None, {}))
+        worst = min((each for each in (known.worst_dbm, weakest) if each is not None), default=None)
+        found[port_id] = PortSignals(worst, {**known.classes, kind: count})
+    return found
+
+
+def open_outages(olt_ids: Iterable[UUID] | None = None) -> QuerySet[Outage]:
+    """Return the outages that are not over, newest first."""
+    rows = Outage.objects.filter(status__in=OPEN_OUTAGE).select_related("olt", "pon_port")
+    if olt_ids is not None:
+        rows = rows.filter(olt__in=list(olt_ids))
+    return rows.order_by("-started_at")
+
+
+def weak_onus(*, olt_id: UUID | None = None, pon_port_id: UUID | None = None) -> QuerySet[Onu]:
+    """Return online ONUs outside the good class, the worst first: critical, overload, then warning."""
+    severity = Case(When(signal=Signal.CRITICAL, then=0), When(signal=Signal.OVERLOAD, then=1), default=2)
+    rows = Onu.objects.filter(status=OnuStatus.ONLINE, signal__in=LOW_SIGNALS)
+    if olt_id is not None:
+        rows = rows.filter(olt=olt_id)
+    if pon_port_id is not None:
+        rows = rows.filter(pon_port=pon_port_id)
+    worst_first: QuerySet[Onu] = rows.annotate(severity=severity).order_by("severity", "rx_power_dbm", "pk")
+    return worst_first
+
+
+def weakest_ports(limit: int) -> list[dict[str, Any]]:
+    """Return the PON ports with the most weak ONUs: several on one port point at its fibre or splitter."""
+    return list(
+        Onu.objects.filter(status=OnuStatus.ONLINE, signal__in=LOW_SIGNALS, pon_port__isnull=False)
+        .order_by()
+        .values("olt_id", "olt__name", "pon_port_id", "pon_port__index", "pon_port__online_count")
+        .annotate(weak=Count("pk"), weakest=Min("rx_power_dbm"))
+        .order_by("-weak", "weakest")[:limit]
+    )

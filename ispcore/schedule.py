@@ -21,6 +21,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "hardware.tasks.make_reading_partitions",
         "schedule": crontab(hour="2", minute="5"),
     },
+    "poll-olts": {"task": "hardware.tasks.poll_due", "schedule": 10.0},
     "release-ended-holds": {"task": "subscribers.tasks.release_ended_holds", "schedule": 60.0},
     "apply-due-plan-changes": {
         "task": "subscribers.tasks.apply_due_plan_changes",

@@ -160,7 +160,20 @@ SPECTACULAR_SETTINGS = {
         "OnuStatus": "hardware.models.OnuStatus",
         "OnuDownCause": "hardware.models.DownCause",
         "DiscoveryOutcome": "hardware.models.RunOutcome",
-        "DiscoveryStatus": "hardware.api.DISCOVERY_STATUSES",
+        "PonClass": "hardware.models.PonClass",
+        "Signal": "hardware.models.Signal",
+        "Telemetry": "hardware.selectors.Telemetry",
+        "OutageStatus": "hardware.models.OutageStatus",
+        "OutageCause": "hardware.models.OutageCause",
+        "ValueSource": "hardware.api.live.SOURCES",
+        "PingVerdict": "hardware.services.ping.Verdict",
+        "DiscoveryStatus": "hardware.api.discovery.DISCOVERY_STATUSES",
+        "CliProtocol": "hardware.models.CliProtocol",
+        "ProvisioningAction": "hardware.models.ProvisioningAction",
+        "ProvisioningStatus": "hardware.models.ProvisioningStatus",
+        "ProvisioningOutcome": "hardware.api.provisioning.OUTCOMES",
+        "ProvisioningStepState": "hardware.models.StepState",
+        "WaitingRefreshStatus": ["success"],
         "ServiceStatus": "subscribers.models.ServiceStatus",
         "HoldReason": "subscribers.models.HoldReason",
         "PlanChangeState": "subscribers.api.lines.PLAN_CHANGE_STATES",
@@ -217,6 +230,24 @@ PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="history", db_index=F
 PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
 PGHISTORY_MIDDLEWARE_METHODS = ()
 SNMP_BACKEND = os.environ.get("SNMP_BACKEND", "gufo")
+
+
+def _seconds(name: str, default: int, *, low: int, high: int) -> int:
+    seconds = int(os.environ.get(name, default))
+    if not low <= seconds <= high:
+        raise ValueError(f"{name} must be {low} to {high} seconds, and is {seconds}.")
+    return seconds
+
+
+# Background polling of OLTs.
+OLT_STATUS_SECONDS = _seconds("OLT_STATUS_SECONDS", 300, low=60, high=300)
+OLT_OPTICS_SECONDS = _seconds("OLT_OPTICS_SECONDS", 1800, low=900, high=3600)
+# ONUs of one port that go down within the window, so many and such a share of those online, are an outage.
+OUTAGE_MIN_ONUS = 3
+OUTAGE_MIN_SHARE = 0.5
+OUTAGE_WINDOW_SECONDS = 600
+# How long a live reading may take; the stored values answer sooner.
+LIVE_DEADLINE_SECONDS = 5.0
 
 LOGGING_CONFIG = "ispcore.logs.configure"
 LOGGING = {"level": os.environ.get("LOG_LEVEL", "INFO"), "json": os.environ.get("LOG_FORMAT") == "json"}

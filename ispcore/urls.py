@@ -22,6 +22,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include(router.urls)),
     path("", include("subscribers.urls")),
     path("hardware/", include("hardware.urls")),
+    path("", include("hardware.service_urls")),
 ]
 
 urlpatterns = [

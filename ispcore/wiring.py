@@ -5,6 +5,10 @@ An event that nobody handles yet is listed with an empty tuple: webhooks and the
 
 HANDLERS: dict[str, tuple[str, ...]] = {
     "hardware.discovery_finished": (),
+    "hardware.onu_authorised": (),
+    "hardware.onu_removed": (),
+    "hardware.outage_confirmed": (),
+    "hardware.outage_resolved": (),
     "subscribers.subscriber_created": (),
     "subscribers.subscriber_changed": (),
     "subscribers.subscriber_status_changed": (),

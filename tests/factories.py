@@ -7,6 +7,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from hardware.models import Olt, Onu, OnuStatus, PonPort
+from hardware.selectors import signal_of
 from subscribers.models import (
     BillingProfile,
     CustomField,
@@ -48,6 +49,7 @@ class OnuFactory(DjangoModelFactory):
     serial = factory.Sequence(lambda n: f"HWTC{n:08X}")
     status = OnuStatus.ONLINE
     rx_power_dbm = -19.5
+    signal = factory.LazyAttribute(lambda onu: signal_of(onu.rx_power_dbm))
     first_seen_at = factory.LazyFunction(timezone.now)
     last_seen_at = factory.LazyFunction(timezone.now)
 

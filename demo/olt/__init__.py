@@ -8,15 +8,54 @@ from types import TracebackType
 from typing import Literal, Self
 
 from demo.olt.agent import Agent
+from demo.olt.bdcom import BdcomEponOlt, BdcomGponOlt
+from demo.olt.cdata import CdataByPortOlt, CdataEponOlt, CdataOldOlt, CdataOlt
 from demo.olt.device import SimulatedDevice
-from demo.olt.huawei import HuaweiOlt
+from demo.olt.fiberhome import FiberhomeOlt
+from demo.olt.huawei import HuaweiOlt, ServicePort
+from demo.olt.huawei_cli import HuaweiCli
 from demo.olt.onu import SimulatedOnu
 from demo.olt.replay import RecordedOlt
 from demo.olt.server import AgentServer
+from demo.olt.telnet import HuaweiTelnet
 from demo.olt.ufiber import UfiberOlt
+from demo.olt.vsol import VsolEponOlt, VsolGponOlt, VsolOtherEponOlt
+from demo.olt.zte import ZteC300Olt, ZteC320Olt, ZteC600Olt
 
-Vendor = Literal["huawei", "ufiber"]
-VENDORS: dict[str, type[SimulatedDevice]] = {"huawei": HuaweiOlt, "ufiber": UfiberOlt}
+Vendor = Literal[
+    "huawei",
+    "zte_c300",
+    "zte_c320",
+    "zte_c600",
+    "fiberhome",
+    "ufiber",
+    "vsol_gpon",
+    "vsol_epon",
+    "vsol_epon_25",
+    "bdcom_gpon",
+    "bdcom_epon",
+    "cdata",
+    "cdata_port",
+    "cdata_old",
+    "cdata_epon",
+]
+VENDORS: dict[str, type[SimulatedDevice]] = {
+    "huawei": HuaweiOlt,
+    "zte_c300": ZteC300Olt,
+    "zte_c320": ZteC320Olt,
+    "zte_c600": ZteC600Olt,
+    "fiberhome": FiberhomeOlt,
+    "ufiber": UfiberOlt,
+    "vsol_gpon": VsolGponOlt,
+    "vsol_epon": VsolEponOlt,
+    "vsol_epon_25": VsolOtherEponOlt,
+    "bdcom_gpon": BdcomGponOlt,
+    "bdcom_epon": BdcomEponOlt,
+    "cdata": CdataOlt,
+    "cdata_port": CdataByPortOlt,
+    "cdata_old": CdataOldOlt,
+    "cdata_epon": CdataEponOlt,
+}
 
 __all__ = ["VENDORS", "AgentServer", "SimulatedOlt", "SimulatedOnu", "Vendor", "build_device"]
 
@@ -44,6 +83,8 @@ class SimulatedOlt:
         host: str = "127.0.0.1",
         port: int = 0,
         replay: Path | None = None,
+        cli: Literal["", "ssh", "telnet"] = "",
+        cli_fault: str = "",
     ) -> None:
         self.device = (
             RecordedOlt(replay) if replay else build_device(vendor, onus=onus, pon_ports=pon_ports, seed=seed)
@@ -52,7 +93,13 @@ class SimulatedOlt:
         self.port = port
         self.community = community
         self.agent = Agent(self.device, community=community, fault=fault, seed=seed)
-        self._server = AgentServer([(self.agent, (host, port))], latency_seconds=latency_ms / 1000)
+        kind = HuaweiTelnet if cli == "telnet" else HuaweiCli
+        self._cli = kind(self._huawei(), host=host, fault=cli_fault) if cli else None
+        self._server = AgentServer(
+            [(self.agent, (host, port))],
+            latency_seconds=latency_ms / 1000,
+            command_lines=[self._cli] if self._cli else [],
+        )
 
     def __enter__(self) -> Self:
         self.start()
@@ -69,6 +116,13 @@ class SimulatedOlt:
 
     def stop(self) -> None:
         self._server.stop()
+
+    @property
+    def cli(self) -> HuaweiCli:
+        """The command line, for those started with one."""
+        if self._cli is None:
+            raise TypeError("this one has no command line")
+        return self._cli
 
     @property
     def fault(self) -> str:
@@ -96,6 +150,20 @@ class SimulatedOlt:
 
     def remove_onu(self, port: int, onu_id: int) -> None:
         self._simulated().remove_onu(port, onu_id)
+
+    def plug_in(self, port: int, serial: bytes | None = None) -> str:
+        """Let an ONU appear that waits for authorisation; return its serial."""
+        unit = self._huawei().plug_in(port, serial)
+        return unit.serial[:4].decode() + unit.serial[4:].hex().upper()
+
+    @property
+    def service_ports(self) -> list[ServicePort]:
+        return list(self._huawei().service_ports.values())
+
+    def _huawei(self) -> HuaweiOlt:
+        if not isinstance(self.device, HuaweiOlt):
+            raise TypeError("only a Huawei is simulated to that depth")
+        return self.device
 
     def _simulated(self) -> SimulatedDevice:
         if not isinstance(self.device, SimulatedDevice):

@@ -1,5 +1,6 @@
 """A simulated Huawei SmartAX with GPON cards of 16 ports (HUAWEI-XPON-MIB, the GPON tree)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from demo.olt import ber
@@ -17,6 +18,7 @@ from demo.olt.onu import SimulatedOnu
 
 XPON = "1.3.6.1.4.1.2011.6.128.1.1"
 CONFIG, CONTROL, OPTICS, COUNTERS = f"{XPON}.2.43.1", f"{XPON}.2.46.1", f"{XPON}.2.51.1", f"{XPON}.4.23.1"
+AUTOFIND = f"{XPON}.2.48.1"
 INVALID = 2147483647
 CREATE_AND_GO, DESTROY = 4, 6
 PORTS_PER_CARD = 16
@@ -30,8 +32,68 @@ def if_index(port: int) -> int:
     return 125 << 25 | slot + 1 << 13 | number << 8
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingUnit:
+    """An ONU that is plugged in and that nobody has added; `row` is its place in the autofind table."""
+
+    port: int
+    serial: bytes
+    row: int
+    equipment_id: str = "EG8145V5"
+    software: str = "V5R020C10S115"
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """A VLAN of the network joined to a GEM port of an ONU."""
+
+    index: int
+    vlan: int
+    port: int
+    onu_id: int
+    gem_port: int
+    user_vlan: int
+
+
 class HuaweiOlt(SimulatedDevice):
     """An MA5608T; ONUs can be described, created, deleted, (de)activated and rebooted by SET."""
+
+    # Number to name, of what `ont add` may be told.
+    line_profiles = {0: "line-profile_default_0", 10: "FTTH_100M", 20: "FTTH_300M"}
+    service_profiles = {0: "srv-profile_default_0", 10: "bridge", 20: "router"}
+
+    def __init__(self, *, onus: int, pon_ports: int, seed: int, name: str = "") -> None:
+        self.waiting: dict[bytes, WaitingUnit] = {}
+        self.service_ports: dict[int, ServicePort] = {}
+        super().__init__(onus=onus, pon_ports=pon_ports, seed=seed, name=name)
+
+    def plug_in(self, port: int, serial: bytes | None = None) -> WaitingUnit:
+        """Let an unknown ONU appear on a port, in the autofind table and nowhere else."""
+        serial = serial or self.serial_vendor + self._chance.randbytes(4)
+        row = 1 + max((unit.row for unit in self.waiting.values() if unit.port == port), default=-1)
+        unit = self.waiting[serial] = WaitingUnit(port, serial, row)
+        index = f"{if_index(port)}.{row}"
+        self.mib.put_octets(f"{AUTOFIND}.2.{index}", serial)
+        self.mib.put_octets(f"{AUTOFIND}.6.{index}", unit.software.encode())
+        self.mib.put_octets(f"{AUTOFIND}.7.{index}", unit.equipment_id.encode())
+        return unit
+
+    def unplug(self, serial: bytes) -> None:
+        """Take an unknown ONU out of the autofind table; one that is not there is no matter."""
+        if unit := self.waiting.pop(serial, None):
+            for column in (2, 6, 7):
+                self.mib.remove(f"{AUTOFIND}.{column}.{if_index(unit.port)}.{unit.row}")
+
+    def join(self, *, port: int, onu_id: int, vlan: int, gem_port: int, user_vlan: int) -> ServicePort:
+        """Give an ONU a service port under the first free number."""
+        index = next(
+            number for number in range(len(self.service_ports) + 1) if number not in self.service_ports
+        )
+        self.service_ports[index] = ServicePort(index, vlan, port, onu_id, gem_port, user_vlan)
+        return self.service_ports[index]
+
+    def service_ports_of(self, port: int, onu_id: int) -> list[ServicePort]:
+        return [each for each in self.service_ports.values() if (each.port, each.onu_id) == (port, onu_id)]
 
     sys_descr = "Huawei Integrated Access Software"
     sys_object_id = "1.3.6.1.4.1.2011.2.248"
@@ -57,12 +119,13 @@ class HuaweiOlt(SimulatedDevice):
         self.mib.put_integer(f"{XPON}.4.21.1.30.{index}", received * 9, ber.COUNTER64)
 
     def _put_onu(self, onu: SimulatedOnu) -> None:
+        self.unplug(onu.serial)
         index = f"{if_index(onu.port)}.{onu.onu_id}"
         put, text = self.mib.put_integer, self.mib.put_octets
         put(f"{CONFIG}.2.{index}", 1)
         text(f"{CONFIG}.3.{index}", onu.serial)
-        text(f"{CONFIG}.7.{index}", b"line-profile_100M")
-        text(f"{CONFIG}.8.{index}", b"srv-profile_bridge")
+        text(f"{CONFIG}.7.{index}", onu.line_profile.encode())
+        text(f"{CONFIG}.8.{index}", onu.service_profile.encode())
         text(f"{CONFIG}.9.{index}", onu.description.encode())
         put(f"{CONFIG}.10.{index}", 1)
         put(f"{CONTROL}.1.{index}", 1 if onu.active else 2)
@@ -128,7 +191,9 @@ class HuaweiOlt(SimulatedDevice):
                 return WRONG_LENGTH
         elif value not in allowed:
             return WRONG_VALUE
-        exists = tuple(key) in self.onus
+        exists = (key[0], key[1]) in self.onus
+        if column == f"{CONFIG}.10" and value == DESTROY and self.service_ports_of(*key):
+            return INCONSISTENT
         if _creates(cell, value):
             taken = exists or not 0 <= key[0] < self.ports or not 0 <= key[1] < 128
             return INCONSISTENT if taken else 0
@@ -143,8 +208,13 @@ class HuaweiOlt(SimulatedDevice):
             onu.serial = value
         elif column == f"{CONFIG}.9" and isinstance(value, bytes):
             onu.description = value.decode(errors="replace")
+        elif column == f"{CONFIG}.7" and isinstance(value, bytes):
+            onu.line_profile = value.decode(errors="replace")
+        elif column == f"{CONFIG}.8" and isinstance(value, bytes):
+            onu.service_profile = value.decode(errors="replace")
         elif column == f"{CONFIG}.10" and value == DESTROY:
             self.remove_onu(port, onu_id)
+            self.plug_in(port, onu.serial)
             return
         elif column == f"{CONTROL}.1":
             onu.active = onu.online = value == 1

@@ -18,7 +18,7 @@ class SimulatedOnu:
 
     port: int
     onu_id: int
-    serial: bytes  # 4 letters and 4 octets
+    serial: bytes  # 4 letters and 4 octets; of an EPON ONU the 6 octets of its address.
     description: str
     online: bool
     active: bool
@@ -32,9 +32,13 @@ class SimulatedOnu:
     bias_ma: int
     up_bytes: int
     down_bytes: int
+    line_profile: str = "line-profile_100M"
+    service_profile: str = "srv-profile_bridge"
 
     @property
     def serial_text(self) -> str:
+        if len(self.serial) == 6:
+            return self.serial.hex().upper()
         return self.serial[:4].decode() + self.serial[4:].hex().upper()
 
 

@@ -4,11 +4,21 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self, cast
+from typing import Protocol, Self, cast
 
 from demo.olt.agent import Agent
 
 Address = tuple[str, int]
+
+
+class CommandLine(Protocol):
+    """What is served beside the agents, in the same loop, so that both see one device."""
+
+    async def start(self) -> None:
+        """Bind. Raises OSError when the address is taken."""
+        ...
+
+    async def stop(self) -> None: ...
 
 
 class _Endpoint(asyncio.DatagramProtocol):
@@ -34,8 +44,15 @@ class _Endpoint(asyncio.DatagramProtocol):
 class AgentServer:
     """Serve each agent on its own address, where port 0 takes any free one; use it in a `with` block."""
 
-    def __init__(self, agents: Sequence[tuple[Agent, Address]], *, latency_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        agents: Sequence[tuple[Agent, Address]],
+        *,
+        latency_seconds: float = 0.0,
+        command_lines: Sequence[CommandLine] = (),
+    ) -> None:
         self._agents = agents
+        self._command_lines = command_lines
         self._latency = latency_seconds
         self._thread = threading.Thread(target=self._run, name="simulated-olt", daemon=True)
         self._ready = threading.Event()
@@ -78,11 +95,15 @@ class AgentServer:
                 )
                 transports.append(transport)
                 self.addresses.append(transport.get_extra_info("sockname")[:2])
+            for command_line in self._command_lines:
+                self._loop.run_until_complete(command_line.start())
         except OSError as error:
             self._error = error
         self._ready.set()
         if not self._error:
             self._loop.run_forever()
+        for command_line in self._command_lines:
+            self._loop.run_until_complete(command_line.stop())
         for transport in transports:
             transport.close()
         self._loop.run_until_complete(asyncio.sleep(0))  # Lets the transports close their sockets.

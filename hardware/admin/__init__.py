@@ -1,5 +1,27 @@
 """What staff see and click of the network. Split by noun."""
 
-from hardware.admin import dashboard, olts, onus, runs
+from hardware.admin import (
+    customers,
+    dashboard,
+    limits,
+    olts,
+    onus,
+    outages,
+    presets,
+    provisioning,
+    runs,
+    waiting,
+)
 
-__all__ = ["dashboard", "olts", "onus", "runs"]
+__all__ = [
+    "customers",
+    "dashboard",
+    "limits",
+    "olts",
+    "onus",
+    "outages",
+    "presets",
+    "provisioning",
+    "runs",
+    "waiting",
+]

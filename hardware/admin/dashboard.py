@@ -8,9 +8,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from hardware import selectors
-from hardware.admin.signals import SIGNAL_TONES, STATE_WORDS
-from hardware.models import Olt, OnuStatus
-from hardware.selectors import SIGNAL_HINTS, Overview, Signal
+from hardware.admin.filters import WEAK
+from hardware.admin.outages import place_of
+from hardware.admin.signals import OUTAGE_TONES, SIGNAL_TONES, olt_state
+from hardware.models import Olt, OnuStatus, OutageStatus, Signal, SignalLimits, WaitingOnu
+from hardware.selectors import SIGNAL_HINTS, Overview
 from ispcore.admin import dashboard
 from ispcore.admin.dashboard import Bar, Chart, Concern, FirstStep, Part, Tile, share
 
@@ -25,9 +27,11 @@ def tiles(request: HttpRequest) -> list[Tile]:
     if not found.olts:
         return []
     onus = reverse("admin:hardware_onu_changelist")
-    present = sum(found.onus.values()) - found.onus[OnuStatus.VANISHED]
+    gone = found.onus[OnuStatus.VANISHED] + found.onus[OnuStatus.REMOVED]
+    present = sum(found.onus.values()) - gone
     low = found.signals[Signal.CRITICAL] + found.signals[Signal.WARNING]
     offline, vanished = found.onus[OnuStatus.OFFLINE], found.onus[OnuStatus.VANISHED]
+    outages, waiting = selectors.open_outages().count(), WaitingOnu.objects.count()
     return [
         Tile("OLTs", found.olts, reverse("admin:hardware_olt_changelist"), hint="registered"),
         Tile(
@@ -45,18 +49,32 @@ def tiles(request: HttpRequest) -> list[Tile]:
             tone="danger" if offline else "",
         ),
         Tile(
+            "Open outages",
+            outages,
+            f"{reverse('admin:hardware_outage_changelist')}?state=open",
+            hint="suspected or confirmed",
+            tone="danger" if outages else "",
+        ),
+        Tile(
+            "Waiting ONUs",
+            waiting,
+            reverse("admin:hardware_waitingonu_changelist"),
+            hint="for authorisation",
+            tone="info" if waiting else "",
+        ),
+        Tile(
+            "Low signal",
+            low,
+            f"{onus}?status__exact=online&signal={WEAK}",
+            hint="warning or critical",
+            tone="warning" if low else "",
+        ),
+        Tile(
             "ONUs vanished",
             vanished,
             f"{onus}?status__exact=vanished",
             hint="no longer listed",
             tone="warning" if vanished else "",
-        ),
-        Tile(
-            "Low signal",
-            low,
-            f"{onus}?status__exact=online&rx_power_dbm__lt={selectors.WARNING_BELOW_DBM:.0f}",
-            hint="below −25 dBm",
-            tone="warning" if low else "",
         ),
     ]
 
@@ -67,10 +85,11 @@ def signal_chart(request: HttpRequest) -> list[Chart]:
         return []
     online = sum(found.signals.values())
     onus = reverse("admin:hardware_onu_changelist")
+    has_own_limits = SignalLimits.objects.exists()
     bars = [
         Bar(
             label=kind.label,
-            hint=SIGNAL_HINTS[kind],
+            hint="" if has_own_limits else SIGNAL_HINTS[kind],
             value=f"{found.signals[kind]} ({100 * found.signals[kind] / online:.0f} %)",
             parts=[
                 Part(kind.label, found.signals[kind], share(found.signals[kind], online), SIGNAL_TONES[kind])
@@ -115,6 +134,20 @@ def _olt_bar(pk: UUID, name: str, total: int, online: int) -> Bar:
 
 
 def concerns(request: HttpRequest) -> list[Concern]:
+    outages = [
+        Concern(
+            title=place_of(outage),
+            detail=f"{outage.get_cause_display()}: {outage.onus_affected} ONUs, "
+            f"{outage.customers_affected} customers.",
+            url=reverse("admin:hardware_outage_change", args=[outage.pk]),
+            at=outage.started_at,
+            at_label="since",
+            word=f"{outage.get_status_display().lower()} outage",
+            tone=OUTAGE_TONES[OutageStatus(outage.status)],
+        )
+        for outage in selectors.open_outages()[:CONCERNS_SHOWN]
+    ]
+    now = timezone.now()
     troubled = [
         Concern(
             title=olt.name,
@@ -122,8 +155,8 @@ def concerns(request: HttpRequest) -> list[Concern]:
             url=reverse("admin:hardware_olt_change", args=[olt.pk]),
             at=olt.last_answer_at,
             at_label="last answer",
-            word=STATE_WORDS[olt.last_outcome][0].lower(),
-            tone=STATE_WORDS[olt.last_outcome][1],
+            word=olt_state(olt, now)[0].lower(),
+            tone=olt_state(olt, now)[1],
         )
         for olt in selectors.troubled_olts(CONCERNS_SHOWN)
     ]
@@ -136,7 +169,7 @@ def concerns(request: HttpRequest) -> list[Concern]:
         )
         for run in selectors.failed_runs(timezone.now() - timedelta(days=1), CONCERNS_SHOWN)
     ]
-    return troubled + failed
+    return outages + troubled + failed
 
 
 def first_steps(request: HttpRequest) -> list[FirstStep]:

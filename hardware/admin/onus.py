@@ -1,89 +1,123 @@
-from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
+from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
-from hardware import selectors
-from hardware.admin.filters import OltFilter
-from hardware.admin.signals import STATUS_TONES, ZONES, dbm, signal
-from hardware.models import Onu
-from hardware.selectors import SIGNAL_HINTS, SIGNAL_IS, Signal
-from ispcore.admin import charts, links, navigation
+from hardware import drivers, selectors
+from hardware.admin import onu_page
+from hardware.admin.filters import OltFilter, PortFilter, ServiceFilter, SignalFilter, TelemetryFilter
+from hardware.admin.signals import STATUS_TONES, TELEMETRY_TONES, dbm, metres, signal
+from hardware.drivers import Capability
+from hardware.models import Olt, Onu, OnuStatus, PonPort
+from hardware.selectors import Telemetry, telemetry_of_onus, with_telemetry
+from hardware.services import live, provisioning
+from ispcore.admin import links, navigation
+from ispcore.admin.actions import ActionForm, action, run_on_each
 from ispcore.admin.base import ReadOnlyAdmin
-from ispcore.admin.formats import DASH, choice_column, time_column
+from ispcore.admin.fields import Select
+from ispcore.admin.formats import DASH, choice_column, moment, pill, time_column
 from ispcore.admin.site import register
 
-WINDOWS = {1: "Day", 7: "Week"}
+MOST_RESTARTED = 50
+PER_PAGE = 50
+PORTS_SHOWN = 8
+PRESENT = (OnuStatus.ONLINE, OnuStatus.OFFLINE, OnuStatus.UNKNOWN, OnuStatus.AUTHORISED)
 
 
-class SignalFilter(admin.SimpleListFilter):
-    title = "signal"
-    parameter_name = "signal"
+class RestartForm(ActionForm):
+    """Says before the question what a restart of the chosen ONUs comes to."""
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(kind.value, f"{kind.label} ({SIGNAL_HINTS[kind]})") for kind in Signal]
+    which = forms.ChoiceField(
+        choices=[("online", "Those that are online"), ("all", "All that are chosen")],
+        widget=Select,
+        help_text="An ONU that is off does not hear it; its job would fail.",
+    )
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Onu]) -> QuerySet[Onu]:
-        chosen = SIGNAL_IS.get(self.value() or "")
-        return queryset.filter(chosen) if chosen else queryset
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        able = [
+            vendor for vendor, driver in drivers.DRIVERS.items() if Capability.REBOOT in driver.capabilities
+        ]
+        self.count = self.rows.count()
+        seen = self.rows.order_by().aggregate(
+            online=Count("pk", filter=Q(status=OnuStatus.ONLINE)),
+            unable=Count("pk", filter=~Q(olt__vendor__in=able)),
+            customers=Count("subscription", filter=Q(status=OnuStatus.ONLINE), distinct=True),
+            olts=Count("olt", distinct=True),
+        )
+        words = [
+            f"Chosen: {self.count}, of which {seen['online']} online, on {seen['olts']} OLT"
+            f"{'' if seen['olts'] == 1 else 's'}.",
+            f"Customers who lose their line for a minute or two: {seen['customers']}.",
+        ]
+        if seen["unable"]:
+            words.append(f"{seen['unable']} cannot be restarted from here: their OLT does not offer it.")
+        words.append("Each restart is a job of its own; those of one OLT run one after the other.")
+        self.fields["which"].help_text += " " + " ".join(words)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.count > MOST_RESTARTED:
+            raise forms.ValidationError(
+                f"At most {MOST_RESTARTED} at a time, and {self.count} are chosen. Choose fewer: whole ports at "
+                "once are better restarted from the OLT."
+            )
+        return cleaned
 
 
 @register(Onu)
 class OnuAdmin(ReadOnlyAdmin):
-    """What the OLTs report; nothing is set here."""
+    """What the OLTs report. What is changed is changed at the device, by a provisioning job."""
 
     list_display = (
         "serial",
         "place",
         choice_column("status", "State", STATUS_TONES),
         "rx",
+        "service",
         "distance",
         "description",
-        time_column("last_seen_at", "Last seen"),
+        "read_age",
     )
-    list_filter = ("status", SignalFilter, ("olt", OltFilter))
-    list_select_related = ("olt",)
+    list_filter = (
+        "status", SignalFilter, ("olt", OltFilter), PortFilter, ServiceFilter, TelemetryFilter
+    )  # fmt: skip
+    list_select_related = ("olt", "subscription__subscriber")
     search_fields = ("^serial", "description")
     search_help_text = "The serial number's beginning, or part of the description"
     ordering = ("olt__name", "serial")
-    sortable_by = ("serial", "status_label", "rx", "distance", "last_seen_at_with_age")
-    change_form_outer_before_template = "admin/hardware/onu/signal.html"
+    sortable_by = ("serial", "status_label", "rx", "distance")
+    actions = ("restart",)
+    object_actions = ("read_now", "restart", "remove")
+    change_form_outer_before_template = "admin/hardware/onu/page.html"
     fieldsets = (
         (
-            "Where",
-            {"fields": ("serial", "olt_page", "index", "pon_port_index", "distance", "description", "model")},
-        ),
-        (
-            "State",
+            "Registration",
             {
                 "fields": (
-                    choice_column("status", "State", STATUS_TONES),
-                    "went_down",
+                    "description",
+                    "model",
+                    "line_profile",
+                    "service_profile",
+                    choice_column("admin_state", "Administrative state", {}),
                     time_column("first_seen_at", "First seen"),
-                    time_column("last_seen_at", "Last seen"),
+                    time_column("last_seen_at", "Last listed by its OLT"),
+                    time_column("authorised_at", "Authorised from here", empty="no"),
                     time_column("vanished_at", "Not listed since", empty="it is listed"),
                 )
             },
         ),
-        (
-            "Optics",
-            {
-                "fields": (
-                    "rx",
-                    "tx",
-                    "olt_rx",
-                    "temperature",
-                    "voltage",
-                    "bias",
-                    time_column("measured_at", "Measured", empty="never"),
-                )
-            },
-        ),
-        ("Traffic", {"fields": ("down", "up")}),
     )
     empty_title = "No ONU is known yet"
     empty_help = "ONUs are found by discoveries: register an OLT and discover it, and each unit behind it appears here."
@@ -92,92 +126,170 @@ class OnuAdmin(ReadOnlyAdmin):
         return lookup == "pon_port__id__exact" or super().lookup_allowed(lookup, value, request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Onu]:
-        return super().get_queryset(request).select_related("olt", "pon_port")
+        rows = super().get_queryset(request).select_related("olt", "pon_port", "subscription__subscriber")
+        return with_telemetry(rows, telemetry_of_onus(timezone.now()))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.low_signal_view)
+        return [path("low-signal/", view, name="hardware_onu_low_signal"), *super().get_urls()]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         if onu := kwargs.get("obj"):
-            days = 1 if request.GET.get("days") == "1" else 7
-            now = timezone.now()
-            context |= {
-                "signal": signal(onu.rx_power_dbm),
-                "windows": [(window, name, window == days) for window, name in WINDOWS.items()],
-                "chart": charts.line(
-                    selectors.readings_of(onu, until=now, days=days),
-                    start=now - timedelta(days=days),
-                    end=now,
-                    unit="dBm",
-                    zones=ZONES,
-                ),
-            }
+            context |= onu_page.context(request, onu)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def low_signal_view(self, request: HttpRequest) -> HttpResponse:
+        """List weak ONUs, the worst first, and the ports that have most of them."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        olt = _known(Olt.objects.all(), request.GET.get("olt"))
+        port = _known(PonPort.objects.select_related("olt"), request.GET.get("port"))
+        rows = selectors.weak_onus(olt_id=olt and olt.pk, pon_port_id=port and port.pk)
+        found = Paginator(
+            with_telemetry(
+                rows.select_related("olt", "pon_port", "subscription__subscriber"),
+                telemetry_of_onus(timezone.now()),
+            ),
+            PER_PAGE,
+        )
+        page = found.get_page(request.GET.get("page"))
+        asked = {name: str(each.pk) for name, each in (("olt", olt), ("port", port)) if each}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Low signal",
+            "chosen": " ".join(filter(None, (olt and olt.name, port and f"{port.olt.name} {port.index}"))),
+            "rows": [_weak_row(onu) for onu in page],
+            "count": found.count,
+            "page": page,
+            "query": urlencode(asked),
+            "ports": [] if asked else [_weak_port(each) for each in selectors.weakest_ports(PORTS_SHOWN)],
+            "all_url": reverse("admin:hardware_onu_low_signal"),
+        }
+        return TemplateResponse(request, "admin/hardware/onu/low_signal.html", context)
+
+    @action(
+        description="Read now",
+        permissions=["operate"],
+        confirm="The ONU's state and optics are read from its OLT now and stored. Nothing is changed on it.",
+        icon="speed",
+        available=lambda onu: onu.status in PRESENT,
+    )
+    def read_now(self, request: HttpRequest, queryset: QuerySet[Onu]) -> HttpResponse | None:
+        jobs = run_on_each(
+            self,
+            request,
+            queryset,
+            lambda onu: live.request_onu_reading(
+                onu_id=onu.pk,
+                kind="signal" if live.has_optics(onu.olt) else "status",
+                user_id=request.user.pk,
+            ),
+            done="The reading was asked for.",
+        )
+        return redirect("admin:jobs_job_change", jobs[0].pk) if jobs else None
+
+    @action(
+        description="Restart",
+        permissions=["operate"],
+        confirm="The ONU starts anew: its customer is offline for a minute or two.",
+        icon="restart_alt",
+        available=lambda onu: onu.status in PRESENT,
+        form=RestartForm,
+    )
+    def restart(
+        self, request: HttpRequest, queryset: QuerySet[Onu], data: dict[str, Any]
+    ) -> HttpResponse | None:
+        rows = queryset.filter(status=OnuStatus.ONLINE) if data["which"] == "online" else queryset
+        changes = run_on_each(
+            self,
+            request,
+            rows[:MOST_RESTARTED],
+            lambda onu: provisioning.request_reboot(onu=onu, user_id=request.user.pk),
+            done="Restarts asked for: {count}.",
+        )
+        return onu_page.to_changes(request, changes, asked=bool(rows.count()))
+
+    @action(
+        description="Remove from the OLT",
+        permissions=["operate"],
+        confirm="The ONU is deleted from its OLT, its service ports first, and its customer loses the line. Its "
+        "readings stay here. To bring it back it is authorised anew.",
+        button="Remove it",
+        icon="link_off",
+        danger=True,
+        available=lambda onu: onu.status in PRESENT,
+    )
+    def remove(self, request: HttpRequest, queryset: QuerySet[Onu]) -> HttpResponse | None:
+        changes = run_on_each(
+            self,
+            request,
+            queryset,
+            lambda onu: provisioning.request_unauthorize(onu=onu, user_id=request.user.pk),
+            done="The removal was asked for.",
+        )
+        return onu_page.to_changes(request, changes, asked=True)
 
     @admin.display(description="OLT and index", ordering="olt__name")
     def place(self, obj: Onu) -> str:
         return f"{obj.olt.name} · {obj.index}"
 
-    @admin.display(description="OLT")
-    def olt_page(self, obj: Onu) -> str:
-        return links.link(reverse("admin:hardware_olt_change", args=[obj.olt_id]), obj.olt.name)
-
-    @admin.display(description="PON port")
-    def pon_port_index(self, obj: Onu) -> str:
-        return obj.pon_port.index if obj.pon_port else DASH
-
-    @admin.display(description="Received (Rx)", ordering="rx_power_dbm")
+    @admin.display(description="Signal (Rx)", ordering="rx_power_dbm")
     def rx(self, obj: Onu) -> str:
-        return signal(obj.rx_power_dbm)
-
-    @admin.display(description="Sent (Tx)")
-    def tx(self, obj: Onu) -> str:
-        return dbm(obj.tx_power_dbm)
-
-    @admin.display(description="Received by the OLT")
-    def olt_rx(self, obj: Onu) -> str:
-        return dbm(obj.olt_rx_power_dbm)
+        return signal(obj.rx_power_dbm, obj.signal)
 
     @admin.display(description="Distance", ordering="distance_m")
     def distance(self, obj: Onu) -> str:
-        if obj.distance_m is None:
+        return metres(obj.distance_m)
+
+    @admin.display(description="Service")
+    def service(self, obj: Onu) -> str:
+        line = obj.subscription
+        if line is None:
             return DASH
-        return f"{obj.distance_m} m" if obj.distance_m < 1000 else f"{obj.distance_m / 1000:.2f} km"
+        url = links.url_of("service", line.pk)
+        return format_html("{} {}", links.link(url, f"#{line.number}"), line.subscriber.full_name)
 
-    @admin.display(description="Last went down because of")
-    def went_down(self, obj: Onu) -> str:
-        return obj.get_last_down_cause_display() or DASH
-
-    @admin.display(description="Temperature")
-    def temperature(self, obj: Onu) -> str:
-        return _unit(obj.temperature_c, "°C", 0)
-
-    @admin.display(description="Voltage")
-    def voltage(self, obj: Onu) -> str:
-        return _unit(obj.voltage_v, "V", 2)
-
-    @admin.display(description="Laser bias")
-    def bias(self, obj: Onu) -> str:
-        return _unit(obj.bias_ma, "mA", 1)
-
-    @admin.display(description="To the subscriber")
-    def down(self, obj: Onu) -> str:
-        return _bytes(obj.down_bytes)
-
-    @admin.display(description="From the subscriber")
-    def up(self, obj: Onu) -> str:
-        return _bytes(obj.up_bytes)
+    @admin.display(description="Read")
+    def read_age(self, obj: Any) -> str:
+        if obj.telemetry == Telemetry.FRESH:
+            return moment(obj.observed_at)
+        return pill(str(Telemetry(obj.telemetry).label), TELEMETRY_TONES[obj.telemetry])
 
 
-def _unit(value: float | None, unit: str, places: int) -> str:
-    return DASH if value is None else f"{value:.{places}f} {unit}".replace("-", "−")
+def _known(rows: QuerySet, pk: str | None) -> Any:
+    """Return the row of that key; None when there is none, or the key is none."""
+    try:
+        return rows.filter(pk=UUID(pk or "")).first()
+    except ValueError:
+        return None
 
 
-def _bytes(value: Any) -> str:
-    """Write a counter in GB or TB (powers of ten)."""
-    if value is None:
-        return DASH
-    gigabytes = float(value) / 1e9
-    return f"{gigabytes / 1000:.2f} TB" if gigabytes >= 1000 else f"{gigabytes:.2f} GB"
+def _weak_row(onu: Any) -> dict[str, Any]:
+    line = onu.subscription
+    return {
+        "url": reverse("admin:hardware_onu_change", args=[onu.pk]),
+        "serial": onu.serial,
+        "place": f"{onu.olt.name} · {onu.index}",
+        "rx": signal(onu.rx_power_dbm, onu.signal),
+        "olt_rx": dbm(onu.olt_rx_power_dbm),
+        "distance": metres(onu.distance_m),
+        "customer": f"#{line.number} {line.subscriber.full_name}" if line else "no service linked",
+        "customer_url": links.url_of("service", line.pk) if line else "",
+        "measured": moment(onu.measured_at, empty="never"),
+    }
+
+
+def _weak_port(port: dict[str, Any]) -> dict[str, Any]:
+    online = port["pon_port__online_count"]
+    url = reverse("admin:hardware_onu_low_signal")
+    return {
+        "name": f"{port['olt__name']} · {port['pon_port__index']}",
+        "url": f"{url}?port={port['pon_port_id']}",
+        "weak": f"{port['weak']} of {online} online" if online else str(port["weak"]),
+        "weakest": dbm(port["weakest"]),
+    }
 
 
 links.add("onu", "admin:hardware_onu_change")
@@ -187,5 +299,13 @@ navigation.add(
     "ONUs",
     url_name="admin:hardware_onu_changelist",
     icon="router",
+    allowed="hardware.view_onu",
+)
+navigation.add(
+    "Network",
+    65,
+    "Low signal",
+    url_name="admin:hardware_onu_low_signal",
+    icon="signal_cellular_alt",
     allowed="hardware.view_onu",
 )

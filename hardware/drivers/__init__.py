@@ -2,6 +2,7 @@
 
 from hardware.drivers.base import (
     AdminState,
+    CardInfo,
     Discovery,
     DownCause,
     Driver,
@@ -10,33 +11,68 @@ from hardware.drivers.base import (
     PonPortInfo,
     RunStatus,
     SystemInfo,
+    WaitingOnu,
     read_system,
 )
+from hardware.drivers.bdcom import BdcomDriver
+from hardware.drivers.cdata import CdataDriver
 from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook, describe_column
+from hardware.drivers.fiberhome import FiberhomeDriver
 from hardware.drivers.huawei import HuaweiDriver
+from hardware.drivers.provisioning import (
+    Capability,
+    CliStep,
+    NotSupportedByDevice,
+    OnuPlace,
+    Preset,
+    SnmpStep,
+    Step,
+)
 from hardware.drivers.ufiber import UfiberDriver
+from hardware.drivers.vsol import VsolDriver
+from hardware.drivers.zte import ZteDriver
 
 __all__ = [
     "ALL_PASSES",
     "DRIVERS",
     "AdminState",
+    "Capability",
+    "CardInfo",
+    "CliStep",
     "ColumnFailure",
     "Discovery",
     "DownCause",
     "Driver",
     "DriverError",
+    "NotSupportedByDevice",
     "OnuInfo",
+    "OnuPlace",
     "Pass",
     "PonPortInfo",
+    "Preset",
     "ProgressHook",
     "RunStatus",
+    "SnmpStep",
+    "Step",
     "SystemInfo",
+    "WaitingOnu",
     "describe_column",
     "detect",
     "read_system",
 ]
 
-DRIVERS: dict[str, Driver] = {driver.vendor: driver for driver in (HuaweiDriver(), UfiberDriver())}
+DRIVERS: dict[str, Driver] = {
+    driver.vendor: driver
+    for driver in (
+        HuaweiDriver(),
+        ZteDriver(),
+        FiberhomeDriver(),
+        UfiberDriver(),
+        VsolDriver(),
+        BdcomDriver(),
+        CdataDriver(),
+    )
+}
 
 
 def detect(sys_object_id: str, sys_descr: str) -> Driver | None:

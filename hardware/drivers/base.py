@@ -4,8 +4,8 @@ Drivers know devices and nothing else: no database, no clock, no settings.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import ClassVar
 
@@ -21,6 +21,7 @@ from hardware.drivers.columns import (
     ProgressHook,
     Table,
 )
+from hardware.drivers.provisioning import Capability, NotSupportedByDevice, OnuPlace, Preset, Step
 from hardware.snmp.transport import Transport, Value
 
 # SNMPv2-MIB, the system group.
@@ -125,6 +126,27 @@ class OnuInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingOnu:
+    """An ONU the OLT sees on a port and nobody has authorised."""
+
+    pon_port: str
+    serial: str
+    equipment_id: str | None = None
+    software: str | None = None
+    vendor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardInfo:
+    """A board in a slot, as ENTITY-MIB (RFC 6933) lists its modules."""
+
+    index: str
+    name: str | None = None
+    model: str | None = None
+    serial: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Discovery:
     """What one discovery saw, in full or in part.
 
@@ -136,6 +158,9 @@ class Discovery:
     system: SystemInfo
     ports: list[PonPortInfo] = field(default_factory=list)
     onus: list[OnuInfo] = field(default_factory=list)
+    waiting: list[WaitingOnu] = field(default_factory=list)
+    cards: list[CardInfo] = field(default_factory=list)
+    dialect: str = ""
     read_columns: frozenset[str] = frozenset()
     failures: tuple[ColumnFailure, ...] = ()
     bad_cells: dict[str, int] = field(default_factory=dict)
@@ -164,6 +189,23 @@ class Driver(ABC):
 
     vendor: ClassVar[str]
     columns: ClassVar[tuple[Column, ...]]
+    # Which of a vendor's table trees this driver reads; empty where there is one.
+    dialect: ClassVar[str] = ""
+    # Whether the system group alone says that the device has this dialect.
+    is_told_by_system: ClassVar[bool] = False
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    # The device fetches optics from each ONU: ask for a few at a time, spread out, and never walk them unasked.
+    optics_by_onu: ClassVar[bool] = False
+    # Bits of its byte counters: where they wrap.
+    counter_width: ClassVar[int] = 64
+    # Which numbers an ONU may have on its port.
+    onu_numbers: ClassVar[range] = range(1, 129)
+    # Fields of a Preset that authorising here needs.
+    preset_fields: ClassVar[frozenset[str]] = frozenset()
+    # netmiko's names of this device over SSH and Telnet; empty where steps never type at a command line.
+    cli_types: ClassVar[tuple[str, str] | None] = None
+    # Typed after the log-in, so that every step begins where its commands are understood.
+    cli_prepare: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def matches(self, sys_object_id: str, sys_descr: str) -> bool:
@@ -176,6 +218,44 @@ class Driver(ABC):
     @abstractmethod
     def place_onu(self, index: str) -> Place | None:
         """Decode an ONU row's raw index; None for one that cannot be."""
+
+    def choose(self, transport: Transport, system: SystemInfo, *, remembered: str = "") -> "Driver":
+        """Return the driver of the table tree this device answers; `remembered` is the dialect it had last.
+
+        Asks the device only where the system group does not tell and nothing is remembered. Raises SnmpError.
+        """
+        return self
+
+    def variants(self) -> "tuple[Driver, ...]":
+        """Return every driver that `choose` may return."""
+        return (self,)
+
+    def onu_row(self, index: str, serial: str) -> str | None:
+        """Return the raw index of an ONU's row in the key column: the reverse of `place_onu`."""
+        return None
+
+    def plan_authorize(self, place: OnuPlace, preset: Preset) -> tuple[Step, ...]:
+        """Plan how the device is told to serve an ONU, in order. Raises NotSupportedByDevice, ValueError."""
+        raise NotSupportedByDevice
+
+    def plan_unauthorize(self, place: OnuPlace) -> tuple[Step, ...]:
+        """Plan how an ONU is removed, what depends on it first. Raises NotSupportedByDevice."""
+        raise NotSupportedByDevice
+
+    def plan_reboot(self, place: OnuPlace) -> tuple[Step, ...]:
+        """Plan an ONU's restart. Raises NotSupportedByDevice."""
+        raise NotSupportedByDevice
+
+    def without_cli(self) -> "Driver":
+        """Return the driver that plans for a device with a write community and no command line."""
+        return self
+
+    def read_answer(self, command: str, answer: str) -> list[dict[str, str]] | None:
+        """Return what a command line's answer to `command` lists, row by row; None when it is not understood.
+
+        The names every driver uses: `pon_port`, `onu_id`, `serial`, `service_port`, `vlan`, `gem_port`.
+        """
+        return None
 
     def model(self, sys_object_id: str, sys_descr: str) -> str | None:
         """Name the model, where the system group tells it."""
@@ -199,17 +279,40 @@ class Driver(ABC):
         transport: Transport,
         on_progress: ProgressHook | None = None,
         passes: Collection[Pass] = ALL_PASSES,
+        *,
+        dialect: str = "",
     ) -> Discovery:
         """Read the columns of `passes`, one after the other; a column that fails does not stop the rest.
 
         Serials and port names are read in every pass. When the device falls silent altogether, what was read
-        so far is returned and the rest recorded as failed.
+        so far is returned and the rest recorded as failed. `dialect` is the one remembered of this device.
 
         Raises SnmpError when not even the system group is answered, DriverError when another vendor answers,
         and whatever `on_progress` raises.
         """
         system = self.read_system(transport)
-        wanted = [column for column in self.columns if column.reads in passes or column.is_key]
+        return self.choose(transport, system, remembered=dialect).read_tables(
+            transport, system, on_progress, passes
+        )
+
+    def read_tables(
+        self,
+        transport: Transport,
+        system: SystemInfo,
+        on_progress: ProgressHook | None,
+        passes: Collection[Pass],
+        *,
+        tables: Collection[Table] = frozenset(Table),
+    ) -> Discovery:
+        """Read the columns of `passes` of the device that `system` described; see `discover`.
+
+        `tables` narrows it further, to the PON ports for instance.
+        """
+        wanted = [
+            column
+            for column in self.columns
+            if column.table in tables and (column.reads in passes or column.is_key)
+        ]
         run = ColumnReader(transport, wanted, on_progress)
         run.read_all()
         onus = list(self._build_onus(run))
@@ -219,17 +322,61 @@ class Driver(ABC):
             system=system,
             ports=list(self._build_ports(run)),
             onus=onus,
+            waiting=list(self._build_waiting(run)),
+            cards=list(self._build_cards(run)),
+            # Tables without a row tell no tree from another: nothing to remember.
+            dialect=self.dialect if onus or self.is_told_by_system else "",
             read_columns=frozenset(run.complete - partial),
             failures=tuple(run.failures),
             bad_cells=run.bad_cells,
         )
+
+    def read_onu(
+        self,
+        transport: Transport,
+        *,
+        index: str,
+        serial: str,
+        passes: Collection[Pass] = (Pass.STATUS, Pass.OPTICS),
+    ) -> OnuInfo | None:
+        """Read one ONU by GET, some twenty variables a request; None when the device has no such row any more.
+
+        Call it on the driver `choose` returned. Raises SnmpError.
+        """
+        row = self.onu_row(index, serial)
+        if row is None:
+            return None
+        run = ColumnReader(transport, self._onu_columns(passes), None)
+        run.read_row(Table.ONU, row)
+        found = next(iter(self._build_onus(run)), None)
+        return found if found is not None and found.serial == serial else None
+
+    def read_optics(
+        self, transport: Transport, onus: Iterable[tuple[str, str]], on_progress: ProgressHook | None = None
+    ) -> list[OnuInfo]:
+        """Read the optics of some ONUs, named by index and serial, by GET; those that moved are left out.
+
+        Call it on the driver `choose` returned. Raises SnmpError, and whatever `on_progress` raises.
+        """
+        serials = {row: serial for index, serial in onus if (row := self.onu_row(index, serial)) is not None}
+        run = ColumnReader(transport, self._onu_columns((Pass.OPTICS,)), on_progress)
+        run.read_rows(Table.ONU, serials)
+        wanted = set(serials.values())
+        return [onu for onu in self._build_onus(run) if onu.serial in wanted]
+
+    def _onu_columns(self, passes: Collection[Pass]) -> list[Column]:
+        return [
+            column
+            for column in self.columns
+            if column.table == Table.ONU and (column.is_key or column.reads in passes)
+        ]
 
     def _build_ports(self, run: ColumnReader) -> Iterator[PonPortInfo]:
         complete = run.complete_fields(Table.PORT)
         for raw, cells in run.cells[Table.PORT].items():
             name = cells.get("name")
             if place := self.place_port(raw, name if isinstance(name, str) else None):
-                known = _readable(dict.fromkeys(complete) | cells)
+                known = _readable(dict.fromkeys(complete) | cells, _PORT_FIELDS)
                 yield PonPortInfo(
                     index=place.index,
                     if_index=place.number,
@@ -240,11 +387,11 @@ class Driver(ABC):
     def _build_onus(self, run: ColumnReader) -> Iterator[OnuInfo]:
         complete = run.complete_fields(Table.ONU)
         for raw, cells in run.cells[Table.ONU].items():
-            place = self.place_onu(raw)
+            place = self._place_row(run, raw)
             if place is None:
                 run.bad_cells["onu.index"] = run.bad_cells.get("onu.index", 0) + 1
                 continue
-            known = _readable(dict.fromkeys(complete) | cells)
+            known = _readable(dict.fromkeys(complete) | cells, _ONU_FIELDS)
             for name in _NO_NEWS_WHEN_NONE:
                 if known.get(name) is None:
                     known.pop(name, None)
@@ -259,9 +406,37 @@ class Driver(ABC):
                 **known,  # type: ignore[arg-type]  # As above.
             )
 
+    def _place_row(self, run: ColumnReader, raw: str) -> Place | None:
+        """Tell where an ONU's row belongs; a driver whose index does not say asks what else was read."""
+        return self.place_onu(raw)
 
-def _readable(cells: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in cells.items() if value is not UNREADABLE}
+    def place_waiting(self, index: str) -> str | None:
+        """Return the PON port of a waiting ONU's row; None for a row that is none."""
+        return None
+
+    def _build_waiting(self, run: ColumnReader) -> Iterator[WaitingOnu]:
+        for raw, cells in run.cells[Table.WAITING].items():
+            known = _readable(cells, _WAITING_FIELDS)
+            port = known.pop("pon_port", None) or self.place_waiting(raw)
+            if isinstance(port, str) and isinstance(known.get("serial"), str):
+                yield WaitingOnu(pon_port=port, **known)  # type: ignore[arg-type]  # As in `_build_ports`.
+
+    def _build_cards(self, run: ColumnReader) -> Iterator[CardInfo]:
+        for raw, cells in run.cells[Table.CARD].items():
+            known = _readable(cells, _CARD_FIELDS)
+            if cells.get("is_module", True):
+                yield CardInfo(index=raw, **known)  # type: ignore[arg-type]  # As in `_build_ports`.
+
+
+def _readable(cells: dict[str, object], wanted: frozenset[str]) -> dict[str, object]:
+    """Leave out what made no sense, and cells that only help to make out others."""
+    return {name: value for name, value in cells.items() if value is not UNREADABLE and name in wanted}
+
+
+_PORT_FIELDS, _ONU_FIELDS, _WAITING_FIELDS, _CARD_FIELDS = (
+    frozenset(field.name for field in fields(kind)) - {"index", "read"}
+    for kind in (PonPortInfo, OnuInfo, WaitingOnu, CardInfo)
+)
 
 
 def read_system(transport: Transport) -> SystemInfo:

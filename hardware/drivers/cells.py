@@ -3,6 +3,7 @@
 Bounds are physical, so that a device gone mad cannot hand on a number that no column of ours holds.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import TypeVar
@@ -14,6 +15,11 @@ Meaning = TypeVar("Meaning")
 _COUNTER64 = 2**64
 # Text columns of the MIBs read here hold at most 128 characters; some firmware forgets.
 _LONGEST_TEXT = 255
+# "0.03 mW (-14.61 dBm)", "-19.32(dBm)", "30.67 C", "27.84 .C" (recorded), and the ways to write that there is none.
+_IN_BRACKETS = re.compile(r"\(\s*([-+]?(?:[0-9.]+|inf)\s*dbm)\s*\)")
+_QUANTITY = re.compile(
+    r"([-+]?[0-9]{1,6}(?:\.[0-9]{1,6})?|[-+]?inf|nan|n/?a|null|-{0,3})\s*[.(]?[a-z]{0,3}\)?"
+)
 
 
 class BadCellError(ValueError):
@@ -42,6 +48,38 @@ def text(value: Value) -> str | None:
     if not decoded.isprintable():  # PostgreSQL refuses NUL, and a browser the other control characters.
         decoded = "".join(letter for letter in decoded if letter.isprintable())
     return decoded.strip()[:_LONGEST_TEXT] or None
+
+
+def gpon_serial(value: Value) -> str:
+    """Write a serial as staff read it on the label: 4 letters, then 4 octets in hex (ITU-T G.984.3, recorded).
+
+    48 57 54 43 9A 00 0F FF is HWTC9A000FFF. Raises BadCellError.
+    """
+    if not isinstance(value, bytes) or len(value) != 8:
+        raise BadCellError(f"not a serial: {value!r}"[:80])
+    vendor = value[:4].decode("latin-1")
+    if not (vendor.isascii() and vendor.isalnum()):
+        # Some vendors put no letters there; sixteen hex digits are how the CLI shows any serial.
+        return value.hex().upper()
+    return vendor + value[4:].hex().upper()
+
+
+def written_serial(value: Value) -> str:
+    """Decode a serial that comes as text: "HWTC:12345678" is HWTC12345678. Raises BadCellError."""
+    serial = (text(value) or "").replace(":", "").replace("-", "")
+    if not (serial.isascii() and serial.isalnum()) or not 8 <= len(serial) <= 32:
+        raise BadCellError(f"not a serial: {value!r}"[:80])
+    return serial.upper()
+
+
+def mac_serial(value: Value) -> str:
+    """Write an EPON ONU's address, which is its serial, as twelve hex digits. Raises BadCellError."""
+    if isinstance(value, bytes) and len(value) == 6:
+        return value.hex().upper()
+    digits = re.sub("[:. -]", "", text(value) or "").upper()
+    if not re.fullmatch("[0-9A-F]{12}", digits):
+        raise BadCellError(f"not a MAC address: {value!r}"[:80])
+    return digits
 
 
 def counter(value: Value) -> int:
@@ -103,5 +141,30 @@ def enumerated(
     def decode(value: Value) -> Meaning | None:
         number = integer(value)
         return None if number in none else meanings.get(number, otherwise)
+
+    return _remembering(decode)
+
+
+def quantity(*, low: float, high: float, none: Collection[float] = ()) -> Callable[[Value], float | None]:
+    """Return a decoder of a number written out, with or without its unit; of two, the one in dBm.
+
+    "0.03 mW (-14.61 dBm)" is -14.61. Values in `none` mean there is none, as "-", "N/A" and "-inf" do.
+    """
+
+    def decode(value: Value) -> float | None:
+        words = (text(value) or "").lower()
+        if inner := _IN_BRACKETS.search(words):
+            words = inner[1]
+        found = _QUANTITY.fullmatch(words)
+        if not found:
+            raise BadCellError(f"not a quantity: {value!r}"[:80])
+        if not found[1][-1:].isdecimal():
+            return None
+        number = round(float(found[1]), 2)
+        if number in none:
+            return None
+        if not low <= number <= high:
+            raise BadCellError(f"out of range: {number}")
+        return number
 
     return _remembering(decode)

@@ -7,12 +7,14 @@ device's answers, "unverified" that it was not.
 from collections.abc import Callable
 from typing import ClassVar
 
+from hardware.drivers import huawei_plans as plans
 from hardware.drivers.base import AdminState, DownCause, Driver, Place, RunStatus
+from hardware.drivers.cards import CARD_COLUMNS
 from hardware.drivers.cells import (
-    BadCellError,
     celsius,
     counter,
     enumerated,
+    gpon_serial,
     integer,
     power,
     scaled,
@@ -20,6 +22,7 @@ from hardware.drivers.cells import (
     whole,
 )
 from hardware.drivers.columns import Column, Pass, Table
+from hardware.drivers.provisioning import Capability, OnuPlace, Preset, Step
 from hardware.snmp.transport import Value
 
 HUAWEI = "1.3.6.1.4.1.2011"
@@ -27,6 +30,7 @@ XPON = f"{HUAWEI}.6.128.1.1"
 ONT_CONFIG, ONT_CONTROL, ONT_OPTICS = f"{XPON}.2.43.1", f"{XPON}.2.46.1", f"{XPON}.2.51.1"
 PORT_STATE, PORT_OPTICS = f"{XPON}.2.21.1", f"{XPON}.2.23.1"
 ONT_COUNTERS, PORT_COUNTERS = f"{XPON}.4.23.1", f"{XPON}.4.21.1"
+AUTOFIND = f"{XPON}.2.48.1"
 IF_OPER_STATUS, IF_NAME = "1.3.6.1.2.1.2.2.1.8", "1.3.6.1.2.1.31.1.1.1.1"
 
 # Stands in every optics column for an ONU that is off or cannot be read (recorded).
@@ -60,18 +64,9 @@ def decode_if_index(if_index: int) -> str | None:
     return f"{if_index >> 19 & 0x3F}/{if_index >> 13 & 0x3F}/{if_index >> 8 & 0x1F}"
 
 
-def decode_serial(value: Value) -> str:
-    """Write a serial as staff read it on the label: 4 letters, then 4 octets in hex (recorded).
-
-    48 57 54 43 9A 00 0F FF is HWTC9A000FFF. Raises BadCellError.
-    """
-    if not isinstance(value, bytes) or len(value) != 8:
-        raise BadCellError(f"not a serial: {value!r}"[:80])
-    vendor = value[:4].decode("latin-1")
-    if not (vendor.isascii() and vendor.isalnum()):
-        # Some vendors put no letters there; sixteen hex digits are how the CLI shows any serial.
-        return value.hex().upper()
-    return vendor + value[4:].hex().upper()
+def encode_if_index(shelf: int, slot: int, port: int, *, pon_type: int = 125) -> int:
+    """Return the ifIndex of a PON interface: 0/1/0 is 0xFA002000 (recorded)."""
+    return pon_type << 25 | shelf << 19 | slot << 13 | port << 8
 
 
 def decode_run_status(value: Value) -> RunStatus:
@@ -102,7 +97,7 @@ _PORT_COLUMNS = (
     Column(Table.PORT, "tx_power_dbm", f"{PORT_OPTICS}.4", Pass.OPTICS, power(none=(INVALID,))),
 )
 _ONU_COLUMNS = (
-    Column(Table.ONU, "serial", f"{ONT_CONFIG}.3", Pass.INVENTORY, decode_serial),
+    Column(Table.ONU, "serial", f"{ONT_CONFIG}.3", Pass.INVENTORY, gpon_serial),
     Column(Table.ONU, "line_profile", f"{ONT_CONFIG}.7", Pass.INVENTORY, text),
     Column(Table.ONU, "service_profile", f"{ONT_CONFIG}.8", Pass.INVENTORY, text),
     Column(Table.ONU, "description", f"{ONT_CONFIG}.9", Pass.INVENTORY, text),
@@ -127,11 +122,33 @@ _ONU_COLUMNS = (
     # Shifted by 10000 so that it is never negative: 8064 is -19.36 dBm (recorded).
     _optics("olt_rx_power_dbm", 6, power(offset=10_000, none=(INVALID,))),
 )
+_WAITING_COLUMNS = (
+    Column(Table.WAITING, "serial", f"{AUTOFIND}.2", Pass.WAITING, gpon_serial),
+    Column(Table.WAITING, "software", f"{AUTOFIND}.6", Pass.WAITING, text),
+    Column(Table.WAITING, "equipment_id", f"{AUTOFIND}.7", Pass.WAITING, text),
+)
 
 
 class HuaweiDriver(Driver):
     vendor: ClassVar[str] = "huawei"
-    columns: ClassVar[tuple[Column, ...]] = _PORT_COLUMNS + _ONU_COLUMNS
+    columns: ClassVar[tuple[Column, ...]] = _PORT_COLUMNS + _ONU_COLUMNS + _WAITING_COLUMNS + CARD_COLUMNS
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {
+            Capability.OPTICS,
+            Capability.COUNTERS,
+            Capability.CARDS,
+            Capability.WAITING,
+            Capability.AUTHORIZE,
+            Capability.UNAUTHORIZE,
+            Capability.REBOOT,
+        }
+    )
+    optics_by_onu: ClassVar[bool] = True
+    onu_numbers: ClassVar[range] = range(128)
+    preset_fields: ClassVar[frozenset[str]] = frozenset({"line_profile", "service_profile", "vlan"})
+    cli_types: ClassVar[tuple[str, str] | None] = ("huawei_smartax", "huawei_olt_telnet")
+    # netmiko types `undo smart` and a bare `scroll`; some firmware still pages, at 512 lines the most.
+    cli_prepare: ClassVar[tuple[str, ...]] = ("scroll 512", "config")
 
     def matches(self, sys_object_id: str, sys_descr: str) -> bool:
         known = any(_below(sys_object_id, f"{HUAWEI}.{system}") for system in _SYSTEMS)
@@ -154,3 +171,52 @@ class HuaweiDriver(Driver):
             return None
         port = self.place_port(if_index, None)
         return port and Place(index=f"{port.index}/{onu_id}", pon_port=port.index, number=int(onu_id))
+
+    def onu_row(self, index: str, serial: str) -> str | None:
+        parts = index.split("/")
+        if len(parts) != 4 or not all(part.isdecimal() for part in parts):
+            return None
+        shelf, slot, port, onu_id = map(int, parts)
+        return f"{encode_if_index(shelf, slot, port)}.{onu_id}"
+
+    def place_waiting(self, index: str) -> str | None:
+        """Decode ifIndex.n of the autofind table."""
+        place = self.place_port(index.partition(".")[0], None)
+        return place.index if place else None
+
+    def without_cli(self) -> Driver:
+        return HuaweiBySnmp()
+
+    def plan_authorize(self, place: OnuPlace, preset: Preset) -> tuple[Step, ...]:
+        return plans.cli_authorize(place, preset)
+
+    def plan_unauthorize(self, place: OnuPlace) -> tuple[Step, ...]:
+        return plans.cli_unauthorize(place)
+
+    def plan_reboot(self, place: OnuPlace) -> tuple[Step, ...]:
+        return plans.cli_reboot(place)
+
+    def read_answer(self, command: str, answer: str) -> list[dict[str, str]] | None:
+        return plans.read_answer(command, answer)
+
+
+class HuaweiBySnmp(HuaweiDriver):
+    """The same device without a command line: what HUAWEI-XPON-MIB says can be SET (unverified)."""
+
+    preset_fields: ClassVar[frozenset[str]] = frozenset({"line_profile", "service_profile"})
+    cli_types: ClassVar[tuple[str, str] | None] = None
+
+    def plan_authorize(self, place: OnuPlace, preset: Preset) -> tuple[Step, ...]:
+        return plans.snmp_authorize(place, preset, config=ONT_CONFIG, row=self._row(place))
+
+    def plan_unauthorize(self, place: OnuPlace) -> tuple[Step, ...]:
+        return plans.snmp_unauthorize(place, config=ONT_CONFIG, row=self._row(place))
+
+    def plan_reboot(self, place: OnuPlace) -> tuple[Step, ...]:
+        return plans.snmp_reboot(place, control=ONT_CONTROL, row=self._row(place))
+
+    def _row(self, place: OnuPlace) -> str:
+        row = self.onu_row(f"{place.pon_port}/{place.onu_id}", place.serial)
+        if row is None:
+            raise ValueError(f"{place.pon_port[:40]!r} is no PON port here: shelf/slot/port, such as 0/1/0")
+        return row

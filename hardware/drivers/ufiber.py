@@ -8,6 +8,7 @@ from typing import ClassVar
 from hardware.drivers.base import Driver, Place, RunStatus
 from hardware.drivers.cells import BadCellError, counter, integer, power, text
 from hardware.drivers.columns import Column, Pass, Table
+from hardware.drivers.provisioning import Capability
 from hardware.snmp.transport import Value
 
 UFIBER = "1.3.6.1.4.1.41112.1.5"
@@ -45,6 +46,7 @@ def _is_up(value: Value) -> bool:
 
 class UfiberDriver(Driver):
     vendor: ClassVar[str] = "ufiber"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.OPTICS, Capability.COUNTERS})
     columns: ClassVar[tuple[Column, ...]] = (
         Column(Table.PORT, "name", f"{PORTS}.2", Pass.INVENTORY, text),
         Column(Table.PORT, "is_up", f"{PORTS}.3", Pass.STATUS, _is_up),
@@ -83,3 +85,9 @@ class UfiberDriver(Driver):
         ):
             return None
         return Place(index="".join(chr(int(arc)) for arc in arcs[1:]).upper())
+
+    def onu_row(self, index: str, serial: str) -> str | None:
+        """Spell the serial as the box does: letters as they are, then the number in small hex (recorded)."""
+        if len(index) != 12 or not index.isascii():
+            return None
+        return ".".join(["12", *(str(ord(letter)) for letter in index[:4] + index[4:].lower())])

@@ -1,12 +1,12 @@
 """What hardware does: one verb each. Split by noun; import from here."""
 
-from hardware.services.discovery import (
+from hardware.services.devices import (
     DeviceUnreachable,
+    NotSupportedByDevice,
     UnexpectedDevice,
     UnreadableDevice,
-    discover_olt,
-    request_discovery,
 )
+from hardware.services.discovery import discover_olt, request_discovery, request_sync
 from hardware.services.olts import (
     AmbiguousOlt,
     OltDisagrees,
@@ -20,6 +20,7 @@ from hardware.services.olts import (
 __all__ = [
     "AmbiguousOlt",
     "DeviceUnreachable",
+    "NotSupportedByDevice",
     "OltDisagrees",
     "OltHasOnus",
     "OltNotRegistered",
@@ -30,4 +31,5 @@ __all__ = [
     "make_reading_partitions",
     "remove_olt",
     "request_discovery",
+    "request_sync",
 ]

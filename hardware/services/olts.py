@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from hardware.models import Olt
+from hardware.models import Olt, OnuStatus
 from ispcore.errors import DomainError, NotRegistered
 
 PARTITIONS_AHEAD = 3  # Months; a beat that is down for that long has worse problems.
@@ -68,7 +68,7 @@ def remove_olt(*, olt_id: UUID) -> None:
     Raises OltHasOnus while one is listed.
     """
     olt = Olt.objects.filter(pk=olt_id).select_for_update().get()
-    count = olt.onus.filter(vanished_at=None).count()
+    count = olt.onus.filter(vanished_at=None).exclude(status=OnuStatus.REMOVED).count()
     if count:
         raise OltHasOnus(name=olt.name, count=count)
     olt.delete()

@@ -19,7 +19,8 @@ def url_of(kind: str, pk: Any) -> str:
 
 
 def url_of_subject(subject: str) -> str:
-    kind, _, pk = subject.partition(":")
+    """Return the page of `<kind>:<id>`; what follows a second colon only tells runs apart."""
+    kind, pk = [*subject.split(":"), ""][:2]
     return url_of(kind, pk)
 
 

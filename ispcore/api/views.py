@@ -222,8 +222,10 @@ def etag(record: Any, data: Any) -> str:
     """Return the version tag of a record shown as `data`.
 
     Made of what the caller sees, so that no change of it can be missed, however it was written; and of
-    `updated_at`, for what a caller may set and not see.
+    `updated_at`, for what a caller may set and not see. An age, which changes by itself, is no change.
     """
+    if isinstance(data, dict):
+        data = {name: value for name, value in data.items() if name != "age_seconds"}
     shown = dump([str(record.pk), getattr(record, "updated_at", None), data], zone=UTC)
     return f'"{hashlib.blake2b(shown, digest_size=10).hexdigest()}"'
 

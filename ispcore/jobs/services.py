@@ -7,7 +7,7 @@ worker thought dead that was not, can neither start it twice nor write over its 
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -37,6 +37,14 @@ Work = Callable[["Run"], dict[str, Any]]
 
 class JobLost(Exception):
     """The row is no longer this worker's: cancelled, or taken up by another. Stop quietly."""
+
+
+class NotYet(Exception):
+    """What the work needs is taken: give the worker back and come again in `seconds`. It counts as no attempt."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class BrokerUnreachable(RetryableError):
@@ -88,7 +96,7 @@ def perform(*, tenant_id: str, job_id: str, work: Work) -> None:
     """Run a job's work in this worker, unless it has ended or another worker holds it.
 
     `work` opens its own short transactions through the `Run` it is given, never one around device I/O.
-    What it returns becomes the result; a DomainError becomes the job's error.
+    What it returns becomes the result; a DomainError becomes the job's error; NotYet puts the job off.
     """
     run = _claim(UUID(tenant_id), UUID(job_id))
     if run is None:
@@ -98,6 +106,8 @@ def perform(*, tenant_id: str, job_id: str, work: Work) -> None:
             result = work(run)
         except JobLost:
             log.info("job_lost")
+        except NotYet as wait:
+            run.postpone(wait.seconds)
         except DomainError as error:
             run.fail(code=error.code, message=str(error), status=error.status)
         except Exception:
@@ -146,6 +156,23 @@ class Run:
         """
         if not self._mine().select_for_update().exists():
             raise JobLost
+
+    def postpone(self, seconds: int) -> None:
+        """Queue the job again for later; if its message is lost, the sweep sends another."""
+        try:
+            self._write(
+                status=JobStatus.QUEUED,
+                run_token=None,
+                dispatched_at=Now() + timedelta(seconds=seconds),
+                attempts=F("attempts") - 1,
+            )
+        except JobLost:
+            log.info("job_lost")
+            return
+        with tenant_context(self.tenant_id):
+            job = Job.objects.get(pk=self.job_id)
+        with suppress(OperationalError):
+            _send(job, self.tenant_id, seconds=seconds)
 
     def succeed(self, result: dict[str, Any]) -> None:
         self._end(
@@ -242,7 +269,10 @@ def _send_or_fail(job: Job, tenant_id: UUID) -> None:
             )
 
 
-def _send(job: Job, tenant_id: UUID) -> None:
+def _send(job: Job, tenant_id: UUID, *, seconds: int = 0) -> None:
     app.send_task(
-        job.task_name, kwargs={"tenant_id": str(tenant_id), "job_id": str(job.pk)}, queue=job.params["queue"]
+        job.task_name,
+        kwargs={"tenant_id": str(tenant_id), "job_id": str(job.pk)},
+        queue=job.params["queue"],
+        countdown=seconds or None,
     )

@@ -6,7 +6,19 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from hardware.models import DiscoveryRun, Olt, Onu, RunOutcome
+from hardware.models import (
+    DiscoveryRun,
+    Olt,
+    Onu,
+    OnuEvent,
+    OnuPreset,
+    Outage,
+    OutageOnu,
+    ProvisioningJob,
+    RunOutcome,
+    SignalLimits,
+    WaitingOnu,
+)
 from ispcore.auth import services as auth
 from ispcore.events.models import Event
 from ispcore.jobs.models import Job, JobStatus
@@ -63,11 +75,13 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
         run = DiscoveryRun.objects.create(
             olt=olt, job=job, outcome=RunOutcome.FAILED, started_at=now, finished_at=now
         )
+        network = fill_network(olt, onu, user)
         key, _ = auth.create_api_key(name=f"Key of {tenant.slug}", role="support", created_by=user, at=now)
         return {
             "hardware.Olt": olt,
             "hardware.Onu": onu,
             "hardware.DiscoveryRun": run,
+            **network,
             "jobs.Job": job,
             "events.Event": Event.objects.create(
                 name="hardware.discovery_finished", payload={"olt_id": str(olt.pk)}
@@ -77,6 +91,47 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             "tenants.Membership": Membership.objects.get(user=user, tenant=tenant),
             **fill_customers(tenant, user),
         }
+
+
+def fill_network(olt: Olt, onu: Onu, user: User) -> dict[str, Any]:
+    """Make what happens to a network: an outage, an ONU that waits, a change that failed, a preset, own limits."""
+    now = timezone.now()
+    outage = Outage.objects.create(
+        olt=olt, pon_port=onu.pon_port, cause="fibre", status="suspected", started_at=now, onus_affected=1
+    )
+    OutageOnu.objects.create(outage=outage, onu=onu, down_at=now)
+    OnuEvent.objects.create(onu=onu, at=now, kind="offline", detail="dying_gasp")
+    preset = OnuPreset.objects.create(
+        name=f"Preset of {olt.name}", vendor="huawei", line_profile="10", service_profile="bridge", vlan=100
+    )
+    return {
+        "hardware.Outage": outage,
+        "hardware.WaitingOnu": WaitingOnu.objects.create(
+            olt=olt, pon_port="0/1/0", serial=f"{onu.serial}W"[:16], first_seen_at=now, last_seen_at=now
+        ),
+        "hardware.OnuPreset": preset,
+        "hardware.SignalLimits": SignalLimits.objects.create(pon_class="C+"),
+        "hardware.ProvisioningJob": ProvisioningJob.objects.create(
+            action="authorize",
+            status="failed",
+            olt=olt,
+            onu=onu,
+            preset=preset,
+            serial=onu.serial,
+            pon_port="0/1/0",
+            plan=[
+                {"name": "Add the ONU", "commands": ["ont add 0"], "undo": ["ont delete 0"], "state": "done"},
+                {"name": "Join its VLAN", "commands": ["service-port"], "undo": [], "state": "planned"},
+            ],
+            steps_done=1,
+            transcript="OLT(config)# ont add 0",
+            error_code="device_timeout",
+            message="No answer in 30 s.",
+            requested_by=user,
+            started_at=now,
+            finished_at=now,
+        ),
+    }
 
 
 def fill_customers(tenant: Tenant, user: User) -> dict[str, Any]:

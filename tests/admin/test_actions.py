@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from hardware.models import Outage, ProvisioningJob
 from ispcore.admin.actions import CONFIRMED, action
 from ispcore.admin.base import TenantModelAdmin
 from ispcore.admin.site import site
@@ -134,6 +135,8 @@ def _state(tenant: Tenant) -> list[Any]:
             *Subscriber.objects.values("pk", "status"),
             *Subscription.objects.values("pk", "status", "plan"),
             *Hold.objects.values("pk", "released_at"),
+            *ProvisioningJob.objects.values("pk", "status"),
+            *Outage.objects.values("pk", "status", "note"),
         ]
 
 

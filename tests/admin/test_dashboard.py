@@ -42,6 +42,7 @@ class TestDashboard:
 
         assert {tile.label: tile.value for tile in context["tiles"]} == {
             "OLTs": 1, "ONUs online": 7, "ONUs offline": 1, "ONUs vanished": 0, "Low signal": 3,
+            "Open outages": 0, "Waiting ONUs": 0,
             "Jobs failed": 0, "Jobs running": 0,
         }  # fmt: skip
         assert [(bar.label, bar.value) for bar in context["charts"][0].bars] == [

@@ -169,6 +169,8 @@ class TestOltForm:
         "ip": "192.0.2.9",
         "snmp_port": "161",
         "snmp_version": "2c",
+        "cli_protocol": "none",
+        "pon_class": "B+",
         "notes": "",
     }
 

@@ -6,7 +6,16 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
-from hardware.models import DiscoveryRun, Olt
+from hardware.models import (
+    DiscoveryRun,
+    Olt,
+    OnuPreset,
+    Outage,
+    PonClass,
+    ProvisioningJob,
+    SignalLimits,
+    WaitingOnu,
+)
 from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
@@ -54,6 +63,12 @@ RECORD = {
     "hardware/onus": "onu",
     "hardware/pon-ports": "pon_port",
     "hardware/discovery-runs": "run",
+    "hardware/waiting-onus": "waiting",
+    "hardware/onu-presets": "preset",
+    "hardware/provisioning-jobs": "change",
+    "hardware/outages": "outage",
+    "hardware/signal-limits": "signal_limits",
+    "ping": "job",
     "subscribers": "customer",
     "subscribers/by-document": "document",
     "subscribers/by-phone": "phone",
@@ -70,6 +85,25 @@ RECORD = {
 # How their records are named elsewhere than in the path: bodies of POST, and filters.
 BODIES: dict[str, Any] = {
     "hardware/olt/discover": [{"olt_id": "{olt}"}, {"ip": "{ip}"}, {"olt_id": "{olt}", "ip": "{ip}"}],
+    "hardware/olt/sync": [{"olt_id": "{olt}"}, {"ip": "{ip}"}],
+    "hardware/olt/onu/status": [
+        {"olt_id": "{olt}", "serial": "{serial}"},
+        {"ip": "{ip}", "index": "0/1/0/1"},
+    ],
+    "hardware/olt/onu/signal": [
+        {"olt_id": "{olt}", "serial": "{serial}"},
+        {"ip": "{ip}", "index": "0/1/0/1"},
+    ],
+    "hardware/olt/pon/stats": [{"olt_id": "{olt}"}, {"ip": "{ip}"}],
+    "hardware/olt/onu/authorize": [
+        {"olt_id": "{olt}", "serial": "HWTC12345678", "pon_port": "0/1/0", "preset_id": "{preset}"},
+        {"ip": "{ip}", "serial": "HWTC12345678", "pon_port": "0/1/0", "service_id": "{line}"},
+    ],
+    "hardware/olt/onu/unauthorize": [
+        {"olt_id": "{olt}", "serial": "HWTC12345678"},
+        {"ip": "{ip}", "index": "0/1/0/1"},
+    ],
+    "hardware/onu-presets": [],  # Names no record.
     "services": [{"customer_id": "{customer}", "product_id": "{plan}", "premise_id": "{premise}"}],
     "subscribers": [{"full_name": "New", "status": "active", "billing_profile_id": "{billing_profile}"}],
     "zones": [{"name": "New", "parent_id": "{zone}"}],
@@ -78,9 +112,20 @@ BODIES: dict[str, Any] = {
     "premises": [{"address_line1": "1 New Road", "zone_id": "{zone}"}],
 }
 FILTERS = {
-    "hardware/onus": ["olt_id={olt}", "pon_port_id={pon_port}"],
+    "hardware/onus": [
+        "olt_id={olt}",
+        "pon_port_id={pon_port}",
+        "service_id={line}",
+        "signal=good,none",
+        "telemetry=none",
+    ],
+    "hardware/outages": ["olt_id={olt}", "pon_port_id={pon_port}", "status=suspected"],
+    "hardware/signal-limits": ["pon_class=C%2B"],
     "hardware/pon-ports": ["olt_id={olt}"],
     "hardware/discovery-runs": ["olt_id={olt}"],
+    "hardware/waiting-onus": ["olt_id={olt}", "serial=HWTC*"],
+    "hardware/onu-presets": ["name=Their*"],
+    "hardware/provisioning-jobs": ["olt_id={olt}", "onu_id={onu}"],
     "hardware/olts": ["ip={ip}"],
     "tasks": ["kind=theirs"],
     "files": ["name=theirs.csv", "app_label=subscribers"],
@@ -110,6 +155,19 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         onu = OnuFactory(olt=olt, pon_port=port)
         job = Job.objects.create(kind="theirs", subject=f"olt:{olt.pk}")
         run = DiscoveryRun.objects.create(olt=olt, job=job, started_at=timezone.now())
+        outage = Outage.objects.create(olt=olt, pon_port=port, started_at=timezone.now())
+        signal_limits = SignalLimits.objects.create(pon_class=PonClass.C_PLUS)
+        waiting = WaitingOnu.objects.create(
+            olt=olt,
+            serial="HWTC1",
+            pon_port="0/1/0",
+            first_seen_at=timezone.now(),
+            last_seen_at=timezone.now(),
+        )
+        preset = OnuPreset.objects.create(name="Theirs", vendor="huawei")
+        change = ProvisioningJob.objects.create(
+            action="authorize", olt=olt, onu=onu, serial="HWTC1", pon_port="0/1/0", job=job, status="failed"
+        )
         zone = ZoneFactory(name="Theirs")
         plan = PlanFactory(code="THEIRS", name="Theirs")
         PlanZone.objects.create(plan=plan, zone=zone)
@@ -133,8 +191,10 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
         "file": file.pk, "line": line.pk, "customer": customer.pk, "custom_field": custom_field.pk,
         "import": of_import.pk,
+        "waiting": waiting.pk, "preset": preset.pk, "change": change.pk,
+        "outage": outage.pk, "signal_limits": signal_limits.pk,
     }  # fmt: skip
-    texts = {"ip": olt.ip, "document": "AB1234", "phone": "5550001234"}
+    texts = {"ip": olt.ip, "serial": onu.serial, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}
 
 

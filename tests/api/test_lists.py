@@ -9,7 +9,19 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from hardware.models import DiscoveryRun, Olt, Onu, OnuStatus, PonPort
+from hardware.models import (
+    DiscoveryRun,
+    Olt,
+    Onu,
+    OnuPreset,
+    OnuStatus,
+    Outage,
+    PonClass,
+    PonPort,
+    ProvisioningJob,
+    SignalLimits,
+    WaitingOnu,
+)
 from ispcore.files.models import StoredFile
 from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
@@ -69,9 +81,11 @@ def make_many(olt: Olt, count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO hardware_onu (id, tenant_id, olt_id, index, serial, description, model, status,
-                                      last_down_cause, first_seen_at, last_seen_at, created_at, updated_at)
-            SELECT uuidv7(), %s, %s, '0/1/0/' || n, 'S' || n, '', '', 'online', '', now(), now(), now(), now()
+            INSERT INTO hardware_onu (id, tenant_id, olt_id, index, serial, description, model, line_profile,
+                                      service_profile, admin_state, signal, status, last_down_cause,
+                                      first_seen_at, last_seen_at, created_at, updated_at)
+            SELECT uuidv7(), %s, %s, '0/1/0/' || n, 'S' || n, '', '', '', '', '', 'none', 'online', '',
+                   now(), now(), now(), now()
             FROM generate_series(1, %s) AS n
             """,
             [current_tenant_id(), olt.pk, count],
@@ -390,6 +404,35 @@ def make_run() -> Any:
     return DiscoveryRun.objects.create(olt=OltFactory(), job=make_job(), started_at=timezone.now())
 
 
+def make_waiting() -> Any:
+    count = WaitingOnu.objects.count()
+    return WaitingOnu.objects.create(
+        olt=OltFactory(), serial=f"S{count}", pon_port="0/1/0",
+        first_seen_at=timezone.now(), last_seen_at=timezone.now(),
+    )  # fmt: skip
+
+
+def make_preset() -> Any:
+    return OnuPreset.objects.create(name=f"Preset {OnuPreset.objects.count()}", vendor="huawei")
+
+
+def make_change() -> Any:
+    serial = f"S{ProvisioningJob.objects.count()}"
+    return ProvisioningJob.objects.create(
+        action="reboot", olt=OltFactory(), onu=OnuFactory(), serial=serial, pon_port="0/1/0", preset=make_preset(),
+        subscription=SubscriptionFactory(), job=make_job(),
+    )  # fmt: skip
+
+
+def make_outage() -> Any:
+    return Outage.objects.create(olt=OltFactory(), started_at=timezone.now())
+
+
+def make_limits() -> Any:
+    unused = next(each for each in PonClass if not SignalLimits.objects.filter(pon_class=each).exists())
+    return SignalLimits.objects.create(pon_class=unused)
+
+
 def make_plan() -> Any:
     plan = PlanFactory()
     PlanZone.objects.create(plan=plan, zone=ZoneFactory())
@@ -407,6 +450,11 @@ MAKE: dict = {
     Job: make_job,
     StoredFile: make_file,
     DiscoveryRun: make_run,
+    WaitingOnu: make_waiting,
+    OnuPreset: make_preset,
+    ProvisioningJob: make_change,
+    Outage: make_outage,
+    SignalLimits: make_limits,
     Subscriber: SubscriberFactory,
     Subscription: SubscriptionFactory,
     CustomField: CustomFieldFactory,

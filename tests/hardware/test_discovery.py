@@ -10,7 +10,7 @@ from django.utils import timezone
 from demo.olt import SimulatedOlt
 from hardware import services
 from hardware.models import DiscoveryRun, DownCause, Olt, Onu, OnuStatus, PonPort, Reading, RunOutcome
-from hardware.services import discovery
+from hardware.services import devices, discovery
 from ispcore.events.models import Event
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job, JobStatus
@@ -37,7 +37,7 @@ def olt(acting: Tenant, simulator: SimulatedOlt) -> Olt:
 @pytest.fixture
 def discover(acting: Tenant, monkeypatch: pytest.MonkeyPatch) -> Discover:
     """Run one discovery as a worker would and return its job."""
-    monkeypatch.setattr(discovery, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(devices, "TIMEOUT_SECONDS", 0.2)
 
     def run(olt: Olt) -> Job:
         job = services.request_discovery(olt_id=olt.pk, user_id=None)
@@ -286,7 +286,7 @@ class TestFaults:
         known: list[tuple[Any, ...]],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(discovery, "TIMEOUT_SECONDS", 0.1)
+        monkeypatch.setattr(devices, "TIMEOUT_SECONDS", 0.1)
         simulator.fault = "half-then-stop"
 
         job = discover(olt)

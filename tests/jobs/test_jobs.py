@@ -53,6 +53,16 @@ class TestPerform:
             JobStatus.FAILED, "line_busy", "The line A1 is busy.", 409,
         )  # fmt: skip
 
+    def test_what_is_put_off_is_queued_for_later_and_counts_as_no_attempt(self) -> None:
+        def wait(run: jobs.Run) -> dict[str, Any]:
+            raise jobs.NotYet(5)
+
+        job = perform(enqueue(), wait)
+
+        assert (job.status, job.attempts, job.run_token, job.finished_at) == (JobStatus.QUEUED, 0, None, None)
+        assert jobs.take_up_abandoned() == 0  # Its message is on the way.
+        assert perform(job, lambda run: {}).status == JobStatus.SUCCEEDED
+
     def test_a_crash_ends_it_and_tells_no_details(self) -> None:
         job = perform(enqueue(), lambda run: {"x": 1 // 0})
 

@@ -1,0 +1,596 @@
+"""The network's pages: what they say, what they cost, who may do what, and nobody else's rows."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from hardware.models import (
+    Olt,
+    OltPolling,
+    Onu,
+    OnuEvent,
+    OnuPreset,
+    Outage,
+    OutageOnu,
+    ProvisioningJob,
+    Reading,
+    SignalLimits,
+    WaitingOnu,
+)
+from hardware.services import make_reading_partitions
+from ispcore.admin.actions import CONFIRMED
+from ispcore.jobs.models import Job, JobStatus
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import Tenant
+from ispcore.tenants.roles import Role
+from tests.admin.test_actions import action_url
+from tests.factories import OltFactory, OnuFactory, PonPortFactory, SubscriberFactory, SubscriptionFactory
+
+LOW_SIGNAL, MAP = "/admin/hardware/onu/low-signal/", "/admin/hardware/olt/map/"
+CODES = re.compile(
+    r"\b(dying_gasp|pon_port|olt_rx_power_dbm|rolled_back|device_timeout|native_vlan_port|line_profile|service_profile)\b"
+)
+
+
+def page_of(row: Any) -> str:
+    options = row._meta
+    return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
+
+
+def text_of(html: bytes) -> str:
+    """Return what a person reads: no tags, scripts or attributes."""
+    content = re.sub(r"(?s)<(script|style)\b.*?</\1>", " ", html.decode())
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", content))
+
+
+def line_up(onu: Onu, *, at: Any) -> None:
+    """File a week of readings, and what happened in it."""
+    make_reading_partitions(on=(at - timedelta(days=40)).date())
+    for hours in range(1, 40, 6):
+        Reading.objects.create(
+            onu=onu,
+            at=at - timedelta(hours=hours),
+            is_online=True,
+            rx_power_dbm=-20.0 - hours / 10,
+            olt_rx_power_dbm=-22.0,
+            tx_power_dbm=2.0,
+            temperature_c=40.0,
+            up_bytes=10**9 - hours * 10**6,
+            down_bytes=10**10 - hours * 10**7,
+        )
+    OnuEvent.objects.create(onu=onu, at=at - timedelta(hours=5), kind="offline", detail="dying_gasp")
+    OnuEvent.objects.create(onu=onu, at=at - timedelta(hours=4), kind="signal", detail="warning")
+
+
+@pytest.mark.django_db
+class TestEveryPage:
+    def test_reads_as_words(self, browser: Client, rows: dict[str, Any], acting: Tenant) -> None:
+        line_up(rows["hardware.Onu"], at=timezone.now())
+        pages = [page_of(row) for label, row in rows.items() if label.startswith("hardware.")]
+        pages += [
+            reverse(f"admin:hardware_{type(row)._meta.model_name}_changelist")
+            for label, row in rows.items()
+            if label.startswith("hardware.")
+        ]
+        pages += [
+            LOW_SIGNAL, MAP, f"{page_of(rows['subscribers.Subscriber'])}?tab=network",
+            reverse("admin:hardware_waitingonu_authorise", args=[rows["hardware.WaitingOnu"].pk]),
+        ]  # fmt: skip
+
+        answers = {page: browser.get(page) for page in pages}
+
+        assert {answer.status_code for answer in answers.values()} == {200}
+        found = {page: CODES.findall(text_of(answer.content)) for page, answer in answers.items()}
+        assert {page: codes for page, codes in found.items() if codes} == {}
+        assert not any("{'" in text_of(answer.content) for answer in answers.values())
+
+    @pytest.mark.parametrize("page", [LOW_SIGNAL, MAP])
+    def test_of_its_own_teaches_where_there_is_nothing(self, page: str, browser: Client) -> None:
+        answer = browser.get(page)
+
+        assert answer.status_code == 200
+        assert b"isp-empty" in answer.content
+
+    @pytest.mark.parametrize("page", [LOW_SIGNAL, MAP])
+    def test_of_its_own_is_closed_to_whom_the_network_is_closed(
+        self, page: str, browser_as: Callable[[Role], Client]
+    ) -> None:
+        assert browser_as(Role.SUBSCRIBER_ACCOUNTS).get(page).status_code == 403
+        assert browser_as(Role.SUPPORT).get(page).status_code == 200
+
+    def test_shows_nothing_of_another_tenant(
+        self, browser: Client, rows: dict[str, Any], foreign_rows: dict[str, Any], other_tenant: Tenant
+    ) -> None:
+        with tenant_context(other_tenant.pk):
+            Onu.objects.update(signal="critical", rx_power_dbm=-29)
+        foreign = foreign_rows["hardware.WaitingOnu"]
+
+        listed = [browser.get(page).content.decode() for page in (LOW_SIGNAL, MAP)]
+        wizard = browser.get(reverse("admin:hardware_waitingonu_authorise", args=[foreign.pk]))
+        state = browser.get(
+            reverse(
+                "admin:hardware_provisioningjob_state", args=[foreign_rows["hardware.ProvisioningJob"].pk]
+            )
+        )
+
+        assert not any("south" in page.lower() for page in listed)
+        assert [wizard.status_code, state.status_code] == [404, 404]
+
+    @pytest.mark.parametrize(
+        ("label", "name"),
+        [
+            ("hardware.Onu", "restart"), ("hardware.Onu", "remove"), ("hardware.Onu", "read_now"),
+            ("hardware.ProvisioningJob", "resume"), ("hardware.ProvisioningJob", "roll_back"),
+            ("hardware.Outage", "confirm"), ("hardware.Outage", "close"), ("hardware.Outage", "write_note"),
+            ("hardware.Olt", "look_for_waiting"),
+        ],
+    )  # fmt: skip
+    def test_offers_what_the_role_may_do_and_nothing_else(
+        self, label: str, name: str, browser_as: Callable[[Role], Client], rows: dict[str, Any]
+    ) -> None:
+        row = rows[label]
+        button = f"/do/{name}/".encode()
+
+        assert button in browser_as(Role.NETWORK_OPERATIONS).get(page_of(row)).content
+        support = browser_as(Role.SUPPORT)
+        assert button not in support.get(page_of(row)).content
+        assert support.post(action_url(row, name), {CONFIRMED: "yes"}).status_code == 403
+
+
+@pytest.mark.django_db
+class TestCosts:
+    @pytest.mark.parametrize(
+        "page",
+        [
+            "/admin/hardware/onu/",
+            "/admin/hardware/outage/",
+            "/admin/hardware/waitingonu/",
+            "/admin/hardware/provisioningjob/",
+            "/admin/hardware/onupreset/",
+            "/admin/hardware/signallimits/",
+            LOW_SIGNAL,
+            MAP,
+        ],
+    )
+    def test_a_list_costs_the_same_for_one_row_or_six(
+        self, page: str, browser: Client, acting: Tenant, query_count: Callable[..., int]
+    ) -> None:
+        self._make("B+")
+        browser.get(page)
+        one = query_count(browser.get, page)
+
+        for pon_class in ("C+", "C++", "PX20+", "N1", "N2"):
+            self._make(pon_class)
+
+        assert query_count(browser.get, page) == one
+
+    def test_an_onus_page_costs_the_same_for_one_event_or_six(
+        self, browser: Client, acting: Tenant, query_count: Callable[..., int]
+    ) -> None:
+        onu = OnuFactory(pon_port=PonPortFactory(), subscription=SubscriptionFactory())
+        now = timezone.now()
+        page = f"{page_of(onu)}?days=31"
+        line_up(onu, at=now)
+        browser.get(page)
+        one = query_count(browser.get, page)
+
+        for hours in range(10, 15):
+            OnuEvent.objects.create(onu=onu, at=now - timedelta(hours=hours), kind="online")
+            self._change(onu)
+
+        assert query_count(browser.get, page) == one
+
+    def test_an_outages_page_costs_the_same_for_one_onu_or_six(
+        self, browser: Client, acting: Tenant, query_count: Callable[..., int]
+    ) -> None:
+        outage = self._make("B+")
+        browser.get(page_of(outage))
+        one = query_count(browser.get, page_of(outage))
+
+        for _ in range(5):
+            onu = OnuFactory(olt=outage.olt, subscription=SubscriptionFactory())
+            OutageOnu.objects.create(outage=outage, onu=onu, down_at=timezone.now())
+
+        assert query_count(browser.get, page_of(outage)) == one
+
+    def test_a_customers_tab_costs_the_same_for_one_line_or_six(
+        self, browser: Client, acting: Tenant, query_count: Callable[..., int]
+    ) -> None:
+        customer = SubscriberFactory()
+        page = f"{page_of(customer)}?tab=network"
+        OnuFactory(subscription=SubscriptionFactory(subscriber=customer))
+        browser.get(page)
+        one = query_count(browser.get, page)
+
+        for _ in range(5):
+            OnuFactory(subscription=SubscriptionFactory(subscriber=customer))
+
+        assert query_count(browser.get, page) == one
+
+    def _make(self, pon_class: str) -> Outage:
+        now = timezone.now()
+        olt = OltFactory(pon_class=pon_class)
+        onu = OnuFactory(
+            olt=olt, pon_port=PonPortFactory(olt=olt), rx_power_dbm=-28, subscription=SubscriptionFactory()
+        )
+        outage = Outage.objects.create(olt=olt, pon_port=onu.pon_port, started_at=now)
+        OutageOnu.objects.create(outage=outage, onu=onu, down_at=now)
+        WaitingOnu.objects.create(
+            olt=olt, pon_port="0/1/0", serial=uuid4().hex[:12], first_seen_at=now, last_seen_at=now
+        )
+        OnuPreset.objects.create(name=f"For {pon_class}", vendor="huawei")
+        SignalLimits.objects.create(pon_class=pon_class)
+        self._change(onu)
+        return outage
+
+    def _change(self, onu: Onu) -> None:
+        ProvisioningJob.objects.create(
+            action="reboot", status="failed", olt=onu.olt, onu=onu, subscription=onu.subscription,
+            serial=onu.serial, pon_port="0/1/0",
+        )  # fmt: skip
+
+
+@pytest.mark.django_db
+class TestOltPage:
+    def test_shows_a_port_in_numbers_and_words(self, browser: Client, acting: Tenant) -> None:
+        olt = OltFactory()
+        port = PonPortFactory(
+            olt=olt, index="0/2/7", is_up=True, onu_count=20, online_count=17, down_bps=1_244_160_000,
+            up_bps=4_200_000, counted_at=timezone.now(),
+        )  # fmt: skip
+        OnuFactory(olt=olt, pon_port=port, rx_power_dbm=-26.4)
+
+        page = text_of(browser.get(page_of(olt)).content)
+
+        assert "Slot 0/2 17 of 20 online" in page
+        assert (
+            "Port 7 Some offline 17 of 20 online ↓ 1.24 Gbit/s (50 %) ↑ 4.2 Mbit/s weakest −26.4 dBm" in page
+        )
+
+    @pytest.mark.parametrize(
+        ("port", "word"),
+        [
+            ({"onu_count": 20, "online_count": 18}, "Good"),
+            ({"onu_count": 20, "online_count": 15}, "Some offline"),
+            ({"onu_count": 20, "online_count": 14}, "Many offline"),
+            ({"onu_count": 20, "online_count": 20, "is_up": False}, "Down"),
+            ({"onu_count": 0, "online_count": 0, "is_up": False}, "Down, not in use"),
+            ({"onu_count": 0, "online_count": 0}, "No ONU"),
+        ],
+    )
+    def test_says_a_ports_health(
+        self, port: dict[str, Any], word: str, browser: Client, acting: Tenant
+    ) -> None:
+        olt = OltFactory()
+        PonPortFactory(olt=olt, index="0/1/3", **port)
+
+        page = text_of(browser.get(page_of(olt)).content)
+
+        assert f"Port 3 {word} " in page
+
+    def test_says_what_stands_in_the_way_of_authorising(self, browser: Client, acting: Tenant) -> None:
+        bare = OltFactory()
+        able = OltFactory(cli_protocol="ssh", cli_username="isp", cli_password="kept-quiet")
+        closed = OltFactory(vendor="ufiber")
+
+        pages = [text_of(browser.get(page_of(olt)).content) for olt in (bare, able, closed)]
+
+        assert "Authorising an ONU from here not yet register its command line below" in pages[0]
+        assert "Authorising an ONU from here yes over SSH" in pages[1]
+        assert "Authorising an ONU from here no use the device's own interface" in pages[2].replace(
+            "&#x27;", "'"
+        )
+        assert "kept-quiet" not in browser.get(page_of(able)).content.decode()
+
+    def test_says_how_it_is_polled(self, browser: Client, acting: Tenant) -> None:
+        olt = OltFactory(last_answer_at=timezone.now() - timedelta(hours=2))
+        now = timezone.now()
+        OltPolling.objects.create(
+            olt=olt, status_due_at=now + timedelta(minutes=20, seconds=30), optics_due_at=now, inventory_due_at=now,
+            status_read_at=now - timedelta(hours=2), failures=4, max_repetitions=10,
+        )  # fmt: skip
+
+        page = text_of(browser.get(page_of(olt)).content).replace("\xa0", " ")
+
+        assert "Does not answer" in page
+        assert "The last 4 readings were not answered" in page
+        assert "It is asked again in 20 minutes." in page
+        assert "Asked for fewer rows at a time, after answers were lost" in page
+
+    def test_a_badge_leads_to_its_own_waiting_onus(
+        self, browser: Client, rows: dict[str, Any], acting: Tenant
+    ) -> None:
+        other = OltFactory()
+        WaitingOnu.objects.create(
+            olt=other,
+            pon_port="0/1/0",
+            serial="HWTCOTHER",
+            first_seen_at=timezone.now(),
+            last_seen_at=timezone.now(),
+        )
+        olt = rows["hardware.Olt"]
+
+        page = browser.get(page_of(olt)).content.decode()
+        listed = browser.get(f"{reverse('admin:hardware_waitingonu_changelist')}?olt__id__exact={olt.pk}")
+
+        assert f"waitingonu/?olt__id__exact={olt.pk}" in page
+        assert "1 waiting for authorisation" in text_of(page.encode())
+        assert listed.context["cl"].result_count == 1
+
+    def test_new_optics_class_classifies_its_onus(self, browser: Client, acting: Tenant) -> None:
+        olt = OltFactory()
+        onu = OnuFactory(olt=olt, rx_power_dbm=-26)
+        SignalLimits.objects.create(
+            pon_class="C+", overload_above_dbm=-8, warning_below_dbm=-27, critical_below_dbm=-30
+        )
+        form = {
+            "name": olt.name, "vendor": "huawei", "ip": olt.ip, "snmp_port": olt.snmp_port, "snmp_version": "2c",
+            "cli_protocol": "none", "pon_class": "C+", "is_polled": "on",
+        }  # fmt: skip
+
+        answer = browser.post(page_of(olt), form)
+
+        onu.refresh_from_db()
+        assert answer.status_code == 302
+        assert onu.signal == "good"
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"cli_username": ""}, "The command line needs a user"),
+            ({"cli_password": ""}, "The command line needs a password"),
+            ({"cli_username": "a\tb"}, "One line without control characters"),
+        ],
+    )
+    def test_a_command_line_takes_a_user_and_a_password(
+        self, given: dict[str, str], said: str, browser: Client, acting: Tenant
+    ) -> None:
+        form = {
+            "name": "Hill", "vendor": "huawei", "ip": "192.0.2.9", "snmp_port": "161", "snmp_version": "2c",
+            "community": "kept", "pon_class": "B+", "cli_protocol": "ssh", "cli_username": "isp",
+            "cli_password": "quiet",
+        }  # fmt: skip
+
+        answer = browser.post(reverse("admin:hardware_olt_add"), form | given)
+
+        assert said in answer.content.decode()
+        assert not Olt.objects.exists()
+
+
+@pytest.mark.django_db
+class TestOnuPage:
+    def test_says_state_cause_and_age(self, browser: Client, acting: Tenant) -> None:
+        now = timezone.now()
+        onu = OnuFactory(
+            status="offline", last_down_cause="dying_gasp", status_changed_at=now - timedelta(hours=3, minutes=5),
+            observed_at=now - timedelta(hours=2), measured_at=now - timedelta(hours=4),
+        )  # fmt: skip
+
+        page = text_of(browser.get(page_of(onu)).content).replace("\xa0", " ")
+
+        assert "Offline: power failure (dying gasp) for 3 hours" in page
+        assert "Out of date: last read 4 hours ago." in page
+
+    def test_says_when_it_was_never_measured(self, browser: Client, acting: Tenant) -> None:
+        page = text_of(browser.get(page_of(OnuFactory())).content)
+
+        assert "Never measured: its optics are not known." in page
+
+    def test_draws_what_was_measured_between_its_own_limits(self, browser: Client, acting: Tenant) -> None:
+        SignalLimits.objects.create(pon_class="C+", warning_below_dbm=-28, critical_below_dbm=-31)
+        onu = OnuFactory(olt=OltFactory(pon_class="C+"))
+        line_up(onu, at=timezone.now())
+
+        titles = [each["title"] for each in browser.get(page_of(onu)).context["charts"]]
+        page = text_of(browser.get(page_of(onu)).content)
+
+        assert titles == [
+            "What the ONU receives", "What the OLT receives of it", "Traffic",
+            "What the ONU sends", "Temperature",
+        ]  # fmt: skip
+        assert "Warning: −28 to −31 dBm" in page
+        assert "Went offline: power failure (dying gasp)" in page
+        assert "Signal became warning" in page
+
+    @pytest.mark.parametrize(
+        ("asked", "shown"), [("1", "Day"), ("31", "Month"), ("400", "Week"), ("x", "Week")]
+    )
+    def test_reads_a_month_at_the_most(self, asked: str, shown: str, browser: Client, acting: Tenant) -> None:
+        onu = OnuFactory()
+
+        windows = browser.get(f"{page_of(onu)}?days={asked}").context["windows"]
+
+        assert [name for _, name, current in windows if current] == [shown]
+
+    def test_reading_it_leads_to_the_job_and_back(self, browser: Client, acting: Tenant) -> None:
+        onu = OnuFactory()
+
+        answer = browser.post(action_url(onu, "read_now"), {CONFIRMED: "yes"})
+
+        job = Job.objects.get(status=JobStatus.QUEUED)
+        assert answer["Location"] == reverse("admin:jobs_job_change", args=[job.pk])
+        assert job.params["onu_id"] == str(onu.pk)
+        assert page_of(onu) in browser.get(answer["Location"]).content.decode()
+
+
+@pytest.mark.django_db
+class TestRestart:
+    def test_previews_what_it_comes_to(self, browser: Client, acting: Tenant) -> None:
+        online = OnuFactory(olt=self._olt())
+        unable = OnuFactory(olt=OltFactory(vendor="ufiber"), status="offline")
+
+        page = text_of(self._send(browser, [online, unable]).content)
+
+        assert "Chosen: 2, of which 1 online, on 2 OLTs." in page
+        assert "1 cannot be restarted from here: their OLT does not offer it." in page
+        assert not ProvisioningJob.objects.exists()
+
+    def test_of_several_makes_a_job_each_and_leaves_out_who_is_off(
+        self, browser: Client, acting: Tenant
+    ) -> None:
+        olt = self._olt()
+        port = PonPortFactory(olt=olt, index="0/1/0")
+        units = [OnuFactory(olt=olt, pon_port=port, onu_id=number) for number in range(3)]
+        off = OnuFactory(olt=olt, pon_port=port, onu_id=9, status="offline")
+
+        answer = self._send(browser, [*units, off], CONFIRMED, which="online")
+
+        assert answer["Location"] == reverse("admin:hardware_provisioningjob_changelist")
+        asked = ProvisioningJob.objects.values_list("action", "serial")
+        assert sorted(asked) == sorted(("reboot", unit.serial) for unit in units)
+
+    def test_is_refused_for_more_than_fit(self, browser: Client, acting: Tenant) -> None:
+        olt = self._olt()
+        port = PonPortFactory(olt=olt)
+        units = OnuFactory.create_batch(51, olt=olt, pon_port=port, onu_id=1)
+
+        answer = self._send(browser, units, CONFIRMED, which="online")
+
+        assert "At most 50 at a time, and 51 are chosen." in text_of(answer.content)
+        assert not ProvisioningJob.objects.exists()
+
+    def _olt(self) -> Olt:
+        olt: Olt = OltFactory(cli_protocol="ssh", cli_username="isp", cli_password="quiet")
+        return olt
+
+    def _send(self, browser: Client, onus: list[Onu], *said: str, **answers: str) -> Any:
+        chosen = {"action": "restart", "_selected_action": [str(onu.pk) for onu in onus]}
+        return browser.post(
+            reverse("admin:hardware_onu_changelist"), chosen | dict.fromkeys(said, "yes") | answers
+        )
+
+
+@pytest.mark.django_db
+class TestFilters:
+    def test_narrow_the_onus(self, browser: Client, acting: Tenant) -> None:
+        port = PonPortFactory()
+        weak = OnuFactory(olt=port.olt, pon_port=port, rx_power_dbm=-26)
+        served = OnuFactory(olt=port.olt, pon_port=port, subscription=SubscriptionFactory())
+        OnuFactory(status="offline", signal="none")
+
+        def listed(query: str) -> set[str]:
+            page = browser.get(f"{reverse('admin:hardware_onu_changelist')}?{query}")
+            return {onu.serial for onu in page.context["cl"].result_list}
+
+        assert listed("signal=weak") == listed("signal=warning") == {weak.serial}
+        assert listed("service=linked") == {served.serial}
+        assert listed(f"pon_port__id__exact={port.pk}") == {weak.serial, served.serial}
+        assert len(listed("telemetry=none")) == 3
+        assert len(listed("telemetry=fresh")) == 0
+        assert len(listed("pon_port__id__exact=nonsense")) == 3
+
+    def test_of_ports_are_those_of_the_chosen_olt(self, browser: Client, acting: Tenant) -> None:
+        port, other = PonPortFactory(index="0/1/0"), PonPortFactory(index="0/9/9")
+        OnuFactory(olt=port.olt, pon_port=port)
+
+        page = browser.get(f"{reverse('admin:hardware_onu_changelist')}?olt__id__exact={port.olt_id}").content
+
+        assert str(port.pk).encode() in page
+        assert str(other.pk).encode() not in page
+
+
+@pytest.mark.django_db
+class TestOutages:
+    def test_stand_open_ones_first(self, browser: Client, acting: Tenant) -> None:
+        now = timezone.now()
+        old = Outage.objects.create(olt=OltFactory(), status="confirmed", started_at=now - timedelta(days=2))
+        new = Outage.objects.create(
+            olt=OltFactory(), status="closed", started_at=now, resolved_at=now, closed_at=now
+        )
+
+        page = browser.get(reverse("admin:hardware_outage_changelist"))
+        still = browser.get(f"{reverse('admin:hardware_outage_changelist')}?state=open")
+
+        assert [outage.pk for outage in page.context["cl"].result_list] == [old.pk, new.pk]
+        assert [outage.pk for outage in still.context["cl"].result_list] == [old.pk]
+
+    def test_are_confirmed_noted_and_closed(
+        self, browser: Client, rows: dict[str, Any], acting: Tenant, admin_user: Any
+    ) -> None:
+        outage = rows["hardware.Outage"]
+
+        for name, answers in (
+            ("confirm", {}),
+            ("write_note", {"note": "Digger in Mill Lane"}),
+            ("close", {}),
+        ):
+            browser.post(action_url(outage, name), {CONFIRMED: "yes", **answers})
+
+        outage.refresh_from_db()
+        assert (outage.status, outage.note, outage.closed_by) == ("closed", "Digger in Mill Lane", admin_user)
+        assert "Digger in Mill Lane" in browser.get(page_of(outage)).content.decode()
+
+    def test_stand_on_the_dashboard(self, browser: Client, rows: dict[str, Any], acting: Tenant) -> None:
+        context = browser.get("/admin/").context
+
+        tiles = {tile.label: tile.value for tile in context["tiles"]}
+        assert (tiles["Open outages"], tiles["Waiting ONUs"]) == (1, 1)
+        assert "suspected outage" in [concern.word for concern in context["concerns"]]
+
+
+@pytest.mark.django_db
+class TestPresets:
+    def test_ask_for_the_vendor_first_and_for_its_fields_then(self, browser: Client, acting: Tenant) -> None:
+        add = reverse("admin:hardware_onupreset_add")
+
+        first = text_of(browser.get(add).content)
+        huawei = browser.get(f"{add}?vendor=huawei").content.decode()
+        fiberhome = browser.get(f"{add}?vendor=fiberhome").content.decode()
+
+        assert "For which vendor" in first
+        assert "Ubiquiti" not in first
+        assert 'name="line_profile"' in huawei
+        assert 'name="onu_type"' not in huawei
+        assert 'name="onu_type"' in fiberhome
+        assert 'name="line_profile"' not in fiberhome
+
+    def test_are_made_for_it(self, browser: Client, acting: Tenant) -> None:
+        add = f"{reverse('admin:hardware_onupreset_add')}?vendor=huawei"
+        told = {"vendor": "huawei", "name": "Fibre 100", "line_profile": "10", "service_profile": "bridge"}
+
+        wanting = browser.post(add, told | {"gem_port": "1"})
+        typed = browser.post(add, told | {"gem_port": "1", "vlan": "100", "line_profile": "10; quit"})
+        made = browser.post(add, told | {"gem_port": "1", "vlan": "100"})
+
+        assert wanting.status_code == typed.status_code == 200
+        assert "cannot be typed at a command line" in typed.content.decode()
+        assert made.status_code == 302
+        preset = OnuPreset.objects.get()
+        assert (preset.vendor, preset.line_profile, preset.vlan) == ("huawei", "10", 100)
+
+
+@pytest.mark.django_db
+class TestSignalLimits:
+    FORM = {
+        "pon_class": "B+", "overload_above_dbm": "-8", "warning_below_dbm": "-22", "critical_below_dbm": "-25",
+        "olt_warning_below_dbm": "-28", "olt_critical_below_dbm": "-30",
+    }  # fmt: skip
+
+    def test_classify_what_is_stored(self, browser: Client, acting: Tenant) -> None:
+        onu = OnuFactory(rx_power_dbm=-23)
+
+        browser.post(reverse("admin:hardware_signallimits_add"), self.FORM)
+        onu.refresh_from_db()
+        warned = onu.signal
+        browser.post(
+            reverse("admin:hardware_signallimits_delete", args=[SignalLimits.objects.get().pk]), {"post": "y"}
+        )
+
+        onu.refresh_from_db()
+        assert (warned, onu.signal) == ("warning", "good")
+        assert not SignalLimits.objects.exists()
+
+    def test_must_descend(self, browser: Client, acting: Tenant) -> None:
+        answer = browser.post(
+            reverse("admin:hardware_signallimits_add"), self.FORM | {"critical_below_dbm": "-20"}
+        )
+
+        assert "It must lie below −22 dBm" in answer.content.decode()
+        assert not SignalLimits.objects.exists()

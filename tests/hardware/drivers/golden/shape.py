@@ -1,0 +1,28 @@
+"""The shape of a driver's worked examples."""
+
+from dataclasses import dataclass, field
+
+from hardware.drivers.base import Driver, Place
+from hardware.snmp import Value
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Worked examples of one driver."""
+
+    # Column and cell to what it means; a meaning of None is "there is none".
+    cells: list[tuple[str, Value, object]]
+    # Column and a cell that cannot be.
+    refused: list[tuple[str, Value]]
+    # Raw index to the ONU's place; those with a place lead back to it by `onu_row`.
+    onus: list[tuple[str, Place | None]]
+    # Raw index and name to the port's place.
+    ports: list[tuple[str, str | None, Place | None]]
+    # Raw index of a waiting ONU's row to its PON port.
+    waiting: list[tuple[str, str | None]] = field(default_factory=list)
+    # Column whose table has another index: its index and the row it belongs to.
+    rows: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+
+def named(driver: Driver) -> str:
+    return f"{driver.vendor}-{driver.dialect}" if driver.dialect else driver.vendor
