@@ -1,8 +1,10 @@
 from django.urls import include, path, re_path
 
 from hardware.api import (
+    DeviceStatusView,
     DiscoverView,
     DiscoveryRunViewSet,
+    LiveDeviceStatusView,
     OltViewSet,
     OnuAuthorizeView,
     OnuPresetViewSet,
@@ -11,6 +13,8 @@ from hardware.api import (
     OnuUnauthorizeView,
     OnuViewSet,
     OutageViewSet,
+    PingLineView,
+    PingView,
     PonPortViewSet,
     PonStatsView,
     ProvisioningJobViewSet,
@@ -31,7 +35,7 @@ router.register("outages", OutageViewSet, basename="outage")
 router.register("signal-limits", SignalLimitsViewSet, basename="signal-limits")
 router.register("discovery-runs", DiscoveryRunViewSet, basename="discovery-run")
 
-urlpatterns = [
+hardware_patterns = [
     re_path(r"^olt/discover/?$", DiscoverView.as_view(), name="olt-discover"),
     re_path(r"^olt/sync/?$", SyncView.as_view(), name="olt-sync"),
     re_path(r"^olt/onu/status/?$", OnuStatusView.as_view(), name="onu-status"),
@@ -40,4 +44,19 @@ urlpatterns = [
     re_path(r"^olt/onu/authorize/?$", OnuAuthorizeView.as_view(), name="onu-authorize"),
     re_path(r"^olt/onu/unauthorize/?$", OnuUnauthorizeView.as_view(), name="onu-unauthorize"),
     path("", include(router.urls)),
+]
+
+urlpatterns = [
+    path("hardware/", include(hardware_patterns)),
+    # What hardware adds to a service, under the paths of services.
+    re_path(
+        r"^services/(?P<pk>[^/]+)/device/status/live/?$",
+        LiveDeviceStatusView.as_view(),
+        name="service-device-status-live",
+    ),
+    re_path(
+        r"^services/(?P<pk>[^/]+)/device/status/?$", DeviceStatusView.as_view(), name="service-device-status"
+    ),
+    re_path(r"^services/(?P<pk>[^/]+)/ping/?$", PingLineView.as_view(), name="service-ping"),
+    re_path(r"^ping/(?P<pk>[^/]+)/?$", PingView.as_view(), name="ping"),
 ]

@@ -21,8 +21,7 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^exports/?$", ExportView.as_view(), name="export"),
     path("", include(router.urls)),
     path("", include("subscribers.urls")),
-    path("hardware/", include("hardware.urls")),
-    path("", include("hardware.service_urls")),
+    path("", include("hardware.urls")),
 ]
 
 urlpatterns = [

@@ -46,7 +46,7 @@ APP_FILES = {
 # What one app holds besides: how it speaks to the world outside.
 OWN_FILES = {
     "subscribers": {"normal"},
-    "hardware": {"drivers", "snmp"},
+    "hardware": {"drivers", "snmp", "cli"},
     "aaa": {"radius"},
     "billing": {"gateways"},
     "support": {"diagnosis", "calendar"},
