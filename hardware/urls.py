@@ -1,4 +1,4 @@
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from hardware.api import (
     DeviceStatusView,
@@ -35,7 +35,7 @@ router.register("outages", OutageViewSet, basename="outage")
 router.register("signal-limits", SignalLimitsViewSet, basename="signal-limits")
 router.register("discovery-runs", DiscoveryRunViewSet, basename="discovery-run")
 
-hardware_patterns = [
+hardware_patterns: list[URLPattern | URLResolver] = [
     re_path(r"^olt/discover/?$", DiscoverView.as_view(), name="olt-discover"),
     re_path(r"^olt/sync/?$", SyncView.as_view(), name="olt-sync"),
     re_path(r"^olt/onu/status/?$", OnuStatusView.as_view(), name="onu-status"),

@@ -1,23 +1,21 @@
 """One driver per OLT vendor, and how to tell which one a device needs."""
 
-from hardware.drivers.base import (
+from hardware.drivers.base import Driver, DriverError, read_system
+from hardware.drivers.bdcom import BdcomDriver
+from hardware.drivers.cdata import CdataDriver
+from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook, describe_column
+from hardware.drivers.fiberhome import FiberhomeDriver
+from hardware.drivers.findings import (
     AdminState,
     CardInfo,
     Discovery,
     DownCause,
-    Driver,
-    DriverError,
     OnuInfo,
     PonPortInfo,
     RunStatus,
     SystemInfo,
     WaitingOnu,
-    read_system,
 )
-from hardware.drivers.bdcom import BdcomDriver
-from hardware.drivers.cdata import CdataDriver
-from hardware.drivers.columns import ALL_PASSES, ColumnFailure, Pass, ProgressHook, describe_column
-from hardware.drivers.fiberhome import FiberhomeDriver
 from hardware.drivers.huawei import HuaweiDriver
 from hardware.drivers.provisioning import (
     Capability,

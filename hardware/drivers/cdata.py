@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import ClassVar
 
-from hardware.drivers.base import AdminState, DownCause, Driver, Place, RunStatus, SystemInfo, WaitingOnu
+from hardware.drivers.base import Driver, Place
 from hardware.drivers.cells import (
     counter,
     enumerated,
@@ -23,6 +23,7 @@ from hardware.drivers.cells import (
     written_serial,
 )
 from hardware.drivers.columns import Column, ColumnReader, Pass, Table, arcs_of
+from hardware.drivers.findings import AdminState, DownCause, RunStatus, SystemInfo, WaitingOnu
 from hardware.drivers.named import NamedDriver, numbered
 from hardware.drivers.provisioning import Capability, OnuPlace, Preset, SnmpStep, Step
 from hardware.snmp.errors import SnmpError, SnmpTimeout

@@ -7,10 +7,11 @@ Nothing here is recorded: every scale is unverified on a device.
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
-from hardware.drivers.base import DownCause, Driver, Place, RunStatus, WaitingOnu
+from hardware.drivers.base import Driver, Place
 from hardware.drivers.cards import CARD_COLUMNS
 from hardware.drivers.cells import BadCellError, enumerated, integer, power, scaled, text, whole
 from hardware.drivers.columns import Column, ColumnReader, Pass, Table, arcs_of
+from hardware.drivers.findings import DownCause, RunStatus, WaitingOnu
 from hardware.drivers.provisioning import Capability, OnuPlace, Preset, SnmpStep, Step, cli_word
 from hardware.snmp.transport import Value
 

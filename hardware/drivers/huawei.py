@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from hardware.drivers import huawei_plans as plans
-from hardware.drivers.base import AdminState, DownCause, Driver, Place, RunStatus
+from hardware.drivers.base import Driver, Place
 from hardware.drivers.cards import CARD_COLUMNS
 from hardware.drivers.cells import (
     celsius,
@@ -22,6 +22,7 @@ from hardware.drivers.cells import (
     whole,
 )
 from hardware.drivers.columns import Column, Pass, Table
+from hardware.drivers.findings import AdminState, DownCause, RunStatus
 from hardware.drivers.provisioning import Capability, OnuPlace, Preset, Step
 from hardware.snmp.transport import Value
 

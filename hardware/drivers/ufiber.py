@@ -5,9 +5,10 @@ Read-only by SNMP; provisioning is by the box's web interface or CLI.
 
 from typing import ClassVar
 
-from hardware.drivers.base import Driver, Place, RunStatus
+from hardware.drivers.base import Driver, Place
 from hardware.drivers.cells import BadCellError, counter, integer, power, text
 from hardware.drivers.columns import Column, Pass, Table
+from hardware.drivers.findings import RunStatus
 from hardware.drivers.provisioning import Capability
 from hardware.snmp.transport import Value
 

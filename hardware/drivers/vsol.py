@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
-from hardware.drivers.base import DownCause, Driver, Place, PonPortInfo, RunStatus, SystemInfo
+from hardware.drivers.base import Driver, Place
 from hardware.drivers.cells import (
     counter,
     enumerated,
@@ -20,6 +20,7 @@ from hardware.drivers.cells import (
     written_serial,
 )
 from hardware.drivers.columns import Column, ColumnReader, Pass, Table, arcs_of
+from hardware.drivers.findings import DownCause, PonPortInfo, RunStatus, SystemInfo
 from hardware.drivers.provisioning import Capability, OnuPlace, SnmpStep, Step
 from hardware.snmp.errors import SnmpError, SnmpTimeout
 from hardware.snmp.transport import Transport, Value

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from django.conf import settings
 
-from hardware.drivers.base import DriverError, SystemInfo
+from hardware.drivers.base import DriverError
+from hardware.drivers.findings import SystemInfo
 from hardware.models import Olt
 from hardware.snmp import SnmpError, SnmpTimeout, Target, open_transport
 from hardware.snmp.transport import Transport

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from hardware import drivers
-from hardware.drivers.base import Discovery
 from hardware.drivers.columns import ALL_PASSES, Pass
+from hardware.drivers.findings import Discovery
 from hardware.models import DiscoveryRun, Olt, RunOutcome
 from hardware.services import claims, polling, storing
 from hardware.services.devices import DeviceUnreachable, speaking_to

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db import transaction
 
 from hardware import drivers
-from hardware.drivers.base import Discovery, Driver, OnuInfo
+from hardware.drivers.base import Driver
 from hardware.drivers.columns import Pass, Table
+from hardware.drivers.findings import Discovery, OnuInfo
 from hardware.drivers.provisioning import Capability
 from hardware.models import Olt, Onu, PonPort
 from hardware.services import claims, inventory

@@ -24,8 +24,9 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Least, Now
 
 from hardware import drivers
-from hardware.drivers.base import Discovery, Driver, OnuInfo, RunStatus
+from hardware.drivers.base import Driver
 from hardware.drivers.columns import Pass
+from hardware.drivers.findings import Discovery, OnuInfo, RunStatus
 from hardware.drivers.provisioning import Capability
 from hardware.models import Olt, OltPolling, Onu
 from hardware.services import claims, inventory, outages, storing

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from hardware import drivers
-from hardware.drivers.base import Discovery
+from hardware.drivers.findings import Discovery
 from hardware.models import Olt
 from hardware.services import inventory, outages
 from hardware.services.inventory import Counts, Filing

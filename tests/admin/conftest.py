@@ -202,7 +202,7 @@ __all__ = ["Olt", "Onu", "browser_of", "fill"]
 @pytest.fixture
 def people(acting: Tenant) -> dict[str, Subscriber]:
     """A customer in each state, the active one with a line that runs and one that waits."""
-    found = {
+    found: dict[str, Subscriber] = {
         status: SubscriberFactory(status=status, full_name=f"The {status} one")
         for status in ("prospect", "active", "suspended", "inactive")
     }

@@ -71,7 +71,7 @@ def run_last(tenant: Tenant) -> Job:
 
 def fetch(browser: Client, job: Job) -> bytes:
     assert job.result is not None, job.error_message
-    return b"".join(browser.get(reverse("admin:download_file", args=[job.result["file_id"]])))  # type: ignore[arg-type]
+    return b"".join(browser.get(reverse("admin:download_file", args=[job.result["file_id"]])))
 
 
 def names_in(content: bytes, column: str = "Name") -> list[str]:

@@ -200,7 +200,7 @@ class TestCustomers:
 @pytest.fixture
 def six_lines(acting: Tenant) -> dict[str, Subscription]:
     """A line in each state."""
-    found = {
+    found: dict[str, Subscription] = {
         status: SubscriptionFactory(status=status, provisioned_at=timezone.now())
         for status in ("pending_installation", "active", "suspended", "terminated")
     }

@@ -7,8 +7,9 @@ from hardware.models import DiscoveryRun, Olt, Onu, PonPort
 from ispcore.api.envelope import UTC, dump
 from ispcore.api.rows import reader_of
 from subscribers.models import BillingProfile, Premise, Subscriber, Subscription, Zone
+from tests.api.records import MAKE
 from tests.api.routes import Route, api_routes
-from tests.api.test_lists import LISTS, MAKE
+from tests.api.test_lists import LISTS
 from tests.factories import PremiseFactory, SubscriberFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db

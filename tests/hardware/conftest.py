@@ -1,11 +1,15 @@
 """What the hardware tests share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from demo.olt import SimulatedOlt
+from hardware.models import Olt
+from hardware.services import devices
 from hardware.snmp import Target
+from tests.factories import OltFactory
 
 
 @pytest.fixture
@@ -17,3 +21,22 @@ def target_of() -> Callable[..., Target]:
         return Target(olt.host, olt.port, **wanted)  # type: ignore[arg-type]
 
     return target
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for a silent device as long as for a real one."""
+    monkeypatch.setattr(devices, "TIMEOUT_SECONDS", 0.3)
+
+
+@pytest.fixture
+def simulator() -> Iterator[SimulatedOlt]:
+    with SimulatedOlt("huawei", onus=32, pon_ports=4) as simulated:
+        yield simulated
+
+
+def register(simulated: SimulatedOlt, **fields: Any) -> Olt:
+    olt: Olt = OltFactory(
+        ip=simulated.host, snmp_port=simulated.port, community=simulated.community, **fields
+    )
+    return olt

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.drivers.base import PonPortInfo
+from hardware.drivers.findings import PonPortInfo
 from hardware.models import PonPort
 from hardware.services import inventory
 from hardware.services.rates import FASTEST_BPS, Count, bits_per_second

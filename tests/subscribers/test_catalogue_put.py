@@ -1,6 +1,9 @@
 """What PUT makes of the catalogue's records."""
 
+from collections.abc import Callable
+
 import pytest
+from django.db.models import Model
 
 from tests.api.described import DescribedApi
 from tests.factories import BillingProfileFactory, PlanFactory, PremiseFactory, ZoneFactory
@@ -76,13 +79,13 @@ class TestPut:
 
     @pytest.mark.parametrize("route", ["zones", "internet-plans", "premises", "billing-profiles"])
     def test_of_what_get_answered_changes_nothing(self, route, api, acting):
-        make = {
+        factories: dict[str, Callable[[], Model]] = {
             "zones": ZoneFactory,
             "internet-plans": PlanFactory,
             "premises": PremiseFactory,
             "billing-profiles": BillingProfileFactory,
-        }[route]
-        shown = api.get(f"{route}/{make().pk}").json()["data"]
+        }
+        shown = api.get(f"{route}/{factories[route]().pk}").json()["data"]
 
         again = api.put(f"{route}/{shown['id']}", shown).json()["data"]
 

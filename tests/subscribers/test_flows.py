@@ -240,7 +240,7 @@ def jose(db, admin_user) -> dict[str, Any]:
         "document": {"type": "national_id", "number": "V-12.345.678"},
         "address": {"line1": "101 Fiber Street", "city": "Austin"},
     }  # fmt: skip
-    customer = data_of(api.post("subscribers", person), 201)
+    customer: dict[str, Any] = data_of(api.post("subscribers", person), 201)
     plan = {
         "code": "F100",
         "name": "Fibre 100",

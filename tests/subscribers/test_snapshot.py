@@ -12,7 +12,7 @@ from ispcore import redis
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
 from subscribers.models import Plan, Premise, SnapshotCursor, Subscriber, Subscription
-from subscribers.services.snapshot import read_part, take_changes
+from subscribers.services.snapshot import Position, read_part, take_changes
 from tests.api.described import DescribedApi
 from tests.factories import PremiseFactory, SubscriberFactory, SubscriptionFactory
 
@@ -195,6 +195,7 @@ class TestParts:
             change(tenant, 24_990)
             sizes = [len(part.entries)]
             while part.has_more:
+                assert isinstance(part.end, Position)
                 with tenant_context(tenant.pk):
                     part = read_part(principal="key:1", position=part.end, limit=4000)
                 given += [row["service_id"] for row in part.entries]
@@ -304,6 +305,7 @@ class TestParts:
         make_many_lines(tenant, 5000)
         with tenant_context(tenant.pk):
             part = take_changes(principal="key:1", limit=4000)
+            assert isinstance(part.end, Position)
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL enable_seqscan = off")
             with CaptureQueriesContext(connection) as captured:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hardware.drivers.base import DownCause, Place, RunStatus
+from hardware.drivers.base import Place
 from hardware.drivers.cells import BadCellError, integer
 from hardware.drivers.columns import arcs_of
+from hardware.drivers.findings import DownCause, RunStatus
 from hardware.snmp.transport import Value
 
 # What an optics column holds for an ONU that is off or cannot be read (switcher-core, Ubilling).

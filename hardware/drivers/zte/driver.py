@@ -3,8 +3,9 @@
 import re
 from typing import ClassVar
 
-from hardware.drivers.base import Driver, Place, SystemInfo
+from hardware.drivers.base import Driver, Place
 from hardware.drivers.columns import Column, Table, arcs_of
+from hardware.drivers.findings import SystemInfo
 from hardware.drivers.provisioning import Capability, OnuPlace, Preset, Step
 from hardware.drivers.zte import cells, plans, tables
 from hardware.snmp.errors import SnmpError, SnmpTimeout

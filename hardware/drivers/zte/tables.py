@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from hardware.drivers.base import AdminState, DownCause
 from hardware.drivers.cards import CARD_COLUMNS
 from hardware.drivers.cells import counter, enumerated, gpon_serial, integer, power, scaled, text, whole
 from hardware.drivers.columns import Column, Pass, Table
+from hardware.drivers.findings import AdminState, DownCause
 from hardware.drivers.zte.cells import (
     DOWN_CAUSES,
     NO_OLT_RX,

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from hardware.drivers.base import Discovery, OnuInfo
+from hardware.drivers.findings import Discovery, OnuInfo
 from hardware.models import Olt
 from hardware.services.inventory.words import clean
 from hardware.services.signal import limit_params, limits_of, signal_sql

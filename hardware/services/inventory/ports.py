@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from hardware.drivers.base import PonPortInfo
+from hardware.drivers.findings import PonPortInfo
 from hardware.models import PonPort
 from hardware.services.inventory.words import clean
 from hardware.services.rates import Count, bits_per_second

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from hardware.drivers.base import Discovery
+from hardware.drivers.findings import Discovery
 from hardware.models import WaitingOnu
 from hardware.services.inventory.words import clean
 from ispcore.tenants.context import current_tenant_id

@@ -3,9 +3,11 @@
 import pytest
 
 from demo.olt import SimulatedOlt
+from demo.olt.bdcom import BdcomGponOlt
 from hardware.drivers import DRIVERS, DownCause, NotSupportedByDevice, OnuPlace, Pass, Preset
 from hardware.drivers.bdcom import BdcomEponDriver, BdcomGponDriver
 from hardware.snmp import SnmpError, open_transport
+from tests.hardware.drivers.steps import sets
 
 BDCOM = DRIVERS["bdcom"]
 IF_DESCR = "1.3.6.1.2.1.2.2.1.2"
@@ -24,17 +26,20 @@ def test_an_onu_is_found_again_by_the_number_in_its_index(target_of):
         olt.remove_onu(0, 0)
         olt.add_onu(0)
         onus = {(onu.pon_port, onu.onu_id): onu for onu in BDCOM.discover(transport).onus}
+        added = onus["0/1", 1]
+        assert added.serial
         alone = BdcomGponDriver().read_onu(
             transport,
-            index=onus["0/1", 1].index,
-            serial=onus["0/1", 1].serial,
+            index=added.index,
+            serial=added.serial,
             passes={Pass.STATUS, Pass.INVENTORY},
         )
 
     # The fifth number that was given out, though it is the first ONU of its port.
-    assert onus["0/1", 1].index == "0/1/1/#1183"
+    assert added.index == "0/1/1/#1183"
+    assert alone
     assert (alone.index, alone.pon_port, alone.onu_id) == ("0/1/1/#1183", "0/1", 1)
-    assert (alone.description, alone.up_bytes) == (onus["0/1", 1].description, onus["0/1", 1].up_bytes)
+    assert (alone.description, alone.up_bytes) == (added.description, added.up_bytes)
 
 
 def test_an_onu_whose_interface_has_no_name_is_left_out_and_the_list_open(target_of):
@@ -57,6 +62,7 @@ def test_ports_count_what_is_on_and_what_is_off(target_of):
 
 def test_an_onu_kept_off_for_another_reason_does_not_wait(target_of):
     with SimulatedOlt("bdcom_gpon", onus=1, pon_ports=2) as olt, open_transport(target_of(olt)) as transport:
+        assert isinstance(olt.device, BdcomGponOlt)
         for number, reason in ((1, 1), (2, 2), (3, 3), (4, 6)):
             olt.device.add_waiting(1, b"ABCD" + bytes([0, 0, 0, number]), number=number, reason=reason)
         waiting = BDCOM.discover(transport).waiting
@@ -68,12 +74,12 @@ def test_an_onu_comes_and_goes_by_its_binding(target_of):
     driver = BdcomGponDriver()
     with SimulatedOlt("bdcom_gpon", onus=2, pon_ports=2) as olt, open_transport(target_of(olt)) as transport:
         place = OnuPlace("0/2", 7, "HWTC12345678", if_index=111)
-        (step,) = driver.plan_authorize(place, Preset())
+        (step,) = sets(driver.plan_authorize(place, Preset()))
         assert transport.get(list(step.done_when)) != step.done_when
         transport.set(step.pairs)
         assert transport.get(list(step.done_when)) == step.done_when
         there = BDCOM.discover(transport).onus[-1]
-        (removal,) = driver.plan_unauthorize(place)
+        (removal,) = sets(driver.plan_unauthorize(place))
         transport.set(removal.pairs)
         assert transport.get(list(removal.done_when)) == removal.done_when
         with pytest.raises(SnmpError):
@@ -89,11 +95,14 @@ def test_an_onu_comes_and_goes_by_its_binding(target_of):
 def test_an_onu_is_restarted_and_removed(target_of, vendor, driver):
     with SimulatedOlt(vendor, onus=2, pon_ports=1) as olt, open_transport(target_of(olt)) as transport:
         onu = BDCOM.discover(transport).onus[1]
+        assert onu.pon_port
+        assert onu.onu_id is not None
+        assert onu.serial
         place = OnuPlace(onu.pon_port, onu.onu_id, onu.serial, if_index=110, index=onu.index)
-        (reboot,) = driver.plan_reboot(place)
+        (reboot,) = sets(driver.plan_reboot(place))
         transport.set(reboot.pairs)
         restarted = olt.onus[0, 1].down_cause
-        (removal,) = driver.plan_unauthorize(place)
+        (removal,) = sets(driver.plan_unauthorize(place))
         transport.set(removal.pairs)
         after = transport.get(list(removal.done_when))
 

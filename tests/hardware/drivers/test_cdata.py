@@ -6,6 +6,7 @@ from demo.olt import SimulatedOlt
 from hardware.drivers import DRIVERS, NotSupportedByDevice, OnuPlace, Preset, read_system
 from hardware.drivers.cdata import CdataEponDriver, CdataGponDriver
 from hardware.snmp import SnmpError, SnmpTimeout, open_transport
+from tests.hardware.drivers.steps import sets
 
 CDATA = DRIVERS["cdata"]
 PRESET = Preset(line_profile="1", service_profile="2")
@@ -74,12 +75,12 @@ def test_an_onu_comes_and_goes_by_row_status(target_of, vendor, if_index, index)
     driver = CdataGponDriver()
     place = OnuPlace("0/0/2", 7, "XPON502CEBD2", if_index=if_index)
     with SimulatedOlt(vendor, onus=2, pon_ports=2) as olt, open_transport(target_of(olt)) as transport:
-        (step,) = driver.plan_authorize(place, PRESET)
+        (step,) = sets(driver.plan_authorize(place, PRESET))
         assert transport.get(list(step.done_when)) != step.done_when
         transport.set(step.pairs)
         assert transport.get(list(step.done_when)) == step.done_when
         there = next(onu for onu in CDATA.discover(transport).onus if onu.serial == place.serial)
-        (removal,) = driver.plan_unauthorize(place)
+        (removal,) = sets(driver.plan_unauthorize(place))
         transport.set(removal.pairs)
         assert transport.get(list(removal.done_when)) == removal.done_when
         with pytest.raises(SnmpError):

@@ -5,6 +5,7 @@ import pytest
 from demo.olt import SimulatedOlt
 from hardware.drivers import DRIVERS, DownCause, OnuPlace, Preset
 from hardware.snmp import SnmpError, open_transport
+from tests.hardware.drivers.steps import sets
 
 FIBERHOME = DRIVERS["fiberhome"]
 PLACE = OnuPlace(pon_port="11/1", onu_id=7, serial="FHTT12345678")
@@ -22,12 +23,12 @@ def test_a_cut_fibre_is_told_from_a_power_failure(target_of):
 
 def test_an_onu_comes_and_goes_by_the_white_list(target_of):
     with SimulatedOlt("fiberhome", onus=2, pon_ports=1) as olt, open_transport(target_of(olt)) as transport:
-        (step,) = FIBERHOME.plan_authorize(PLACE, Preset(onu_type="703"))
+        (step,) = sets(FIBERHOME.plan_authorize(PLACE, Preset(onu_type="703")))
         assert transport.get(list(step.done_when)) != step.done_when
         transport.set(step.pairs)
         assert transport.get(list(step.done_when)) == step.done_when
         there = FIBERHOME.discover(transport).onus[-1]
-        (removal,) = FIBERHOME.plan_unauthorize(PLACE)
+        (removal,) = sets(FIBERHOME.plan_unauthorize(PLACE))
         transport.set(removal.pairs)
         assert transport.get(list(removal.done_when)) == removal.done_when
         with pytest.raises(SnmpError):

@@ -51,6 +51,7 @@ def test_an_onu_of_a_recording_reads_alone_as_it_does_among_all(recordings, targ
             found = driver.discover(transport)
             chosen = driver.choose(transport, found.system, remembered=found.dialect)
             for onu in found.onus[:40]:
+                assert onu.serial, (path.name, onu.index)
                 alone = chosen.read_onu(transport, index=onu.index, serial=onu.serial, passes=set(Pass))
                 assert alone is not None, (path.name, onu.index)
                 # A column that ended without a row says nothing of an ONU, and so does a cell that is not there.
@@ -145,7 +146,9 @@ def test_where_a_bdcoms_onus_are_is_told_by_their_names(recordings, target_of):
         for number in (1179, 1182, 1184, 1380):
             olt.device.mib.put_octets(f"1.3.6.1.4.1.3320.10.3.3.1.2.{number}", b"HWTC:%08X" % number)
         system = read_system(transport)
-        found = detect(system.sys_object_id, system.sys_descr).discover(transport)
+        driver = detect(system.sys_object_id, system.sys_descr)
+        assert driver
+        found = driver.discover(transport)
 
     assert [(onu.index, onu.pon_port, onu.onu_id, onu.serial) for onu in found.onus] == [
         ("0/2/1/#1179", "0/2", 1, "HWTC0000049B"),

@@ -1,10 +1,21 @@
 """Every simulated OLT over real UDP, honest and at fault: what a driver says is so, or it does not say it."""
 
+from typing import Protocol, runtime_checkable
+
 import pytest
 
 from demo.olt import VENDORS, SimulatedOlt
 from hardware.drivers import DRIVERS, DriverError, Pass, RunStatus, detect, read_system
+from hardware.drivers.base import Driver
 from hardware.snmp import SnmpError, SnmpTimeout, open_transport
+
+
+@runtime_checkable
+class ShowsWaiting(Protocol):
+    """A simulated vendor whose OLT lists the ONUs that nobody has authorised."""
+
+    def add_waiting(self, port: int, serial: bytes, *, number: int = 1) -> None: ...
+
 
 QUIET = {"timeout_seconds": 0.2, "retries": 0}
 
@@ -101,7 +112,7 @@ def test_an_onu_that_is_gone_is_none(connect, vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-def test_no_driver_takes_another_vendors_device(connect, vendor, driver):
+def test_no_driver_takes_another_vendors_device(connect, vendor, driver: Driver):
     with SimulatedOlt(vendor, onus=1, pon_ports=1) as olt, connect(olt) as transport:
         system = read_system(transport)
         if detect(system.sys_object_id, system.sys_descr) is driver:
@@ -180,7 +191,7 @@ def test_silence_is_a_timeout(connect, vendor):
 
 
 @pytest.mark.parametrize(
-    "vendor", [name for name, device in VENDORS.items() if hasattr(device, "add_waiting")]
+    "vendor", [name for name, device in VENDORS.items() if issubclass(device, ShowsWaiting)]
 )
 def test_waiting_onus_are_listed_with_their_port(connect, vendor):
     serial = {
@@ -189,6 +200,7 @@ def test_waiting_onus_are_listed_with_their_port(connect, vendor):
         "vsol_epon_25": bytes.fromhex("ABCD12345678"),
     }.get(vendor, b"ABCD\x12\x34\x56\x78")
     with SimulatedOlt(vendor, onus=2, pon_ports=2) as olt, connect(olt) as transport:
+        assert isinstance(olt.device, ShowsWaiting)
         olt.device.add_waiting(1, serial)
         _, found = _discover(transport)
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from demo.olt import SimulatedOlt
+from demo.olt import SimulatedOlt, Vendor
 from hardware.drivers import DRIVERS, DownCause, NotSupportedByDevice, OnuPlace, RunStatus, read_system
 from hardware.drivers.vsol import VsolEponDriver, VsolGponDriver
 from hardware.snmp import SnmpError, SnmpTimeout, open_transport
+from tests.hardware.drivers.steps import sets
 
 VSOL = DRIVERS["vsol"]
 
@@ -33,7 +34,8 @@ def test_the_tree_is_found_and_remembered(choose, target_of, vendor, dialect):
 
 
 def test_an_empty_gpon_box_is_known_by_its_name_and_an_empty_epon_box_asked_again(target_of):
-    for vendor, dialect in (("vsol_gpon", "gpon"), ("vsol_epon", "")):
+    dialects: dict[Vendor, str] = {"vsol_gpon": "gpon", "vsol_epon": ""}
+    for vendor, dialect in dialects.items():
         with SimulatedOlt(vendor, onus=0, pon_ports=1) as olt, open_transport(target_of(olt)) as transport:
             found = VSOL.discover(transport)
         assert (found.dialect, found.onus_complete, len(found.ports)) == (dialect, True, 1)
@@ -84,10 +86,10 @@ def test_an_onu_is_restarted_and_removed_by_set(target_of):
     with SimulatedOlt("vsol_gpon", onus=2, pon_ports=1) as olt, open_transport(target_of(olt)) as transport:
         serial = olt.onus[0, 1].serial_text
         place = OnuPlace("0/1", 2, serial)
-        (reboot,) = driver.plan_reboot(place)
+        (reboot,) = sets(driver.plan_reboot(place))
         transport.set(reboot.pairs)
         restarted = olt.onus[0, 1].down_cause
-        (removal,) = driver.plan_unauthorize(place)
+        (removal,) = sets(driver.plan_unauthorize(place))
         before = transport.get(list(removal.done_when))
         transport.set(removal.pairs)
         after = transport.get(list(removal.done_when))

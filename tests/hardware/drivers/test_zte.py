@@ -9,6 +9,7 @@ from demo.olt.zte import ZteC300Olt
 from hardware.drivers import DRIVERS, NotSupportedByDevice, OnuPlace, Preset, read_system
 from hardware.drivers.zte import ZteC300Driver, ZteC320V2Driver, ZteC600Driver
 from hardware.snmp import SnmpTimeout, open_transport
+from tests.hardware.drivers.steps import sets, typed
 
 ZTE = DRIVERS["zte"]
 PLACE = OnuPlace(pon_port="1/2/1", onu_id=3, serial="ZTEGC1234567", description="Mill St 4")
@@ -227,7 +228,7 @@ def test_where_an_onu_was_found(answer, rows):
     ],
 )
 def test_a_refusal_is_told_from_what_is_so_already(answer, refused, fine):
-    step = ZteC300Driver().plan_authorize(PLACE, PRESET)[1]
+    step = typed(ZteC300Driver().plan_authorize(PLACE, PRESET))[1]
 
     assert bool(re.search(step.refused_if, answer, re.IGNORECASE | re.MULTILINE)) is refused
     assert bool(re.search(step.done_if, answer, re.IGNORECASE | re.MULTILINE)) is fine
@@ -236,13 +237,12 @@ def test_a_refusal_is_told_from_what_is_so_already(answer, refused, fine):
 def test_an_onu_comes_and_goes_by_row_status(target_of):
     driver = ZteC300Driver().without_cli()
     with SimulatedOlt("zte_c300", onus=2, pon_ports=1) as olt, open_transport(target_of(olt)) as transport:
-        authorize = driver.plan_authorize(PLACE, Preset(onu_type="ZTE-F660"))
-        for step in authorize:
+        for step in sets(driver.plan_authorize(PLACE, Preset(onu_type="ZTE-F660"))):
             assert transport.get(list(step.done_when)) != step.done_when
             transport.set(step.pairs)
             assert transport.get(list(step.done_when)) == step.done_when
         there = ZTE.discover(transport).onus[-1]
-        (removal,) = driver.plan_unauthorize(PLACE)
+        (removal,) = sets(driver.plan_unauthorize(PLACE))
         transport.set(removal.pairs)
         gone = transport.get(list(removal.done_when))
 
@@ -261,7 +261,7 @@ def test_without_a_command_line_no_vlan_is_promised():
 )
 def test_an_onu_is_restarted_by_set(target_of, vendor, driver):
     with SimulatedOlt(vendor, onus=2, pon_ports=1) as olt, open_transport(target_of(olt)) as transport:
-        (step,) = driver.plan_reboot(OnuPlace("1/1/1", 1, "ZTEGC1234567"))
+        (step,) = sets(driver.plan_reboot(OnuPlace("1/1/1", 1, "ZTEGC1234567")))
         transport.set(step.pairs)
 
     assert olt.onus[0, 0].down_cause == 9  # Reset.

@@ -50,9 +50,10 @@ def register(simulator: SimulatedOlt, **fields: Any) -> Olt:
 @pytest.fixture
 def preset(tenant: Tenant) -> OnuPreset:
     with tenant_context(tenant.pk):
-        return OnuPreset.objects.create(
+        made: OnuPreset = OnuPreset.objects.create(
             name="Fibre 100", vendor="huawei", line_profile="10", service_profile="bridge", vlan=100
         )
+    return made
 
 
 @pytest.fixture
@@ -90,9 +91,8 @@ def ask(olt: Olt, preset: OnuPreset, tenant: Tenant) -> Ask:
     """Ask for an authorisation on port 0/1/0 by the preset."""
 
     def request(serial: str, **told: Any) -> ProvisioningJob:
+        wanted: dict[str, Any] = {"olt": olt, "pon_port": "0/1/0", "serial": serial, "preset": preset}
         with tenant_context(tenant.pk):
-            return provisioning.request_authorize(
-                **{"olt": olt, "pon_port": "0/1/0", "serial": serial, "preset": preset} | told
-            )
+            return provisioning.request_authorize(**wanted | told)
 
     return request

@@ -365,6 +365,7 @@ class TestOneChangePerOlt:
     ) -> None:
         serial = simulator.plug_in(0)
         first = ask(serial)
+        assert first.job_id
         with tenant_context(tenant.pk):
             ProvisioningJob.objects.filter(pk=first.pk).update(status=ProvisioningStatus.RUNNING)
             jobs.cancel(job_id=first.job_id)
@@ -386,6 +387,7 @@ def test_a_cancelled_change_stops_before_its_next_step_and_can_be_resumed(
 
     def cancel_then_draw(work: execution._Work) -> Any:
         steps = draw(work)
+        assert change.job_id
         with tenant_context(tenant.pk):
             jobs.cancel(job_id=change.job_id)
         return steps

@@ -115,7 +115,7 @@ class TestInTheMiddle:
     ) -> None:
         with tenant_context(tenant.pk):
             Olt.objects.filter(pk=olt.pk).update(cli_username="isp2")
-            olt.cli_password = "wr0ng-w0rd"  # type: ignore[assignment]
+            olt.cli_password = "wr0ng-w0rd"
             olt.save(update_fields=["cli_password"])
 
         change = ask(simulator.plug_in(0))
@@ -373,7 +373,7 @@ class TestBySnmp:
         """The OLT without a command line, with a write community."""
         with tenant_context(tenant.pk):
             olt.cli_protocol = "none"
-            olt.write_community = "public"  # type: ignore[assignment]
+            olt.write_community = "public"
             olt.save()
         return olt
 

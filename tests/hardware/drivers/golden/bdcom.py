@@ -2,7 +2,7 @@
 
 from hardware.drivers import DownCause, RunStatus
 from hardware.drivers.base import Place
-from tests.hardware.drivers.golden.shape import Golden
+from tests.hardware.drivers.golden.shape import Cell, Golden
 
 _PORTS = [
     ("111", "GPON0/2", Place("0/2", number=111)),
@@ -15,7 +15,7 @@ _PORTS = [
 ]
 # The number alone says nothing; see test_bdcom.py for what the interface's name adds.
 _ONUS = [("1179", Place("#1179")), ("0", None), ("1179.1", None), ("", None)]
-_INTERFACE_CELLS = [
+_INTERFACE_CELLS: list[Cell] = [
     ("port.name", b"GPON0/2", "GPON0/2"),
     ("port.alias", b"Mill St 4", "Mill St 4"),
     ("port.alias", b"", None),
@@ -28,7 +28,7 @@ _INTERFACE_CELLS = [
     ("port.tx_power_dbm", 45, 4.5),
     ("port.tx_power_dbm", 2147483648, None),
 ]
-_ONU_CELLS = [
+_ONU_CELLS: list[Cell] = [
     *(("onu.run_status", state, RunStatus.OFFLINE) for state in (0, 1, 2, 4, 5)),
     ("onu.run_status", 3, RunStatus.ONLINE),
     ("onu.run_status", 6, RunStatus.UNKNOWN),

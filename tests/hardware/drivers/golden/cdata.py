@@ -2,7 +2,7 @@
 
 from hardware.drivers import AdminState, DownCause, RunStatus
 from hardware.drivers.base import Place
-from tests.hardware.drivers.golden.shape import Golden
+from tests.hardware.drivers.golden.shape import Cell, Golden, Refused
 
 _PORTS = [
     ("1310721", "gpon 0/0/1", Place("0/0/1", number=1310721)),
@@ -25,7 +25,7 @@ _ONUS = [
     ("4718593.0.0", None),
     ("0", None),
 ]
-_SHARED_CELLS = [
+_SHARED_CELLS: list[Cell] = [
     ("port.name", b"gpon 0/0/1", "gpon 0/0/1"),
     ("port.is_up", 1, True),
     ("port.is_up", 2, False),
@@ -51,7 +51,7 @@ _SHARED_CELLS = [
     ("onu.olt_rx_power_dbm", -1029, -10.29),
     ("onu.olt_rx_power_dbm", -4000, None),
 ]
-_GPON_CELLS = [
+_GPON_CELLS: list[Cell] = [
     *_SHARED_CELLS,
     ("onu.serial", bytes.fromhex("58504F4E502CEBD2"), "XPON502CEBD2"),
     ("onu.serial", b"XPON502CEBD2", "XPON502CEBD2"),
@@ -71,8 +71,12 @@ _GPON_CELLS = [
     ("waiting.equipment_id", b"F609V5.3", "F609V5.3"),
     ("waiting.software", b"V5.2.10", "V5.2.10"),
 ]
-_REFUSED = [("onu.serial", b""), ("onu.rx_power_dbm", 2147483646), ("onu.rx_power_dbm", b"weak")]
-_WAITING_REFUSED = [*_REFUSED, ("onu.last_down_cause", 7), ("onu.voltage_v", 2**40)]
+_REFUSED: list[Refused] = [
+    ("onu.serial", b""),
+    ("onu.rx_power_dbm", 2147483646),
+    ("onu.rx_power_dbm", b"weak"),
+]
+_WAITING_REFUSED: list[Refused] = [*_REFUSED, ("onu.last_down_cause", 7), ("onu.voltage_v", 2**40)]
 _OPTICS = ("rx_power_dbm", "tx_power_dbm", "bias_ma", "voltage_v", "temperature_c")
 
 

@@ -1,19 +1,23 @@
 """The shape of a driver's worked examples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hardware.drivers.base import Driver, Place
 from hardware.snmp import Value
+
+# A column, a cell of it and what it means; a meaning of None is "there is none".
+Cell = tuple[str, Value, object]
+# A column and a cell that cannot be.
+Refused = tuple[str, Value]
 
 
 @dataclass(frozen=True)
 class Golden:
     """Worked examples of one driver."""
 
-    # Column and cell to what it means; a meaning of None is "there is none".
-    cells: list[tuple[str, Value, object]]
-    # Column and a cell that cannot be.
-    refused: list[tuple[str, Value]]
+    cells: Sequence[Cell]
+    refused: Sequence[Refused]
     # Raw index to the ONU's place; those with a place lead back to it by `onu_row`.
     onus: list[tuple[str, Place | None]]
     # Raw index and name to the port's place.

@@ -2,7 +2,7 @@
 
 from hardware.drivers import DownCause, RunStatus
 from hardware.drivers.base import Place
-from tests.hardware.drivers.golden.shape import Golden
+from tests.hardware.drivers.golden.shape import Cell, Golden, Refused
 
 _PORTS = [
     ("5", "EPON0/1", Place("0/1", number=5)),
@@ -14,7 +14,7 @@ _PORTS = [
     ("pon.1", None, None),
     ("7", "vlan1200", None),
 ]
-_PORT_CELLS = [
+_PORT_CELLS: list[Cell] = [
     ("port.name", b"EPON0/1", "EPON0/1"),
     ("port.is_up", 1, True),
     ("port.is_up", 2, False),
@@ -50,7 +50,7 @@ _TEXT_OPTICS = [
     ("onu.rx_power_dbm", b"N/A", None),
     ("onu.rx_power_dbm", b"", None),
 ]
-_REFUSED = [
+_REFUSED: list[Refused] = [
     ("onu.serial", b""),
     ("onu.serial", 5),
     ("onu.rx_power_dbm", b"0.03 mW (6553.5 dBm)"),
@@ -58,7 +58,7 @@ _REFUSED = [
     ("onu.rx_power_dbm", b"-14.61 dBm or so"),
     ("onu.rx_power_dbm", -14),
 ]
-_EPON_CELLS = [
+_EPON_CELLS: list[Cell] = [
     *_PORT_CELLS,
     ("onu.serial", b"00:1d:20:aB:cd:ef", "001D20ABCDEF"),
     ("onu.serial", bytes.fromhex("001D20ABCDEF"), "001D20ABCDEF"),

@@ -2,7 +2,7 @@
 
 from hardware.drivers import AdminState, DownCause, RunStatus
 from hardware.drivers.base import Place
-from tests.hardware.drivers.golden.shape import Golden
+from tests.hardware.drivers.golden.shape import Cell, Golden, Refused
 
 _PORTS = [
     ("268435456", "gpon_1/2/1", Place("1/2/1", number=268435456)),  # Not what its number says.
@@ -16,7 +16,7 @@ _PORTS = [
 ]
 
 
-def _cells(*, working: int, software: bool) -> list:
+def _cells(*, working: int, software: bool) -> list[Cell]:
     first = working - 3
     return [
         ("port.name", b"gpon_1/2/1", "gpon_1/2/1"),
@@ -68,7 +68,7 @@ def _cells(*, working: int, software: bool) -> list:
     ]
 
 
-_REFUSED = [
+_REFUSED: list[Refused] = [
     ("onu.serial", b"1,ZTEGC1234567"),
     ("onu.rx_power_dbm", 65536),
     ("onu.rx_power_dbm", 32767),  # 35 dBm
