@@ -118,7 +118,7 @@ def measure_polling(tenant: "Tenant", directory: Path, *, olts: int, onus: int, 
 
 def measure_inserts(tenant: "Tenant", directory: Path, *, onus: int) -> None:
     """Store whole polls of one OLT, and readings alone, by the statements that polls use."""
-    from hardware.drivers.base import OnuInfo, RunStatus
+    from hardware.drivers.findings import OnuInfo, RunStatus
     from hardware.models import Olt, Onu
     from hardware.services import inventory
     from ispcore.tenants.context import tenant_context

@@ -25,6 +25,7 @@ from subscribers.admin.saving import saved
 from subscribers.models import CustomField, Import, ImportRowError, ImportStatus, OnDuplicate
 from subscribers.services import imports
 
+NEW_PAGE = {"title": "New import", "show_save_and_add_another": False, "show_save_and_continue": False}
 SHOWN_ERRORS = 20
 MAPPED = 6  # Columns of the preview, besides the outcome; more would not fit a page.
 TONES = {
