@@ -1,5 +1,7 @@
 """Conformance: the drivers against what real OLTs answered. The recordings are not part of the project."""
 
+from typing import cast
+
 import pytest
 
 from demo.olt import SimulatedOlt
@@ -51,8 +53,8 @@ def test_an_onu_of_a_recording_reads_alone_as_it_does_among_all(recordings, targ
             found = driver.discover(transport)
             chosen = driver.choose(transport, found.system, remembered=found.dialect)
             for onu in found.onus[:40]:
-                assert onu.serial, (path.name, onu.index)
-                alone = chosen.read_onu(transport, index=onu.index, serial=onu.serial, passes=set(Pass))
+                serial = cast(str, onu.serial)  # One of `WITHOUT_SERIALS` is found again by having none.
+                alone = chosen.read_onu(transport, index=onu.index, serial=serial, passes=set(Pass))
                 assert alone is not None, (path.name, onu.index)
                 # A column that ended without a row says nothing of an ONU, and so does a cell that is not there.
                 assert {name: getattr(alone, name) for name in alone.read} == {
