@@ -17,7 +17,8 @@ class ShowsWaiting(Protocol):
     def add_waiting(self, port: int, serial: bytes, *, number: int = 1) -> None: ...
 
 
-QUIET = {"timeout_seconds": 0.2, "retries": 0}
+# One try each: where an answer is late on a busy machine, less is said and nothing false.
+QUIET = {"timeout_seconds": 0.05, "retries": 0}
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def _assert_true_or_unsaid(found, honest):
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("fault", ["drop=0.05", "duplicate", "drop-above=5", "tooBig=4"])
 def test_lost_repeated_and_refused_answers_change_nothing(connect, vendor, fault):
-    options = {"timeout_seconds": 0.1, "retries": 6}
+    options = {"timeout_seconds": 0.03, "retries": 20}
     with SimulatedOlt(vendor, onus=16, pon_ports=2) as olt, connect(olt, **options) as transport:
         _, honest = _discover(transport)
         olt.fault = fault
