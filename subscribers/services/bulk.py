@@ -6,7 +6,7 @@ The callers have checked each value, and have the claims to themselves (`duplica
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -20,6 +20,7 @@ from ispcore.tenants.context import current_tenant_id
 from subscribers.models import Premise, Subscriber, SubscriberWord, Subscription
 from subscribers.services import customers
 
+M = TypeVar("M", bound=Model)
 Words = Mapping[UUID, set[str]]
 
 
@@ -70,6 +71,19 @@ def create_services(lines: Sequence[Subscription], premises: Sequence[Premise]) 
     publish_each(
         "subscribers.subscription_status_changed", [{"subscription_id": str(line.pk)} for line in lines]
     )
+
+
+def new(model: type[M], **values: Any) -> M:
+    """Make a record as `model(**values)` does, by columns' names and in half the time: Django searches less."""
+    blanks = _blanks(model)
+    if unknown := values.keys() - blanks.keys():
+        raise TypeError(f"{model.__name__} has no {sorted(unknown)}")
+    return model(*[values[name] if name in values else blank() for name, blank in blanks.items()])
+
+
+@cache
+def _blanks(model: type[Model]) -> dict[str, Callable[[], Any]]:
+    return {each.attname: each.get_default for each in model._meta.concrete_fields}
 
 
 def _insert(model: type[Model], objects: Sequence[Model]) -> None:

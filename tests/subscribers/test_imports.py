@@ -431,7 +431,7 @@ def test_rows_read_ahead_mean_what_is_there_when_they_are_taken_in(acting, monke
                 Plan.objects.update(code="FIBRE-200", name="Two hundred")
             beat(done, *others)
 
-        run.progress = progress
+        monkeypatch.setattr(run, "progress", progress)
         return imports.run_import(run, at=timezone.now())
 
     job = imports.request_run(import_id=of_import.pk)
