@@ -58,11 +58,15 @@ def phone_to_e164(text: str, *, region: str) -> str:
 
 
 def national_digits(e164: str) -> str:
-    """Return the digits people of the same country dial, without the country code."""
-    try:
-        return phonenumbers.national_significant_number(phonenumbers.parse(e164))
-    except phonenumbers.NumberParseException:
-        return ""
+    """Return the digits people of the same country dial, without the country code (ITU-T E.164, 6.2.1).
+
+    No country code begins another one, so the first that fits is the one.
+    """
+    digits = e164.removeprefix("+")
+    for length in (1, 2, 3):
+        if digits[:length].isdigit() and int(digits[:length]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            return digits[length:]
+    return ""
 
 
 def document_normal(text: str) -> str:

@@ -3,13 +3,15 @@
 The callers have checked each value, and have the claims to themselves (`duplicates.take_all_turns`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
 from django.db import connection
-from django.db.models import Model
+from django.db.models import DateTimeField, Field, Model
 
 from ispcore import numbering
 from ispcore.crypto import SecretField
@@ -18,6 +20,7 @@ from ispcore.tenants.context import current_tenant_id
 from subscribers.models import Premise, Subscriber, SubscriberWord, Subscription
 from subscribers.services import customers
 
+M = TypeVar("M", bound=Model)
 Words = Mapping[UUID, set[str]]
 
 
@@ -70,16 +73,33 @@ def create_services(lines: Sequence[Subscription], premises: Sequence[Premise]) 
     )
 
 
+def new(model: type[M], **values: Any) -> M:
+    """Make a record as `model(**values)` does, by columns' names and in half the time: Django searches less."""
+    blanks = _blanks(model)
+    if unknown := values.keys() - blanks.keys():
+        raise TypeError(f"{model.__name__} has no {sorted(unknown)}")
+    return model(*[values[name] if name in values else blank() for name, blank in blanks.items()])
+
+
+@cache
+def _blanks(model: type[Model]) -> dict[str, Callable[[], Any]]:
+    return {each.attname: each.get_default for each in model._meta.concrete_fields}
+
+
 def _insert(model: type[Model], objects: Sequence[Model]) -> None:
     """Insert records as one JSON text, which the database takes apart: a third of the time of a long VALUES list."""
-    columns = [
-        each for each in model._meta.local_concrete_fields if each.name not in ("created_at", "updated_at")
-    ]
-    rows = [
-        {each.column: _plain(each, each.pre_save(record, True)) for each in columns} for record in objects
-    ]
-    names = ", ".join(connection.ops.quote_name(str(each.column)) for each in columns)
+    columns, made, plain = _columns(model)
+    names = ", ".join(connection.ops.quote_name(column) for column in columns)
     table = connection.ops.quote_name(model._meta.db_table)
+    rows = []
+    for record in objects:
+        for each in made:
+            each.pre_save(record, True)
+        rows.append(dict(zip(columns, plain(record), strict=True)))
+    for each in model._meta.local_concrete_fields:
+        if isinstance(each, SecretField):
+            for row in rows:
+                row[str(each.column)] = each.get_prep_value(row[str(each.column)])
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} ({names}, created_at, updated_at) "  # noqa: S608  (names of our own)
@@ -88,8 +108,15 @@ def _insert(model: type[Model], objects: Sequence[Model]) -> None:
         )
 
 
-def _plain(field: Any, value: Any) -> Any:
-    return field.get_prep_value(value) if isinstance(field, SecretField) else value
+@cache
+def _columns(model: type[Model]) -> tuple[list[str], list[Any], Callable[[Model], tuple[Any, ...]]]:
+    """Return a model's columns, the fields that work out their own value, and what reads all values of a record."""
+    fields = [
+        each for each in model._meta.local_concrete_fields if each.name not in ("created_at", "updated_at")
+    ]
+    plain = (Field.pre_save, DateTimeField.pre_save)  # No moment but the two above writes itself.
+    made = [each for each in fields if type(each).pre_save not in plain]
+    return [str(each.column) for each in fields], made, attrgetter(*(each.attname for each in fields))
 
 
 def _replace_words(words: Words) -> None:

@@ -49,6 +49,19 @@ def test_phone(text, region, e164):
 
 
 @pytest.mark.parametrize(
+    ("e164", "digits"),
+    [
+        ("+15550001234", "5550001234"),
+        ("+351912345678", "912345678"),
+        ("+390612345678", "0612345678"),
+        ("", ""),
+    ],
+)
+def test_national_digits(e164, digits):
+    assert normal.national_digits(e164) == digits
+
+
+@pytest.mark.parametrize(
     ("text", "form"), [("ab-12.3 4", "AB1234"), ("  V-09.876 ", "V09876"), ("ñ1", "N1"), ("-.", "")]
 )
 def test_document(text, form):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,10 +13,15 @@ from subscribers.models import BillingProfile, CustomField, Plan, PlanZone, Subs
 from subscribers.services.custom_fields import definitions_in_order, share_definitions
 from subscribers.services.settings import subscriber_settings
 
+PLAN = ("id", "code", "name", "sold_from", "sold_until")
+
 
 @dataclass(frozen=True)
 class References:
-    """What cells may name, read once per batch: a batch sees one state of it."""
+    """What cells may name, read once per batch: a batch sees one state of it.
+
+    Where `meaning` is the same, cells read by one mean what they mean by the other.
+    """
 
     settings: SubscriberSettings
     definitions: list[CustomField]
@@ -27,30 +33,45 @@ class References:
     profiles: dict[str, UUID]
     zones_of_plan: dict[UUID, set[UUID]]
     around: dict[UUID, UUID | None]
+    meaning: tuple[Any, ...]
 
     @classmethod
     def read(cls, *, now: datetime) -> "References":
         share_definitions()
         zone_info = ZoneInfo(Tenant.objects.values_list("timezone", flat=True).get(pk=current_tenant_id()))
         plans: dict[str, list[Plan]] = {}
-        for plan in Plan.objects.only("id", "code", "name", "sold_from", "sold_until"):
+        sold = list(Plan.objects.only(*PLAN).order_by("pk"))
+        for plan in sold:
             for name in {normal.fold(plan.code), normal.fold(plan.name)}:
                 plans.setdefault(name, []).append(plan)
         sold_in: dict[UUID, set[UUID]] = {}
         for plan_id, zone_id in PlanZone.objects.values_list("plan_id", "zone_id"):
             sold_in.setdefault(plan_id, set()).add(zone_id)
-        zones = list(Zone.objects.values_list("id", "name", "parent_id"))
+        zones = list(Zone.objects.order_by("pk").values_list("id", "name", "parent_id"))
+        profiles = list(BillingProfile.objects.order_by("pk").values_list("id", "name"))
+        settings, definitions = subscriber_settings(), definitions_in_order()
         return cls(
-            settings=subscriber_settings(),
-            definitions=definitions_in_order(),
+            settings=settings,
+            definitions=definitions,
             zone_info=zone_info,
             today=now.astimezone(zone_info).date(),
             now=now,
             plans=plans,
             zones={normal.fold(name): pk for pk, name, _ in zones},
-            profiles={normal.fold(name): pk for pk, name in BillingProfile.objects.values_list("id", "name")},
+            profiles={normal.fold(name): pk for pk, name in profiles},
             zones_of_plan=sold_in,
             around={pk: parent for pk, _, parent in zones},
+            meaning=(
+                [settings.phone_region, *settings.duplicate_rules],
+                [
+                    [getattr(each, column.attname) for column in each._meta.concrete_fields]
+                    for each in definitions
+                ],
+                [zone_info.key, now],
+                [[getattr(plan, name) for name in PLAN] for plan in sold],
+                zones,
+                profiles,
+            ),
         )
 
     def is_sold(self, plan: Plan, zone_id: UUID | None) -> bool:

@@ -2,11 +2,12 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -58,10 +59,23 @@ def run_import(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
     return _Import(run, at).perform()
 
 
+class _Read(NamedTuple):
+    """Rows of the file, and what their cells were taken to name."""
+
+    raw: Sequence[RawRow]
+    rows: list[Row]
+    references: References
+
+
 class _Run:
-    """What both have in common: the file is opened once and read forward only."""
+    """What both have in common: the file is opened once and read forward only.
+
+    While the database works at a batch, a thread reads the cells of the next one. It has nothing to do with the
+    database: what cells name was read for the batch before, and is compared with what is there now.
+    """
 
     ends_as: str
+    references: References
 
     def __init__(self, run: jobs.Run, at: datetime) -> None:
         self.run, self.at = run, at
@@ -105,16 +119,38 @@ class _Run:
         ):
             for _ in islice(rows, done):
                 self.run.progress(0, of_import.rows_total, "Looking for where it stopped")
-            while batch := list(islice(rows, BATCH)):
+            with self.run.tenant():
+                self.references = References.read(now=self.at)
+            for batch in self.batches(of_import, rows):
                 with self.run.tenant():
                     self.take(self.mine(), batch)
-                done += len(batch)
+                done += len(batch.raw)
                 self.run.progress(done, max(done, of_import.rows_total), self.message)
 
-    def rows_of(self, of_import: Import, batch: Sequence[RawRow]) -> tuple[list[Row], References]:
-        references = References.read(now=self.at)
-        reader = RowReader(of_import.columns, of_import.mapping, references)
-        return [reader.read(raw) for raw in batch], references
+    def batches(self, of_import: Import, rows: Iterator[RawRow]) -> Iterator[_Read]:
+        """Give batch after batch, one read ahead; what is wrong with the file is raised in its turn."""
+        with ThreadPoolExecutor(max_workers=1) as thread:
+
+            def begin() -> Future[_Read]:
+                try:
+                    raw = list(islice(rows, BATCH))
+                except DomainError as error:
+                    refused: Future[_Read] = Future()
+                    refused.set_exception(error)
+                    return refused
+                return thread.submit(_read, raw, of_import, self.references)
+
+            coming = begin()
+            while (batch := coming.result()).raw:
+                coming = begin()
+                yield batch
+
+    def rows_of(self, of_import: Import, batch: _Read) -> tuple[list[Row], References]:
+        """Return a batch's rows as they are meant now, inside the transaction that takes them in."""
+        self.references = References.read(now=self.at)
+        if self.references.meaning != batch.references.meaning:
+            batch = _read(batch.raw, of_import, self.references)
+        return batch.rows, self.references
 
     def store(self, of_import: Import, decisions: Sequence[Decision]) -> None:
         """Count a batch and keep why its bad rows are bad; in the transaction that took in the others."""
@@ -136,7 +172,7 @@ class _Run:
     def begin(self, of_import: Import) -> None:
         raise NotImplementedError
 
-    def take(self, of_import: Import, batch: Sequence[RawRow]) -> None:
+    def take(self, of_import: Import, batch: _Read) -> None:
         raise NotImplementedError
 
     def end(self, of_import: Import) -> None:
@@ -158,7 +194,7 @@ class _Check(_Run):
         of_import.preview = []
         of_import.save()
 
-    def take(self, of_import: Import, batch: Sequence[RawRow]) -> None:
+    def take(self, of_import: Import, batch: _Read) -> None:
         rows, references = self.rows_of(of_import, batch)
         decisions = Batch(
             rows, on_duplicate=of_import.on_duplicate, references=references, user_id=self.run.user_id
@@ -194,7 +230,7 @@ class _Import(_Run):
     def begin(self, of_import: Import) -> None:
         """Nothing to clear: it goes on after `rows_done`."""
 
-    def take(self, of_import: Import, batch: Sequence[RawRow]) -> None:
+    def take(self, of_import: Import, batch: _Read) -> None:
         rows, references = self.rows_of(of_import, batch)
         decisions: list[Decision] = []
         for run in apart(rows, references):
@@ -231,6 +267,14 @@ class _Seen:
 
     def close(self) -> None:
         self._base.close()
+
+
+def _read(raw: Sequence[RawRow], of_import: Import, references: References) -> _Read:
+    reader = RowReader(of_import.columns, of_import.mapping, references)
+    rows = [reader.read(each) for each in raw]
+    for row in rows:
+        claims_of(row, references)
+    return _Read(raw, rows, references)
 
 
 def _digest(column: str, value: str) -> bytes:

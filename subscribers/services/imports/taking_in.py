@@ -226,7 +226,8 @@ class Batch:
         row = each.row
         if each.outcome == CREATED:
             status = SubscriberStatus.ACTIVE if row.service else SubscriberStatus.PROSPECT
-            each.subscriber = Subscriber(
+            each.subscriber = bulk.new(
+                Subscriber,
                 **{"status": status, **row.values},
                 metadata=row.metadata,
                 custom_fields={key: value for key, value in row.custom.items() if value is not None},
@@ -234,7 +235,7 @@ class Batch:
             customers.normalise(each.subscriber, self.references.settings, keep_phone=True)
             each.subscriber.phone_e164 = row.phone_e164
         if each.outcome in (CREATED, UPDATED) and each.orders and each.subscriber and row.service:
-            each.premise = Premise(zone_id=row.service.get("zone"), **_place(row, each.subscriber))
+            each.premise = bulk.new(Premise, zone_id=row.service.get("zone"), **_place(row, each.subscriber))
             each.line = self._line(row.service, each.subscriber, each.premise)
 
     def _change(self, each: Decision, known: dict[UUID, list[Subscription]]) -> None:
@@ -314,7 +315,8 @@ class Batch:
         status = service.get("service_status", ServiceStatus.PENDING_INSTALLATION)
         since: date | None = service.get("provisioned_on")
         running = status == ServiceStatus.ACTIVE
-        return Subscription(
+        return bulk.new(
+            Subscription,
             subscriber_id=subscriber.pk,
             plan_id=service["plan"].pk,
             premise_id=premise.pk,
