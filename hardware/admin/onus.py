@@ -40,6 +40,7 @@ class RestartForm(ActionForm):
 
     which = forms.ChoiceField(
         choices=[("online", "Those that are online"), ("all", "All that are chosen")],
+        label="Which ones",
         widget=Select,
         help_text="An ONU that is off does not hear it; its job would fail.",
     )
@@ -50,6 +51,9 @@ class RestartForm(ActionForm):
             vendor for vendor, driver in drivers.DRIVERS.items() if Capability.REBOOT in driver.capabilities
         ]
         self.count = self.rows.count()
+        if self.count == 1:
+            del self.fields["which"]  # There is nothing to choose from.
+            return
         seen = self.rows.order_by().aggregate(
             online=Count("pk", filter=Q(status=OnuStatus.ONLINE)),
             unable=Count("pk", filter=~Q(olt__vendor__in=able)),
@@ -201,7 +205,7 @@ class OnuAdmin(ReadOnlyAdmin):
     def restart(
         self, request: HttpRequest, queryset: QuerySet[Onu], data: dict[str, Any]
     ) -> HttpResponse | None:
-        rows = queryset.filter(status=OnuStatus.ONLINE) if data["which"] == "online" else queryset
+        rows = queryset.filter(status=OnuStatus.ONLINE) if data.get("which") == "online" else queryset
         changes = run_on_each(
             self,
             request,

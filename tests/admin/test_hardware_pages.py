@@ -432,6 +432,16 @@ class TestRestart:
         assert "1 cannot be restarted from here: their OLT does not offer it." in page
         assert not ProvisioningJob.objects.exists()
 
+    def test_of_one_leads_to_its_job(self, browser: Client, acting: Tenant) -> None:
+        olt = self._olt()
+        onu = OnuFactory(olt=olt, pon_port=PonPortFactory(olt=olt, index="0/1/0"), onu_id=3)
+
+        answer = browser.post(action_url(onu, "restart"), {CONFIRMED: "yes"})
+
+        change = ProvisioningJob.objects.get()
+        assert answer["Location"] == page_of(change)
+        assert (change.action, change.onu) == ("reboot", onu)
+
     def test_of_several_makes_a_job_each_and_leaves_out_who_is_off(
         self, browser: Client, acting: Tenant
     ) -> None:
@@ -594,3 +604,38 @@ class TestSignalLimits:
 
         assert "It must lie below −22 dBm" in answer.content.decode()
         assert not SignalLimits.objects.exists()
+
+
+@pytest.mark.django_db
+class TestCustomersPages:
+    def test_show_the_onu_of_the_line(self, browser: Client, rows: dict[str, Any], acting: Tenant) -> None:
+        onu, line = rows["hardware.Onu"], rows["subscribers.Subscription"]
+        Onu.objects.filter(pk=onu.pk).update(subscription=line)
+
+        pages = [
+            browser.get(f"{page_of(rows['subscribers.Subscriber'])}?tab=network").content,
+            browser.get(page_of(line)).content,
+        ]
+
+        for page in pages:
+            text = text_of(page)
+            assert onu.serial in text
+            assert "Went offline: power failure (dying gasp)" in text
+            assert "Part of an outage: Fibre or splitter (loss of signal)." in text
+            assert action_url(onu, "read_now").encode() in page
+
+    def test_say_what_to_do_without_one(self, browser: Client, rows: dict[str, Any]) -> None:
+        page = browser.get(page_of(rows["subscribers.Subscription"]))
+
+        assert "No ONU is linked to this service. Authorise a waiting one" in text_of(page.content)
+
+    def test_show_none_of_it_to_whom_the_network_is_closed(
+        self, browser_as: Callable[[Role], Client], rows: dict[str, Any]
+    ) -> None:
+        office = browser_as(Role.SUBSCRIBER_ACCOUNTS)
+
+        line = office.get(page_of(rows["subscribers.Subscription"]))
+        customer = office.get(f"{page_of(rows['subscribers.Subscriber'])}?tab=network")
+
+        assert b"ONU" not in line.content
+        assert b"?tab=network" not in customer.content
