@@ -29,6 +29,8 @@ class TestHistory:
             "ip": "192.0.2.9",
             "snmp_port": "161",
             "snmp_version": "2c",
+            "cli_protocol": "none",
+            "pon_class": "B+",
         }
         browser.post(reverse("admin:hardware_olt_add"), {**form, "community": "first-one"})
         with tenant_context(tenant.pk):
