@@ -555,11 +555,12 @@ class TestPresets:
         fiberhome = browser.get(f"{add}?vendor=fiberhome").content.decode()
 
         assert "For which vendor" in first
-        assert "Ubiquiti" not in first
+        assert not any(vendor in first for vendor in ("Ubiquiti", "BDCOM", "VSOL"))
         assert 'name="line_profile"' in huawei
         assert 'name="onu_type"' not in huawei
         assert 'name="onu_type"' in fiberhome
         assert 'name="line_profile"' not in fiberhome
+        assert 'name="vlan"' not in fiberhome
 
     def test_are_made_for_it(self, browser: Client, acting: Tenant) -> None:
         add = f"{reverse('admin:hardware_onupreset_add')}?vendor=huawei"
