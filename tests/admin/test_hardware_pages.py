@@ -640,3 +640,27 @@ class TestCustomersPages:
 
         assert b"ONU" not in line.content
         assert b"?tab=network" not in customer.content
+
+
+@pytest.mark.django_db
+class TestLowSignal:
+    def test_stands_worst_first_and_names_the_ports(self, browser: Client, acting: Tenant) -> None:
+        port = PonPortFactory(olt=OltFactory(name="Hill"), index="0/1/4", online_count=8)
+        weak = [
+            OnuFactory(olt=port.olt, pon_port=port, rx_power_dbm=rx) for rx in (-26.0, -29.0, -27.5, -5.0)
+        ]
+        OnuFactory(olt=port.olt, pon_port=port, rx_power_dbm=-20)
+        OnuFactory(olt=port.olt, pon_port=port, rx_power_dbm=-30, status="offline")
+        elsewhere = OnuFactory(pon_port=PonPortFactory(), rx_power_dbm=-26.5)
+
+        page = browser.get(LOW_SIGNAL).context
+        of_port = browser.get(LOW_SIGNAL, {"port": str(port.pk)}).context
+
+        warning, critical, less, overload = weak
+        assert [row["serial"] for row in page["rows"]] == [
+            onu.serial for onu in (critical, less, overload, elsewhere, warning)
+        ]
+        assert [(each["name"], each["weak"], each["weakest"]) for each in page["ports"]][0] == (
+            "Hill · 0/1/4", "4 of 8 online", "−29.0 dBm"
+        )  # fmt: skip
+        assert (of_port["count"], of_port["chosen"], of_port["ports"]) == (4, "Hill 0/1/4", [])
