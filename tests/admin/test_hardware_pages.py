@@ -660,7 +660,10 @@ class TestLowSignal:
         assert [row["serial"] for row in page["rows"]] == [
             onu.serial for onu in (critical, less, overload, elsewhere, warning)
         ]
-        assert [(each["name"], each["weak"], each["weakest"]) for each in page["ports"]][0] == (
-            "Hill · 0/1/4", "4 of 8 online", "−29.0 dBm"
-        )  # fmt: skip
+        worst = page["ports"][0]
+        assert (worst["name"], worst["weak"], worst["weakest"]) == (
+            "Hill · 0/1/4",
+            "4 of 8 online",
+            "−29.0 dBm",
+        )
         assert (of_port["count"], of_port["chosen"], of_port["ports"]) == (4, "Hill 0/1/4", [])
