@@ -281,12 +281,17 @@ def weak_onus(*, olt_id: UUID | None = None, pon_port_id: UUID | None = None) ->
     return worst_first
 
 
-def weakest_ports(limit: int) -> list[dict[str, Any]]:
-    """Return the PON ports with the most weak ONUs: several on one port point at its fibre or splitter."""
-    return list(
+def weakest_ports(limit: int) -> list[tuple[PonPort, int, float | None]]:
+    """Return the PON ports with the most weak ONUs, how many they are, and the weakest power.
+
+    Several on one port point at its fibre or splitter. Names are joined to the few that are returned, not to all.
+    """
+    counted = list(
         Onu.objects.filter(status=OnuStatus.ONLINE, signal__in=LOW_SIGNALS, pon_port__isnull=False)
         .order_by()
-        .values("olt_id", "olt__name", "pon_port_id", "pon_port__index", "pon_port__online_count")
+        .values_list("pon_port_id")
         .annotate(weak=Count("pk"), weakest=Min("rx_power_dbm"))
         .order_by("-weak", "weakest")[:limit]
     )
+    ports = PonPort.objects.select_related("olt").in_bulk([port_id for port_id, _, _ in counted])
+    return [(ports[port_id], weak, weakest) for port_id, weak, weakest in counted if port_id in ports]

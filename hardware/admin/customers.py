@@ -34,7 +34,15 @@ ENDED = (ServiceStatus.TERMINATED, ServiceStatus.CANCELLED)
 def network_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
     """Read the ONUs of a customer's lines; as many queries for one line as for six."""
     rows = Subscription.objects.filter(subscriber=subscriber).exclude(status__in=ENDED)
-    lines = list(rows.select_related("plan", "premise").order_by("pk")[:LINES_SHOWN])
+    return _network(request, list(rows.select_related("plan", "premise").order_by("pk")[:LINES_SHOWN]))
+
+
+def service_panel(request: HttpRequest, line: Subscription) -> dict[str, Any]:
+    """Read the ONU of one line."""
+    return {**_network(request, [line]), "is_single": True}
+
+
+def _network(request: HttpRequest, lines: list[Subscription]) -> dict[str, Any]:
     found = with_telemetry(
         Onu.objects.filter(subscription__in=[line.pk for line in lines]), telemetry_of_onus(timezone.now())
     )
@@ -120,4 +128,11 @@ tabs.add(
     template="admin/hardware/customer.html",
     allowed="hardware.view_onu",
     read=network_tab,
+)
+tabs.add_panel(
+    30,
+    "network",
+    template="admin/hardware/customer.html",
+    allowed="hardware.view_onu",
+    read=service_panel,
 )

@@ -62,6 +62,7 @@ def context(request: HttpRequest, onu: Any) -> dict[str, Any]:
     days = int(wanted) if wanted.isdecimal() and int(wanted) in WINDOWS else USUAL_DAYS
     begin = now - timedelta(days=days)
     events = selectors.events_of([onu.pk], since=begin)
+    found = selectors.measurements_of(onu, since=begin, until=now)
     status = OnuStatus(onu.status)
     return {
         "light": {
@@ -80,7 +81,8 @@ def context(request: HttpRequest, onu: Any) -> dict[str, Any]:
         "measured": _measured(onu),
         "service": service_of(onu),
         "windows": [(window, name, window == days) for window, name in WINDOWS.items()],
-        "charts": _charts(onu, begin=begin, now=now, events=events),
+        "charts": _charts(onu, found, begin=begin, now=now, events=events),
+        "has_readings": bool(found),
         "events": [event_row(event) for event in events[:EVENTS_LISTED]],
         "more_events": max(0, len(events) - EVENTS_LISTED),
         "changes": changes_of(onu),
@@ -199,9 +201,10 @@ def _measured(onu: Onu) -> list[tuple[str, Any]]:
     ]
 
 
-def _charts(onu: Onu, *, begin: datetime, now: datetime, events: Sequence[OnuEvent]) -> list[dict[str, Any]]:
+def _charts(
+    onu: Onu, found: Sequence[Measurement], *, begin: datetime, now: datetime, events: Sequence[OnuEvent]
+) -> list[dict[str, Any]]:
     """Draw what was measured, each chart over the same axis; those without a value are left out."""
-    found = selectors.measurements_of(onu, since=begin, until=now)
     limits = limits_of(onu.olt.pon_class)
     marks = [
         Mark(event.at, str(OnuEventKind(event.kind).label), EVENT_TONES[OnuEventKind(event.kind)])

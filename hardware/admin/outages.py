@@ -16,7 +16,7 @@ from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, action, run_on_each
 from ispcore.admin.base import ReadOnlyAdmin
 from ispcore.admin.fields import TextArea
-from ispcore.admin.formats import DASH, choice_column, duration, moment, pill, time_column
+from ispcore.admin.formats import choice_column, duration, moment, pill, time_column
 from ispcore.admin.site import register
 
 MEMBERS_SHOWN = 200
@@ -198,9 +198,9 @@ class OutageAdmin(DrawnPage, ReadOnlyAdmin):
             ("Began", moment(outage.started_at)),
             ("Lasts" if is_open else "Lasted", _lasted(outage)),
             ("Confirmed", moment(outage.confirmed_at, empty="not yet" if is_open else "never")),
-            ("Resolved", moment(outage.resolved_at, empty="not yet")),
-            ("Closed", moment(outage.closed_at, empty="not yet")),
-            ("Closed by", outage.closed_by or DASH),
+            *([("Resolved", moment(outage.resolved_at))] if outage.resolved_at else []),
+            *([("Closed", moment(outage.closed_at))] if outage.closed_at else []),
+            *([("Closed by", outage.closed_by)] if outage.closed_by else []),
         ]
 
 

@@ -26,20 +26,19 @@ LABELS = {
     "native_vlan_port": "Ethernet port with the VLAN untagged",
 }
 WORDS = ("line_profile", "service_profile", "onu_type", "tcont_profile")
-# What a vendor's plan takes besides what it needs.
+# What a vendor's plan takes besides what it needs; FiberHome, BDCOM and C-Data refuse all else.
 OPTIONAL = {
     Vendor.HUAWEI: ("gem_port", "user_vlan", "native_vlan_port"),
     Vendor.ZTE: ("line_profile", "service_profile", "gem_port", "user_vlan", "native_vlan_port"),
-    Vendor.FIBERHOME: ("vlan", "native_vlan_port"),
 }
 
 
 def plans_authorising() -> dict[str, Driver]:
-    """Return the vendors whose OLTs can be told to serve an ONU, with their drivers."""
+    """Return the vendors whose OLTs are told how to serve an ONU, with their drivers; BDCOM's take the serial alone."""
     return {
         vendor: driver
         for vendor, driver in drivers.DRIVERS.items()
-        if any(Capability.AUTHORIZE in each.capabilities for each in _ways(driver))
+        if any(Capability.AUTHORIZE in way.capabilities and way.preset_fields for way in _ways(driver))
     }
 
 
@@ -52,7 +51,7 @@ def needed_by(vendor: str) -> frozenset[str]:
 def fields_of(vendor: str) -> list[str]:
     """Return the fields of a preset that mean something to a vendor."""
     used = needed_by(vendor) | set(OPTIONAL.get(Vendor(vendor), ()))
-    return [name for name in LABELS if name in used] or list(LABELS)
+    return [name for name in LABELS if name in used]
 
 
 def _ways(driver: Driver) -> list[Driver]:

@@ -164,7 +164,7 @@ def mbps(bps: float | None) -> str:
     megabits = bps / 1e6
     if megabits >= 1000:
         return f"{megabits / 1000:.2f} Gbit/s"
-    return f"{megabits:.0f} Mbit/s" if megabits >= 10 else f"{megabits:.1f} Mbit/s"
+    return f"{megabits:.0f} Mbit/s" if megabits >= 10 or not megabits else f"{megabits:.1f} Mbit/s"
 
 
 def metres(value: int | None) -> str:

@@ -59,6 +59,8 @@ class AuthoriseForm(forms.Form):
         self.label_suffix = ""
         presets = OnuPreset.objects.filter(vendor=waiting.olt.vendor).order_by("name")
         self.fields["preset"].queryset = presets  # type: ignore[attr-defined]
+        if len(presets) == 1:
+            self.fields["preset"].initial = presets[0]
         for name in sorted(driver.preset_fields, key=list(LABELS).index):
             kind: type[forms.Field] = forms.IntegerField if name in self.numbers else forms.CharField
             self.fields[name] = kind(

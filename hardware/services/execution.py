@@ -142,6 +142,8 @@ def _start(change: ProvisioningJob) -> bool:
             )
     except IntegrityError:
         return False
+    # What is saved at the end must not take back when it began.
+    change.refresh_from_db(fields=("status", "started_at"))
     return True
 
 

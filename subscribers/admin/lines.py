@@ -13,6 +13,7 @@ from ispcore.admin.base import TenantForm, TenantModelAdmin
 from ispcore.admin.formats import DASH, choice_column, moment, money, pill, time_column
 from ispcore.admin.site import register
 from subscribers import selectors
+from subscribers.admin import tabs
 from subscribers.admin.filters import HoldFilter, LineZoneFilter
 from subscribers.admin.holding import ChangePlanForm, ResumeForm, SuspendForm, open_reasons
 from subscribers.admin.mass import many
@@ -201,6 +202,7 @@ class SubscriptionAdmin(SegmentsMixin, TenantModelAdmin):
                 "facts": _facts(line),
                 "holds": [hold_row(hold) for hold in selectors.holds_of([line])],
                 "plan_changes": [_change(change) for change in selectors.plan_changes_of([line])],
+                "panels": tabs.panels(request, line),
             }
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -1,13 +1,14 @@
-"""The tabs of a customer's page: each app adds its own when its admin loads."""
+"""The tabs of a customer's page and the panels of a service's: each app adds its own when its admin loads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 
 from ispcore.admin.navigation import Allowed, may_see
-from subscribers.models import Subscriber
+from subscribers.models import Subscriber, Subscription
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,18 @@ class Tab:
     read: Callable[[HttpRequest, Subscriber], dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Panel:
+    """`read` returns what `template` shows of one service."""
+
+    order: int
+    template: str
+    allowed: Allowed
+    read: Callable[[HttpRequest, Subscription], dict[str, Any]]
+
+
 _tabs: dict[str, Tab] = {}
+_panels: dict[str, Panel] = {}
 
 
 def add(
@@ -48,3 +60,24 @@ def context(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
         "tab": current,
         **(current.read(request, subscriber) if current else {}),
     }
+
+
+def add_panel(
+    order: int,
+    key: str,
+    *,
+    template: str,
+    allowed: Allowed,
+    read: Callable[[HttpRequest, Subscription], dict[str, Any]],
+) -> None:
+    """Add a panel to a service's page; saying it twice changes nothing."""
+    _panels[key] = Panel(order, template, allowed, read)
+
+
+def panels(request: HttpRequest, line: Subscription) -> list[str]:
+    """Return the panels of a service that this person may see, drawn."""
+    seen = [panel for panel in _panels.values() if may_see(request, panel.allowed)]
+    return [
+        render_to_string(panel.template, panel.read(request, line), request)
+        for panel in sorted(seen, key=lambda panel: panel.order)
+    ]

@@ -432,6 +432,16 @@ class TestRestart:
         assert "1 cannot be restarted from here: their OLT does not offer it." in page
         assert not ProvisioningJob.objects.exists()
 
+    def test_of_one_leads_to_its_job(self, browser: Client, acting: Tenant) -> None:
+        olt = self._olt()
+        onu = OnuFactory(olt=olt, pon_port=PonPortFactory(olt=olt, index="0/1/0"), onu_id=3)
+
+        answer = browser.post(action_url(onu, "restart"), {CONFIRMED: "yes"})
+
+        change = ProvisioningJob.objects.get()
+        assert answer["Location"] == page_of(change)
+        assert (change.action, change.onu) == ("reboot", onu)
+
     def test_of_several_makes_a_job_each_and_leaves_out_who_is_off(
         self, browser: Client, acting: Tenant
     ) -> None:
@@ -545,11 +555,12 @@ class TestPresets:
         fiberhome = browser.get(f"{add}?vendor=fiberhome").content.decode()
 
         assert "For which vendor" in first
-        assert "Ubiquiti" not in first
+        assert not any(vendor in first for vendor in ("Ubiquiti", "BDCOM", "VSOL"))
         assert 'name="line_profile"' in huawei
         assert 'name="onu_type"' not in huawei
         assert 'name="onu_type"' in fiberhome
         assert 'name="line_profile"' not in fiberhome
+        assert 'name="vlan"' not in fiberhome
 
     def test_are_made_for_it(self, browser: Client, acting: Tenant) -> None:
         add = f"{reverse('admin:hardware_onupreset_add')}?vendor=huawei"
@@ -594,3 +605,65 @@ class TestSignalLimits:
 
         assert "It must lie below −22 dBm" in answer.content.decode()
         assert not SignalLimits.objects.exists()
+
+
+@pytest.mark.django_db
+class TestCustomersPages:
+    def test_show_the_onu_of_the_line(self, browser: Client, rows: dict[str, Any], acting: Tenant) -> None:
+        onu, line = rows["hardware.Onu"], rows["subscribers.Subscription"]
+        Onu.objects.filter(pk=onu.pk).update(subscription=line)
+
+        pages = [
+            browser.get(f"{page_of(rows['subscribers.Subscriber'])}?tab=network").content,
+            browser.get(page_of(line)).content,
+        ]
+
+        for page in pages:
+            text = text_of(page)
+            assert onu.serial in text
+            assert "Went offline: power failure (dying gasp)" in text
+            assert "Part of an outage: Fibre or splitter (loss of signal)." in text
+            assert action_url(onu, "read_now").encode() in page
+
+    def test_say_what_to_do_without_one(self, browser: Client, rows: dict[str, Any]) -> None:
+        page = browser.get(page_of(rows["subscribers.Subscription"]))
+
+        assert "No ONU is linked to this service. Authorise a waiting one" in text_of(page.content)
+
+    def test_show_none_of_it_to_whom_the_network_is_closed(
+        self, browser_as: Callable[[Role], Client], rows: dict[str, Any]
+    ) -> None:
+        office = browser_as(Role.SUBSCRIBER_ACCOUNTS)
+
+        line = office.get(page_of(rows["subscribers.Subscription"]))
+        customer = office.get(f"{page_of(rows['subscribers.Subscriber'])}?tab=network")
+
+        assert b"ONU" not in line.content
+        assert b"?tab=network" not in customer.content
+
+
+@pytest.mark.django_db
+class TestLowSignal:
+    def test_stands_worst_first_and_names_the_ports(self, browser: Client, acting: Tenant) -> None:
+        port = PonPortFactory(olt=OltFactory(name="Hill"), index="0/1/4", online_count=8)
+        weak = [
+            OnuFactory(olt=port.olt, pon_port=port, rx_power_dbm=rx) for rx in (-26.0, -29.0, -27.5, -5.0)
+        ]
+        OnuFactory(olt=port.olt, pon_port=port, rx_power_dbm=-20)
+        OnuFactory(olt=port.olt, pon_port=port, rx_power_dbm=-30, status="offline")
+        elsewhere = OnuFactory(pon_port=PonPortFactory(), rx_power_dbm=-26.5)
+
+        page = browser.get(LOW_SIGNAL).context
+        of_port = browser.get(LOW_SIGNAL, {"port": str(port.pk)}).context
+
+        warning, critical, less, overload = weak
+        assert [row["serial"] for row in page["rows"]] == [
+            onu.serial for onu in (critical, less, overload, elsewhere, warning)
+        ]
+        worst = page["ports"][0]
+        assert (worst["name"], worst["weak"], worst["weakest"]) == (
+            "Hill · 0/1/4",
+            "4 of 8 online",
+            "−29.0 dBm",
+        )
+        assert (of_port["count"], of_port["chosen"], of_port["ports"]) == (4, "Hill 0/1/4", [])

@@ -198,6 +198,8 @@ class TestToTheDevice:
         assert simulator.cli.password not in after
         with tenant_context(tenant.pk):
             assert Onu.objects.get(serial=serial).subscription_id == line.pk
+            change.refresh_from_db()
+            assert change.started_at is not None
 
     def test_a_failed_one_is_resumed_from_its_page(
         self, browser: Client, tenant: Tenant, simulator: SimulatedOlt, olt: Olt, preset: OnuPreset, run: Any

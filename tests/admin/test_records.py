@@ -29,6 +29,8 @@ class TestHistory:
             "ip": "192.0.2.9",
             "snmp_port": "161",
             "snmp_version": "2c",
+            "cli_protocol": "none",
+            "pon_class": "B+",
         }
         browser.post(reverse("admin:hardware_olt_add"), {**form, "community": "first-one"})
         with tenant_context(tenant.pk):
@@ -172,6 +174,30 @@ def test_a_line_breaks_where_nothing_was_read() -> None:
     assert path
     assert path[1].count("M") == 2
     assert "L" not in path[1]
+
+
+def test_charts_of_one_time_share_their_axis() -> None:
+    now = timezone.now()
+    axis = {"start": now - timedelta(days=31), "end": now}
+    mark = charts.Mark(now - timedelta(days=3), "Went offline", "danger")
+    points = [(now - timedelta(days=9), 1.0), (now, 3.0)]
+
+    drawn = charts.lines(
+        [charts.Series("Down", points), charts.Series("Up", points, "good")],
+        unit="Mbit/s",
+        marks=[mark],
+        **axis,
+    )
+    happened = charts.strip([mark, mark], **axis)
+
+    assert (
+        re.findall(r'class="isp-mark isp-danger" x1="([\d.]+)"', drawn)
+        == re.findall(r'class="isp-happened isp-danger" cx="([\d.]+)"', happened)[:1]
+    )
+    assert "Down: 2 readings between 1.0 and 3.0 Mbit/s; the last one 3.0 Mbit/s." in drawn
+    assert "Went offline (2)" in happened
+    assert 5 <= len(re.findall(r'text-anchor="middle"', happened)) <= 7
+    assert charts.strip([], **axis) == charts.lines([charts.Series("", [])], unit="dBm", **axis) == ""
 
 
 @pytest.mark.parametrize(
