@@ -178,7 +178,7 @@ def test_a_line_breaks_where_nothing_was_read() -> None:
 
 def test_charts_of_one_time_share_their_axis() -> None:
     now = timezone.now()
-    axis = {"start": now - timedelta(days=31), "end": now}
+    start = now - timedelta(days=31)
     mark = charts.Mark(now - timedelta(days=3), "Went offline", "danger")
     points = [(now - timedelta(days=9), 1.0), (now, 3.0)]
 
@@ -186,9 +186,10 @@ def test_charts_of_one_time_share_their_axis() -> None:
         [charts.Series("Down", points), charts.Series("Up", points, "good")],
         unit="Mbit/s",
         marks=[mark],
-        **axis,
+        start=start,
+        end=now,
     )
-    happened = charts.strip([mark, mark], **axis)
+    happened = charts.strip([mark, mark], start=start, end=now)
 
     assert (
         re.findall(r'class="isp-mark isp-danger" x1="([\d.]+)"', drawn)
@@ -197,7 +198,8 @@ def test_charts_of_one_time_share_their_axis() -> None:
     assert "Down: 2 readings between 1.0 and 3.0 Mbit/s; the last one 3.0 Mbit/s." in drawn
     assert "Went offline (2)" in happened
     assert 5 <= len(re.findall(r'text-anchor="middle"', happened)) <= 7
-    assert charts.strip([], **axis) == charts.lines([charts.Series("", [])], unit="dBm", **axis) == ""
+    assert charts.strip([], start=start, end=now) == ""
+    assert charts.lines([charts.Series("", [])], unit="dBm", start=start, end=now) == ""
 
 
 @pytest.mark.parametrize(
