@@ -25,7 +25,8 @@ DETAILS = {
 def as_serialized(route: Route, record, action: str = "list") -> bytes:
     view = route.view()
     view.action = action
-    return dump(view.get_serializer_class()(record).data, zone=UTC)
+    found = view.get_queryset().get(pk=record.pk)  # With what the view adds to a record.
+    return dump(view.get_serializer_class()(found).data, zone=UTC)
 
 
 def data_of(response):
