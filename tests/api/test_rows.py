@@ -24,8 +24,9 @@ DETAILS = {
 
 def as_serialized(route: Route, record, action: str = "list") -> bytes:
     view = route.view()
-    view.action = action
+    view.action = "retrieve"
     found = view.get_queryset().get(pk=record.pk)  # With what the view adds to a record.
+    view.action = action
     return dump(view.get_serializer_class()(found).data, zone=UTC)
 
 
