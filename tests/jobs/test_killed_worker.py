@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from demo.olt import SimulatedOlt
 from hardware import services
-from hardware.models import DiscoveryRun, Onu, RunOutcome
+from hardware.models import DiscoveryRun, OltPolling, Onu, RunOutcome
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.jobs.tasks import sweep
@@ -61,8 +61,9 @@ def test_a_discovery_survives_the_death_of_its_worker(tenant: Tenant, tmp_path: 
         assert current().status == JobStatus.RUNNING
         with tenant_context(tenant.pk):
             assert not Onu.objects.exists()
-            # Instead of waiting for the lease to run out.
+            # Instead of waiting for the leases of the job and of the device to run out.
             Job.objects.filter(pk=job.pk).update(heartbeat_at=Now() - jobs.LEASE * 2)
+            OltPolling.objects.update(claimed_until=Now() - jobs.LEASE)
 
         assert sweep() == 1
         with celery_worker(tmp_path / "second.log"):
