@@ -54,7 +54,12 @@ class MappingField(serializers.JSONField):
 
 
 @extend_schema_field(
-    {"type": "string", "maxLength": MAX_MAPPING, "description": "JSON: column of the file -> field."}
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_MAPPING,
+        "description": "JSON: column of the file -> field.",
+    }
 )
 class MappingTextField(TextField):
     """The same, as the text a form can carry."""
@@ -101,6 +106,15 @@ class UploadInput(StrictSerializer):
     on_duplicate = ChoiceField(choices=OnDuplicate.choices, required=False)
     encoding = EncodingField()
     again = FormBooleanField(required=False, help_text="True: take a file in that was imported before.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # The framework takes an empty part of a form for none at all.
+        blank = [name for name, given in self.initial_data.items() if given == ""]
+        if blank:
+            raise serializers.ValidationError(
+                dict.fromkeys(blank, "This field may not be blank."), code="blank"
+            )
+        return attrs
 
 
 class ImportChangeInput(StrictSerializer):

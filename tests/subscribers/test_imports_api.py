@@ -44,6 +44,7 @@ def test_a_file_is_uploaded_and_its_columns_are_guessed(api, acting):
         ({"mapping": json.dumps(["name"])}, 422, "validation_error"),
         ({"on_duplicate": "merge"}, 422, "validation_error"),
         ({"again": "perhaps"}, 422, "validation_error"),
+        ({"again": ""}, 422, "validation_error"),
         ({"encoding": "ebcdic"}, 422, "validation_error"),
         ({"colour": "red"}, 422, "validation_error"),
         ({"content": b"name,name\n"}, 422, "wrong_columns"),
