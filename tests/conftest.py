@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from ispcore import redis
+from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import Role
@@ -23,6 +25,8 @@ from tests import servers
 from tests.client import Api
 
 PASSWORD = "correct horse battery"
+MOST_QUIET_SECONDS = 6.0  # A job that waits for a device which is gone is not waited for.
+_workers: list[int] = []
 _PASSWORD_HASH = make_password(PASSWORD)
 
 
@@ -143,12 +147,46 @@ def _worker_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFact
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ)
         stack.callback(process.wait)
         stack.callback(process.kill)
+        _workers.append(process.pid)
+        stack.callback(_workers.clear)
         yield
 
 
 @pytest.fixture
 def worker(_worker_process: None, transactional_db: None) -> None:
     """A real Celery worker in its own process, for tests that commit."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Let the worker finish what a test began, before Django empties the tables under it."""
+    marker = item.get_closest_marker("django_db")
+    commits = marker is not None and marker.kwargs.get("transaction")
+    if _workers and (commits or "transactional_db" in getattr(item, "fixturenames", ())):
+        _wait_for_a_quiet_worker()
+
+
+def _wait_for_a_quiet_worker() -> None:
+    redis.client().flushdb()  # What was sent and not begun is not begun any more.
+    deadline, quiet = time.monotonic() + MOST_QUIET_SECONDS, 0
+    while quiet < 3 and time.monotonic() < deadline:
+        quiet = 0 if _worker_is_busy() else quiet + 1
+        time.sleep(0.03)
+
+
+def _worker_is_busy() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid() "
+            "AND datname = current_database() AND state <> 'idle'"
+        )
+        if cursor.fetchone()[0]:
+            return True
+    for tenant_id in Tenant.objects.values_list("pk", flat=True):
+        with tenant_context(tenant_id):
+            if Job.objects.filter(status=JobStatus.RUNNING).exists():
+                return True
+    return False
 
 
 class _as_owner:  # noqa: N801  (reads as a verb where it is used)
