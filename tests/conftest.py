@@ -1,11 +1,8 @@
 """Fixtures every test may use. The database is real, and tests see it as the runtime role `isp_app`."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +20,7 @@ from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import Role
 from tests import servers
 from tests.client import Api
+from tests.workers import celery_worker
 
 PASSWORD = "correct horse battery"
 MOST_QUIET_SECONDS = 6.0  # A job that waits for a device which is gone is not waited for.
@@ -138,18 +136,10 @@ def query_count() -> Callable[..., int]:
 @pytest.fixture(scope="module")  # Not longer: it would take the messages that later tests count.
 def _worker_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     log = tmp_path_factory.mktemp("worker") / "worker.log"
-    command = [
-        sys.executable, "-m", "celery", "-A", "ispcore", "worker", "--queues", "default,devices", "--pool", "threads",
-        "--concurrency", "8", "--without-gossip", "--without-mingle", "--loglevel", "INFO",
-    ]  # fmt: skip
-    with ExitStack() as stack:
-        output = stack.enter_context(log.open("w"))
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ)
-        stack.callback(process.wait)
-        stack.callback(process.kill)
+    with celery_worker(log, queues="default,devices", threads=8) as process:
         _workers.append(process.pid)
-        stack.callback(_workers.clear)
         yield
+    _workers.clear()
 
 
 @pytest.fixture

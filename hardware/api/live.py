@@ -1,5 +1,6 @@
 """Readings on demand: an OLT without its optics, one ONU, the PON ports; live, or stored and so marked."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -308,7 +309,7 @@ def _ports(olt: Olt) -> list[dict[str, Any]]:
 
 def _plain(value: Any) -> Any:
     """Show a counter as the number it is."""
-    return int(value) if type(value).__name__ == "Decimal" else value
+    return int(value) if isinstance(value, Decimal) else value
 
 
 def _max_age(data: dict[str, Any]) -> int | None:

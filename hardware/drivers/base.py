@@ -21,6 +21,7 @@ from hardware.drivers.columns import (
 )
 from hardware.drivers.findings import CardInfo, Discovery, OnuInfo, PonPortInfo, SystemInfo, WaitingOnu
 from hardware.drivers.provisioning import Capability, NotSupportedByDevice, OnuPlace, Preset, Step
+from hardware.snmp.errors import SnmpError, SnmpTimeout
 from hardware.snmp.transport import Transport, Value
 
 # SNMPv2-MIB, the system group.
@@ -91,6 +92,11 @@ class Driver(ABC):
     def variants(self) -> "tuple[Driver, ...]":
         """Return every driver that `choose` may return."""
         return (self,)
+
+    def lists_onus(self, transport: Transport) -> bool:
+        """Tell whether this tree's list of ONUs has a row. Raises SnmpTimeout."""
+        serial = next(column for column in self.columns if column.table == Table.ONU and column.is_key)
+        return first_index(transport, serial.oid) is not None
 
     def onu_row(self, index: str, serial: str) -> str | None:
         """Return the raw index of an ONU's row in the key column: the reverse of `place_onu`."""
@@ -299,6 +305,16 @@ _PORT_FIELDS, _ONU_FIELDS, _WAITING_FIELDS, _CARD_FIELDS = (
     frozenset(field.name for field in fields(kind)) - {"index", "read"}
     for kind in (PonPortInfo, OnuInfo, WaitingOnu, CardInfo)
 )
+
+
+def first_index(transport: Transport, oid: str) -> str | None:
+    """Return the index of a column's first row, None where there is none. Raises SnmpTimeout."""
+    try:
+        return next((index for index, _ in transport.walk(oid)), None)
+    except SnmpTimeout:
+        raise
+    except SnmpError:
+        return None
 
 
 def read_system(transport: Transport) -> SystemInfo:

@@ -273,7 +273,7 @@ class BdcomEponDriver(BdcomDriver):
         if not _ADDRESS.fullmatch(place.serial):
             raise ValueError(f"{place.serial[:40]!r} is no MAC address: twelve hexadecimal digits")
         address = ".".join(map(str, bytes.fromhex(place.serial)))
-        oid = f"{EPON_BINDINGS}.{_port_number(place)}.{address}"
+        oid = f"{EPON_BINDINGS}.{place.port_number}.{address}"
         return (
             SnmpStep(
                 f"Delete ONU {place.onu_id} of port {place.pon_port}", ((oid, 0),), done_when={oid: None}
@@ -281,12 +281,5 @@ class BdcomEponDriver(BdcomDriver):
         )
 
 
-def _port_number(place: OnuPlace) -> int:
-    """Return the number of the port's interface, which no name tells."""
-    if place.if_index is None:
-        raise ValueError(f"port {place.pon_port[:40]!r} has not been read yet: discover the OLT first")
-    return place.if_index
-
-
 def _binding(place: OnuPlace) -> str:
-    return f"{_port_number(place)}.{place.onu_id}"
+    return f"{place.port_number}.{place.onu_id}"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import ClassVar
 
-from hardware.drivers.base import Driver, Place
+from hardware.drivers.base import Driver, Place, first_index
 from hardware.drivers.cells import (
     counter,
     enumerated,
@@ -26,7 +26,6 @@ from hardware.drivers.columns import Column, ColumnReader, Pass, Table, arcs_of
 from hardware.drivers.findings import AdminState, DownCause, RunStatus, SystemInfo, WaitingOnu
 from hardware.drivers.named import NamedDriver, numbered
 from hardware.drivers.provisioning import Capability, OnuPlace, Preset, SnmpStep, Step
-from hardware.snmp.errors import SnmpError, SnmpTimeout
 from hardware.snmp.transport import Transport, Value
 
 CDATA = "1.3.6.1.4.1.17409"
@@ -227,9 +226,9 @@ class CdataDriver(NamedDriver):
         """Ask for the first ONU of either kind, and how its optics are numbered."""
         if driver := next((driver for driver in self.variants() if driver.dialect == remembered), None):
             return driver
-        if _first_index(transport, f"{GPON}.1.1.3") is None and _first_index(transport, f"{EPON}.1.1.7"):
+        if first_index(transport, f"{GPON}.1.1.3") is None and first_index(transport, f"{EPON}.1.1.7"):
             return CdataEponDriver()
-        optics = arcs_of(_first_index(transport, f"{GPON}.4.1.4") or "", 3)
+        optics = arcs_of(first_index(transport, f"{GPON}.4.1.4") or "", 3)
         return CdataGponByPortDriver() if optics and optics[2] else CdataGponDriver()
 
     def place_port(self, index: str, name: str | None) -> Place | None:
@@ -353,10 +352,9 @@ class CdataEponDriver(CdataDriver):
 
 def _row(place: OnuPlace) -> int:
     """Number an ONU as its port's interface is: an old box's begins with 1 in eight bits."""
-    if place.if_index is None:
-        raise ValueError(f"port {place.pon_port[:40]!r} has not been read yet: discover the OLT first")
-    if place.if_index >> 24 == _OLD and not place.if_index & 0xFF and 0 < place.onu_id < 256:
-        return place.if_index | place.onu_id
+    port = place.port_number
+    if port >> 24 == _OLD and not port & 0xFF and 0 < place.onu_id < 256:
+        return port | place.onu_id
     number = place.pon_port.removeprefix("0/0/")
     if arcs_of(number, 1) is None or not 0 < int(number) <= 64 or not 0 < place.onu_id < 4096:
         raise ValueError(f"{place.pon_port[:40]!r} is no PON port here: 0/0/port, such as 0/0/1")
@@ -365,13 +363,3 @@ def _row(place: OnuPlace) -> int:
 
 def _octets(serial: str) -> bytes:
     return bytes.fromhex(serial) if len(serial) == 16 else serial[:4].encode() + bytes.fromhex(serial[4:])
-
-
-def _first_index(transport: Transport, oid: str) -> str | None:
-    """Return the index of a column's first row. Raises SnmpTimeout."""
-    try:
-        return next((index for index, _ in transport.walk(oid)), None)
-    except SnmpTimeout:
-        raise
-    except SnmpError:
-        return None

@@ -21,7 +21,6 @@ class Capability(StrEnum):
     AUTHORIZE = "authorize"
     UNAUTHORIZE = "unauthorize"
     REBOOT = "reboot"
-    ACTIVATE = "activate"  # And deactivate.
 
 
 class NotSupportedByDevice(Exception):
@@ -101,6 +100,13 @@ class OnuPlace:
     if_index: int | None = None
     description: str = ""
     index: str = ""
+
+    @property
+    def port_number(self) -> int:
+        """The number of the port's interface, where no name tells it. Raises ValueError before it was read."""
+        if self.if_index is None:
+            raise ValueError(f"port {self.pon_port[:40]!r} has not been read yet: discover the OLT first")
+        return self.if_index
 
 
 def cli_word(value: str, *, longest: int = 64) -> str:

@@ -22,7 +22,6 @@ from hardware.drivers.cells import (
 from hardware.drivers.columns import Column, ColumnReader, Pass, Table, arcs_of
 from hardware.drivers.findings import DownCause, PonPortInfo, RunStatus, SystemInfo
 from hardware.drivers.provisioning import Capability, OnuPlace, SnmpStep, Step
-from hardware.snmp.errors import SnmpError, SnmpTimeout
 from hardware.snmp.transport import Transport, Value
 
 VSOL = "1.3.6.1.4.1.37950"
@@ -196,7 +195,7 @@ class VsolDriver(Driver):
         epon: tuple[Driver, ...] = (VsolEponDriver(), VsolOtherEponDriver())
         if driver := next((driver for driver in epon if driver.dialect == remembered), None):
             return driver
-        return next((driver for driver in epon if _answers(driver, transport)), epon[0])
+        return next((driver for driver in epon if driver.lists_onus(transport)), epon[0])
 
     def place_port(self, index: str, name: str | None) -> Place | None:
         """Know a PON port by its interface's name."""
@@ -272,14 +271,3 @@ class VsolOtherEponDriver(VsolEponDriver):
 
     dialect: ClassVar[str] = "epon-25"
     columns: ClassVar[tuple[Column, ...]] = _OTHER_EPON_COLUMNS
-
-
-def _answers(driver: Driver, transport: Transport) -> bool:
-    """Tell whether the list of ONUs has a row. Raises SnmpTimeout."""
-    serial = next(column for column in driver.columns if column.table == Table.ONU and column.is_key)
-    try:
-        return next(iter(transport.walk(serial.oid)), None) is not None
-    except SnmpTimeout:
-        raise
-    except SnmpError:
-        return False

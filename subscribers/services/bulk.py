@@ -74,7 +74,7 @@ def create_services(lines: Sequence[Subscription], premises: Sequence[Premise]) 
 
 
 def new(model: type[M], **values: Any) -> M:
-    """Make a record as `model(**values)` does, by columns' names and in half the time: Django searches less."""
+    """Make a record as `model(**values)` does, by columns' names and a third faster: Django searches less."""
     blanks = _blanks(model)
     if unknown := values.keys() - blanks.keys():
         raise TypeError(f"{model.__name__} has no {sorted(unknown)}")

@@ -25,7 +25,7 @@ from tests.factories import (
     ZoneFactory,
 )
 from tests.files.exported import records_of, request_export, run
-from tests.jobs.test_killed_worker import celery_worker, wait_until
+from tests.workers import celery_worker, wait_until
 
 pytestmark = pytest.mark.django_db
 

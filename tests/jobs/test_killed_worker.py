@@ -1,11 +1,5 @@
 """A worker killed in mid-discovery: real processes, SIGKILL, and the run is done by the next one."""
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,27 +14,7 @@ from ispcore.jobs.tasks import sweep
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from tests.factories import OltFactory
-
-
-@contextmanager
-def celery_worker(log: Path, *, queues: str = "devices") -> Iterator["subprocess.Popen[bytes]"]:
-    command = [
-        sys.executable, "-m", "celery", "-A", "ispcore", "worker", "--queues", queues, "--pool", "threads",
-        "--concurrency", "4", "--without-gossip", "--without-mingle",
-    ]  # fmt: skip
-    with ExitStack() as stack:
-        output = stack.enter_context(log.open("wb"))
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ)
-        stack.callback(process.wait)
-        stack.callback(process.kill)
-        yield process
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+from tests.workers import celery_worker, wait_until
 
 
 @pytest.mark.django_db(databases=["default", "platform"], transaction=True)

@@ -1,11 +1,5 @@
 """A file of fifty thousand rows, and a worker killed while it takes one in."""
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +14,7 @@ from subscribers.models import Import, ImportStatus, Subscriber, SubscriberSetti
 from subscribers.services import imports
 from tests.factories import PlanFactory
 from tests.subscribers.importing import counts, csv_of, errors, upload
+from tests.workers import celery_worker, wait_until
 
 HEADER = ["external id", "name", "phone", "email", "address", "city", "plan", "service status"]
 
@@ -35,27 +30,6 @@ def file_of(count: int, bad: int = 0) -> bytes:
         for n in range(1, count + 1)
     )  # fmt: skip
     return csv_of([HEADER, *rows])
-
-
-@contextmanager
-def celery_worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    command = [
-        sys.executable, "-m", "celery", "-A", "ispcore", "worker", "--queues", "default", "--pool", "threads",
-        "--concurrency", "2", "--without-gossip", "--without-mingle",
-    ]  # fmt: skip
-    with ExitStack() as stack:
-        output = stack.enter_context(log.open("wb"))
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ)
-        stack.callback(process.wait)
-        stack.callback(process.kill)
-        yield process
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.mark.timeout(600)
@@ -110,8 +84,8 @@ def test_an_import_survives_the_death_of_its_worker(tenant: Tenant, tmp_path: Pa
             count: int = Import.objects.get().rows_done
             return count
 
-    with celery_worker(tmp_path / "first.log") as worker:
-        wait_until(lambda: done() > 0)
+    with celery_worker(tmp_path / "first.log", queues="default") as worker:
+        wait_until(lambda: done() > 0, seconds=90)
         worker.kill()
         worker.wait()
     stopped_at = done()
@@ -123,8 +97,8 @@ def test_an_import_survives_the_death_of_its_worker(tenant: Tenant, tmp_path: Pa
         Job.objects.filter(pk=job.pk).update(heartbeat_at=Now() - jobs.LEASE * 2)
 
     assert sweep() == 1
-    with celery_worker(tmp_path / "second.log"):
-        wait_until(lambda: not current().is_active)
+    with celery_worker(tmp_path / "second.log", queues="default"):
+        wait_until(lambda: not current().is_active, seconds=90)
 
     assert (current().status, current().attempts) == (JobStatus.SUCCEEDED, 2)
     with tenant_context(tenant.pk):

@@ -4,11 +4,11 @@ import re
 from typing import ClassVar
 
 from hardware.drivers.base import Driver, Place
-from hardware.drivers.columns import Column, Table, arcs_of
+from hardware.drivers.columns import Column, arcs_of
 from hardware.drivers.findings import SystemInfo
 from hardware.drivers.provisioning import Capability, OnuPlace, Preset, Step
 from hardware.drivers.zte import cells, plans, tables
-from hardware.snmp.errors import SnmpError, SnmpTimeout
+from hardware.snmp.errors import SnmpTimeout
 from hardware.snmp.transport import Transport
 
 # Firmware 1.2 has sysObjectIDs below the first, 2.1 and the C6xx below the second (the latter recorded).
@@ -58,7 +58,7 @@ class ZteDriver(Driver):
         silence: SnmpTimeout | None = None
         for driver in likely:
             try:
-                if _answers(driver, transport):
+                if driver.lists_onus(transport):
                     return driver
             except SnmpTimeout as timeout:
                 silence = timeout
@@ -141,14 +141,3 @@ class ZteC600Driver(ZteC320V2Driver):
     is_told_by_system: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = tables.C600_COLUMNS
     naming: ClassVar[plans.Naming] = plans.C600
-
-
-def _answers(driver: Driver, transport: Transport) -> bool:
-    """Tell whether the tree has a row. Raises SnmpTimeout."""
-    serial = next(column for column in driver.columns if column.table == Table.ONU and column.is_key)
-    try:
-        return next(iter(transport.walk(serial.oid)), None) is not None
-    except SnmpTimeout:
-        raise
-    except SnmpError:
-        return False

@@ -18,7 +18,7 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from tests.client import Api
 from tests.factories import OltFactory, OnuFactory, SubscriptionFactory
-from tests.jobs.test_killed_worker import celery_worker, wait_until
+from tests.workers import celery_worker, wait_until
 
 AUTHORIZE, UNAUTHORIZE = "hardware/olt/onu/authorize", "hardware/olt/onu/unauthorize"
 

@@ -17,7 +17,7 @@ from tests.client import Api
 from tests.factories import SubscriberFactory, SubscriptionFactory
 from tests.hardware.provisioning.conftest import register
 from tests.hardware.provisioning.test_over_http import AUTHORIZE, UNAUTHORIZE, data
-from tests.jobs.test_killed_worker import wait_until
+from tests.workers import wait_until
 
 FIBRE_CUT = 1  # HUAWEI-XPON-MIB, hwGponDeviceOntControlLastDownCause: LOS.
 

@@ -1,0 +1,33 @@
+"""A real Celery worker in a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def celery_worker(
+    log: Path, *, queues: str = "devices", threads: int = 4
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a worker for a block; it is killed at the end, if not before."""
+    command = [
+        sys.executable, "-m", "celery", "-A", "ispcore", "worker", "--queues", queues, "--pool", "threads",
+        "--concurrency", str(threads), "--without-gossip", "--without-mingle", "--loglevel", "INFO",
+    ]  # fmt: skip
+    with ExitStack() as stack:
+        output = stack.enter_context(log.open("wb"))
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        yield process
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
