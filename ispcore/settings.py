@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "subscribers",
     "ipam",
     "hardware",
+    "billing",
     "demo",
     "pghistory",
     "pgtrigger",
