@@ -89,7 +89,7 @@ class OneOffCharge(TenantModel):
 
 @audit.track()
 class Discount(TenantModel):
-    """Taken off the recurring charges of a customer or of one line, in percent or as an amount a period."""
+    """Taken off the plan's price of one line or of all a customer has, in percent or as an amount a period."""
 
     subscriber = TenantForeignKey(Subscriber, models.PROTECT, related_name="discounts")
     subscription = TenantForeignKey(
@@ -119,6 +119,11 @@ class Discount(TenantModel):
                 condition=Q(percent__isnull=False, amount=None, percent__gt=0, percent__lte=100)
                 | Q(percent=None, amount__isnull=False, amount__gt=0),
                 name="discount_percent_or_amount",
+            ),
+            # An amount off all services would be taken once for each.
+            models.CheckConstraint(
+                condition=Q(amount=None) | Q(subscription__isnull=False),
+                name="discount_amount_of_one_service",
             ),
             models.CheckConstraint(
                 condition=Q(ends_on=None) | Q(ends_on__gt=F("starts_on")), name="discount_lasts_a_time"
@@ -201,6 +206,11 @@ class BillingPosition(TenantModel):
 
     subscription = TenantForeignKey(Subscription, models.PROTECT, related_name="billing_position")
     billed_until = models.DateField(help_text="The first day not billed yet.")
+    settled_at = models.DateTimeField(
+        help_text="Changes of plan that were applied and holds that ended until then are on an invoice."
+    )
+
+    is_closed = models.BooleanField(default=False, help_text="The line ended and its end is on an invoice.")
 
     class Meta:
         constraints = [
@@ -208,7 +218,11 @@ class BillingPosition(TenantModel):
                 fields=["tenant", "subscription"], name="billing_position_one_per_service"
             )
         ]
-        indexes = [models.Index(fields=["tenant", "billed_until"], name="billing_position_due")]
+        indexes = [
+            models.Index(
+                fields=["tenant", "billed_until"], condition=Q(is_closed=False), name="billing_position_due"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"until {self.billed_until}"

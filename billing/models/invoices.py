@@ -172,7 +172,8 @@ class InvoiceLine(TenantModel):
             ),
             models.UniqueConstraint(
                 fields=["tenant", "subscription", "kind", "source", "period_start"],
-                condition=Q(is_void=False, subscription__isnull=False, period_start__isnull=False),
+                condition=Q(is_void=False, period_start__isnull=False),
+                nulls_distinct=False,
                 name="invoice_line_billed_once",
             ),
             models.CheckConstraint(condition=Q(kind__in=LineKind.values), name="invoice_line_kind_known"),

@@ -34,7 +34,6 @@ class DifferenceKind(models.TextChoices):
 class ParkReason(models.TextChoices):
     CURRENCY = "currency", "Plan and billing profile differ in currency"
     NEGATIVE = "negative", "More is taken off than charged"
-    NO_PROFILE = "no_profile", "No billing profile"
     PRICE = "price", "A price is finer than its currency"
 
 
@@ -51,6 +50,9 @@ class BillingRun(TenantModel):
     invoices_issued = models.PositiveIntegerField(default=0)
     parked = models.PositiveIntegerField(default=0)
     job = TenantForeignKey(Job, models.PROTECT, null=True, related_name="+")
+    as_of = models.DateTimeField(
+        help_text="What was known then is billed; what changes later is for the next run."
+    )
     planned_at = models.DateTimeField(null=True)
     approved_at = models.DateTimeField(null=True)
     approved_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)

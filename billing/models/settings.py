@@ -18,6 +18,9 @@ def unbilled_holds() -> list[str]:
 class BillingSettings(TenantModel):
     """One provider's rules; a provider that has none yet is billed by the defaults."""
 
+    bills_from = models.DateField(
+        help_text="The first day billed here. What customers paid elsewhere for days before is not asked for again."
+    )
     runs_nightly = models.BooleanField(default=False, help_text="Plan a run each night by itself.")
     approves_within_bounds = models.BooleanField(
         default=False, help_text="Issue a nightly run by itself when nothing in it is out of bounds."

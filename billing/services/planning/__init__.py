@@ -1,0 +1,71 @@
+"""Planning: drafts for a batch of subscribers, in the order of their keys, so that a killed worker's are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db import connection
+
+from billing.services.planning import drafts, items
+from ispcore.tenants.context import current_tenant_id
+
+BATCH = 5000  # Subscribers per transaction.
+FIRST = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a run bills: `on` which day, as things stood at `as_of`, by the provider's time zone and settings."""
+
+    run_id: UUID
+    on: date
+    as_of: datetime
+    zone: str
+    bills_from: date
+    unbilled_holds: Sequence[str]
+
+
+def candidates(*, on: date, as_of: datetime, after: UUID = FIRST, limit: int = BATCH) -> list[UUID]:
+    """Return the next subscribers of whom something may be due, in the order of their keys."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            items.CANDIDATES_SQL,
+            {"tenant": current_tenant_id(), "on": on, "as_of": as_of, "after": after, "limit": limit},
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def plan_batch(terms: Terms, subscribers: Sequence[UUID]) -> None:
+    """Write drafts for these subscribers, and park those that cannot be billed.
+
+    Once per run and subscriber: the caller begins behind the last batch that was committed. The database refuses an
+    item that was billed before (IntegrityError `invoice_line_billed_once`), and nothing of the batch is kept then.
+    """
+    values = {
+        "tenant": current_tenant_id(),
+        "run": terms.run_id,
+        "on": terms.on,
+        "as_of": terms.as_of,
+        "zone": terms.zone,
+        "from": terms.bills_from,
+        "unbilled": list(terms.unbilled_holds),
+        "subscribers": list(subscribers),
+    }
+    with connection.cursor() as cursor:
+        for statement in (
+            items.LINES_SQL,
+            items.SPANS_SQL,
+            items.ITEMS_SQL,
+            "ANALYZE billing_item",
+            items.DISCOUNTS_SQL,
+            drafts.PARK_SQL,
+            drafts.LEAVE_PARKED_SQL,
+            drafts.INVOICES_SQL,
+            drafts.TAXES_SQL,
+            drafts.LINES_SQL,
+            drafts.LINE_TAXES_SQL,
+            drafts.TOTALS_SQL,
+        ):
+            cursor.execute(statement, values if "%(" in statement else None)
+        cursor.execute("DROP TABLE billing_line, billing_span, billing_item, billing_taxed")

@@ -1,0 +1,112 @@
+"""From items to drafts: accounts that cannot be billed are parked, items are taxed, drafts are written."""
+
+# What a person has to look at; the run goes on without the account.
+PARK_SQL = """
+INSERT INTO billing_parkedaccount (id, tenant_id, created_at, updated_at, run_id, subscriber_id, reason, detail)
+SELECT DISTINCT ON (subscriber_id) uuidv7(), %(tenant)s, now(), now(), %(run)s, subscriber_id, reason, detail
+FROM (
+    SELECT subscriber_id, 'currency' AS reason,
+           format('Service %%s: the plan is in %%s, the profile in %%s.', number, currency, wanted_currency) AS detail
+    FROM billing_line WHERE wanted_currency <> currency
+    UNION ALL
+    SELECT subscriber_id, 'price', format('%%s %%s of %%s', unit_price, currency, description)
+    FROM billing_item WHERE unit_price <> round(unit_price, minor_units(currency)) AND kind IN ('plan', 'add_on')
+    UNION ALL
+    SELECT subscriber_id, 'negative', format('%%s %%s', sum(amount), currency)
+    FROM billing_item GROUP BY subscriber_id, currency HAVING sum(amount) < 0
+) AS found
+ORDER BY subscriber_id, reason
+"""
+
+LEAVE_PARKED_SQL = """
+DELETE FROM billing_item
+WHERE subscriber_id IN (
+    SELECT subscriber_id FROM billing_parkedaccount WHERE tenant_id = %(tenant)s AND run_id = %(run)s
+)
+"""
+
+INVOICES_SQL = """
+INSERT INTO billing_invoice (id, tenant_id, created_at, updated_at, kind, number, status, subscriber_id, currency,
+                             run_id, period_start, period_end, net, tax, total, open_amount, reason)
+SELECT uuidv7(), %(tenant)s, now(), now(), 'invoice', '', 'draft', subscriber_id, currency, %(run)s,
+       min(period_start) FILTER (WHERE kind = 'plan'), max(period_end) FILTER (WHERE kind = 'plan'), 0, 0, 0, 0, ''
+FROM billing_item GROUP BY subscriber_id, currency
+"""
+
+# An item may bear several taxes. What is contained in its price is taken out of it: the item's net is what is left,
+# and the contained taxes, by rounded sums, make up exactly the difference.
+TAXES_SQL = """
+CREATE TEMP TABLE billing_taxed ON COMMIT DROP AS
+WITH numbered AS (
+    SELECT uuidv7() AS line_id, invoice.id AS invoice_id, item.*,
+           row_number() OVER (PARTITION BY invoice.id
+                              ORDER BY item.number, item.period_start, item.place, item.source) AS position
+    FROM billing_item AS item
+    JOIN billing_invoice AS invoice
+        ON invoice.tenant_id = %(tenant)s AND invoice.run_id = %(run)s
+       AND invoice.subscriber_id = item.subscriber_id AND invoice.currency = item.currency
+), rated AS (
+    SELECT numbered.line_id, rate.id AS rate_id, rate.name, rate.percent, rate.is_inclusive
+    FROM numbered
+    JOIN billing_taxrate AS rate
+        ON rate.tenant_id = %(tenant)s AND (rate.tax_class = '' OR rate.tax_class = numbered.tax_class)
+       AND (rate.zone_id IS NULL OR rate.zone_id = numbered.zone_id)
+       AND rate.starts_on <= %(on)s AND (rate.ends_on IS NULL OR rate.ends_on > %(on)s)
+    WHERE NOT EXISTS (
+        SELECT FROM billing_taxexemption AS freed
+        WHERE freed.tenant_id = %(tenant)s AND freed.subscriber_id = numbered.subscriber_id
+          AND (freed.rate_id IS NULL OR freed.rate_id = rate.id)
+          AND freed.starts_on <= %(on)s AND (freed.ends_on IS NULL OR freed.ends_on > %(on)s)
+    )
+), contained AS (
+    SELECT line_id, sum(percent) AS percent FROM rated WHERE is_inclusive GROUP BY line_id
+), netted AS (
+    SELECT numbered.*, minor_units(numbered.currency) AS digits, contained.percent AS contained,
+           CASE WHEN contained.percent IS NULL THEN numbered.amount
+                ELSE round(numbered.amount * 100 / (100 + contained.percent), minor_units(numbered.currency)) END AS net
+    FROM numbered LEFT JOIN contained USING (line_id)
+), shared AS (
+    SELECT netted.line_id, rated.rate_id, rated.name, rated.percent, netted.net AS base,
+           CASE WHEN rated.is_inclusive THEN
+               round((netted.amount - netted.net) * sum(rated.percent) OVER parts / netted.contained, netted.digits)
+               - round((netted.amount - netted.net) * (sum(rated.percent) OVER parts - rated.percent)
+                       / netted.contained, netted.digits)
+           ELSE round(netted.net * rated.percent / 100, netted.digits) END AS tax
+    FROM netted JOIN rated USING (line_id)
+    WINDOW parts AS (PARTITION BY netted.line_id, rated.is_inclusive ORDER BY rated.name, rated.rate_id)
+)
+SELECT netted.*, shared.rate_id, shared.name AS tax_name, shared.percent AS tax_percent, shared.base, shared.tax
+FROM netted LEFT JOIN shared USING (line_id)
+"""
+
+LINES_SQL = """
+INSERT INTO billing_invoiceline (id, tenant_id, created_at, updated_at, invoice_id, position, kind, subscription_id,
+                                 source, description, period_start, period_end, quantity, unit_price, net, tax,
+                                 tax_class, days, period_days, formula, remainder, is_void)
+SELECT line_id, %(tenant)s, now(), now(), invoice_id, position, kind, subscription_id, source, description,
+       period_start, period_end, 1, round(unit_price, digits), net, COALESCE(sum(tax), 0), tax_class, days, period_days,
+       CASE WHEN days <> period_days
+            THEN format('%%s × %%s / %%s days', round(unit_price, digits), days, period_days) ELSE '' END,
+       round(exact - amount, 10), false
+FROM billing_taxed
+GROUP BY line_id, invoice_id, position, kind, subscription_id, source, description, period_start, period_end,
+         unit_price, digits, net, tax_class, days, period_days, exact, amount
+"""
+
+LINE_TAXES_SQL = """
+INSERT INTO billing_linetax (id, tenant_id, line_id, rate_id, name, percent, base, amount)
+SELECT uuidv7(), %(tenant)s, line_id, rate_id, tax_name, tax_percent, base, tax
+FROM billing_taxed WHERE rate_id IS NOT NULL
+"""
+
+TOTALS_SQL = """
+UPDATE billing_invoice AS invoice
+SET net = summed.net, tax = COALESCE(summed.tax, 0), total = summed.net + COALESCE(summed.tax, 0),
+    open_amount = summed.net + COALESCE(summed.tax, 0)
+FROM (
+    SELECT invoice_id, sum(net) AS net, sum(tax) AS tax
+    FROM (SELECT invoice_id, net, sum(tax) AS tax FROM billing_taxed GROUP BY invoice_id, line_id, net) AS line
+    GROUP BY invoice_id
+) AS summed
+WHERE invoice.tenant_id = %(tenant)s AND invoice.id = summed.invoice_id
+"""
