@@ -230,6 +230,54 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "add-on",
+                "indexes": [models.Index(fields=["tenant", "subscription"], name="add_on_by_service")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("price__gte", 0)), name="add_on_price_not_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ends_on", None), ("ends_on__gt", models.F("starts_on")), _connector="OR"
+                        ),
+                        name="add_on_lasts_a_time",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_addonhistory" ("created_at", "currency", "ends_on", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price", "starts_on", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."currency", NEW."ends_on", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."price", NEW."starts_on", NEW."subscription_id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="bce1a80771dc7400720b45f635cc54c4b1cee692",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_78afc",
+                            table="billing_addon",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."ends_on" IS DISTINCT FROM (NEW."ends_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."price" IS DISTINCT FROM (NEW."price") OR OLD."starts_on" IS DISTINCT FROM (NEW."starts_on") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "billing_addonhistory" ("created_at", "currency", "ends_on", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price", "starts_on", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."currency", NEW."ends_on", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."price", NEW."starts_on", NEW."subscription_id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="4e910264b205974bb6d78a751da31fa26d6be5ae",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_1e61f",
+                            table="billing_addon",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_addonhistory" ("created_at", "currency", "ends_on", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price", "starts_on", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."currency", OLD."ends_on", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."price", OLD."starts_on", OLD."subscription_id", OLD."tax_class", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="6a344789b6910e5d96527e14b136d83482cbade4",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_d1bb3",
+                            table="billing_addon",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -304,6 +352,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_add_tenant__2139ca_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -354,6 +407,20 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("is_closed", False)),
+                        fields=["tenant", "billed_until"],
+                        name="billing_position_due",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "subscription"), name="billing_position_one_per_service"
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="BillingRun",
@@ -448,6 +515,61 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "-on", "-id"], name="billing_run_newest")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                ["planning", "planned", "approved", "issuing", "issued", "discarded"],
+                            )
+                        ),
+                        name="billing_run_status_known",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("status__in", ["planning", "planned", "approved", "issuing"])),
+                        fields=("tenant",),
+                        name="billing_run_one_open",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_billingrunhistory" ("approved_at", "approved_by_id", "as_of", "created_at", "created_by_id", "discarded_at", "id", "invoices_issued", "invoices_planned", "issued_at", "job_id", "on", "parked", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_hash", "planned_at", "status", "tenant_id", "updated_at") VALUES (NEW."approved_at", NEW."approved_by_id", NEW."as_of", NEW."created_at", NEW."created_by_id", NEW."discarded_at", NEW."id", NEW."invoices_issued", NEW."invoices_planned", NEW."issued_at", NEW."job_id", NEW."on", NEW."parked", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan_hash", NEW."planned_at", NEW."status", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="06abaacf0a8c9508c6d548badde82cd60738a010",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_1eb4a",
+                            table="billing_billingrun",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."approved_at" IS DISTINCT FROM (NEW."approved_at") OR OLD."approved_by_id" IS DISTINCT FROM (NEW."approved_by_id") OR OLD."as_of" IS DISTINCT FROM (NEW."as_of") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."discarded_at" IS DISTINCT FROM (NEW."discarded_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."invoices_issued" IS DISTINCT FROM (NEW."invoices_issued") OR OLD."invoices_planned" IS DISTINCT FROM (NEW."invoices_planned") OR OLD."issued_at" IS DISTINCT FROM (NEW."issued_at") OR OLD."job_id" IS DISTINCT FROM (NEW."job_id") OR OLD."on" IS DISTINCT FROM (NEW."on") OR OLD."parked" IS DISTINCT FROM (NEW."parked") OR OLD."plan_hash" IS DISTINCT FROM (NEW."plan_hash") OR OLD."planned_at" IS DISTINCT FROM (NEW."planned_at") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "billing_billingrunhistory" ("approved_at", "approved_by_id", "as_of", "created_at", "created_by_id", "discarded_at", "id", "invoices_issued", "invoices_planned", "issued_at", "job_id", "on", "parked", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_hash", "planned_at", "status", "tenant_id", "updated_at") VALUES (NEW."approved_at", NEW."approved_by_id", NEW."as_of", NEW."created_at", NEW."created_by_id", NEW."discarded_at", NEW."id", NEW."invoices_issued", NEW."invoices_planned", NEW."issued_at", NEW."job_id", NEW."on", NEW."parked", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan_hash", NEW."planned_at", NEW."status", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="968f0515d60eb7cc2837680f1fbf2c9878b45ad2",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_60cfc",
+                            table="billing_billingrun",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_billingrunhistory" ("approved_at", "approved_by_id", "as_of", "created_at", "created_by_id", "discarded_at", "id", "invoices_issued", "invoices_planned", "issued_at", "job_id", "on", "parked", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_hash", "planned_at", "status", "tenant_id", "updated_at") VALUES (OLD."approved_at", OLD."approved_by_id", OLD."as_of", OLD."created_at", OLD."created_by_id", OLD."discarded_at", OLD."id", OLD."invoices_issued", OLD."invoices_planned", OLD."issued_at", OLD."job_id", OLD."on", OLD."parked", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan_hash", OLD."planned_at", OLD."status", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="bba0184b0e3fdb70e9069d398f1a2d5d3bc0352a",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_6cc4a",
+                            table="billing_billingrun",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="BillingRunHistory",
@@ -561,6 +683,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_bil_tenant__673ae6_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -640,6 +767,56 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "billing settings",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant",), name="billing_settings_one_per_tenant"),
+                    models.CheckConstraint(
+                        condition=models.Q(("bound_percent__gte", 1), ("bound_percent__lte", 1000)),
+                        name="billing_settings_bound_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("invoice_prefix", ""), _negated=True),
+                            models.Q(("credit_note_prefix", ""), _negated=True),
+                        ),
+                        name="billing_settings_prefixes_named",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_billingsettingshistory" ("approves_within_bounds", "bills_from", "bound_percent", "created_at", "credit_note_prefix", "id", "invoice_prefix", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "runs_nightly", "tenant_id", "unbilled_holds", "updated_at") VALUES (NEW."approves_within_bounds", NEW."bills_from", NEW."bound_percent", NEW."created_at", NEW."credit_note_prefix", NEW."id", NEW."invoice_prefix", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."runs_nightly", NEW."tenant_id", NEW."unbilled_holds", NEW."updated_at"); RETURN NULL;',
+                            hash="78a8eedc2a8022e42643090fc9753d79cfb23ba5",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_2eb79",
+                            table="billing_billingsettings",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."approves_within_bounds" IS DISTINCT FROM (NEW."approves_within_bounds") OR OLD."bills_from" IS DISTINCT FROM (NEW."bills_from") OR OLD."bound_percent" IS DISTINCT FROM (NEW."bound_percent") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."credit_note_prefix" IS DISTINCT FROM (NEW."credit_note_prefix") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."invoice_prefix" IS DISTINCT FROM (NEW."invoice_prefix") OR OLD."runs_nightly" IS DISTINCT FROM (NEW."runs_nightly") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."unbilled_holds" IS DISTINCT FROM (NEW."unbilled_holds"))',
+                            func='INSERT INTO "billing_billingsettingshistory" ("approves_within_bounds", "bills_from", "bound_percent", "created_at", "credit_note_prefix", "id", "invoice_prefix", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "runs_nightly", "tenant_id", "unbilled_holds", "updated_at") VALUES (NEW."approves_within_bounds", NEW."bills_from", NEW."bound_percent", NEW."created_at", NEW."credit_note_prefix", NEW."id", NEW."invoice_prefix", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."runs_nightly", NEW."tenant_id", NEW."unbilled_holds", NEW."updated_at"); RETURN NULL;',
+                            hash="0e2eb859b9c5f23ac15c6abc6698ba36151999dc",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_a9da0",
+                            table="billing_billingsettings",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_billingsettingshistory" ("approves_within_bounds", "bills_from", "bound_percent", "created_at", "credit_note_prefix", "id", "invoice_prefix", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "runs_nightly", "tenant_id", "unbilled_holds", "updated_at") VALUES (OLD."approves_within_bounds", OLD."bills_from", OLD."bound_percent", OLD."created_at", OLD."credit_note_prefix", OLD."id", OLD."invoice_prefix", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."runs_nightly", OLD."tenant_id", OLD."unbilled_holds", OLD."updated_at"); RETURN NULL;',
+                            hash="a4147d1f6ad16b6b64cab98be364246db6040fc8",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_a2edb",
+                            table="billing_billingsettings",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -731,6 +908,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_bil_tenant__232fe0_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -808,6 +990,75 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "subscriber"], name="discount_by_subscriber"),
+                    models.Index(fields=["tenant", "subscription"], name="discount_by_service"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("amount", None),
+                                ("percent__gt", 0),
+                                ("percent__isnull", False),
+                                ("percent__lte", 100),
+                            ),
+                            models.Q(("amount__gt", 0), ("amount__isnull", False), ("percent", None)),
+                            _connector="OR",
+                        ),
+                        name="discount_percent_or_amount",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("amount", None), ("subscription__isnull", False), _connector="OR"
+                        ),
+                        name="discount_amount_of_one_service",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ends_on", None), ("ends_on__gt", models.F("starts_on")), _connector="OR"
+                        ),
+                        name="discount_lasts_a_time",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_discounthistory" ("amount", "created_at", "ends_on", "id", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "subscriber_id", "subscription_id", "tenant_id", "updated_at") VALUES (NEW."amount", NEW."created_at", NEW."ends_on", NEW."id", NEW."name", NEW."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."starts_on", NEW."subscriber_id", NEW."subscription_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="3f39c0d1bf2a75a01f3fd974418f03e3cc658676",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_5ef73",
+                            table="billing_discount",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."ends_on" IS DISTINCT FROM (NEW."ends_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."percent" IS DISTINCT FROM (NEW."percent") OR OLD."starts_on" IS DISTINCT FROM (NEW."starts_on") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "billing_discounthistory" ("amount", "created_at", "ends_on", "id", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "subscriber_id", "subscription_id", "tenant_id", "updated_at") VALUES (NEW."amount", NEW."created_at", NEW."ends_on", NEW."id", NEW."name", NEW."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."starts_on", NEW."subscriber_id", NEW."subscription_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="3da655721e95b7fecdb1f50bb4d76ab05fc8a096",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_9ccd9",
+                            table="billing_discount",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_discounthistory" ("amount", "created_at", "ends_on", "id", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "subscriber_id", "subscription_id", "tenant_id", "updated_at") VALUES (OLD."amount", OLD."created_at", OLD."ends_on", OLD."id", OLD."name", OLD."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."starts_on", OLD."subscriber_id", OLD."subscription_id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="319974990517ee787415d7f871b0d598d80081e2",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_99dc8",
+                            table="billing_discount",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="DiscountHistory",
@@ -900,6 +1151,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_dis_tenant__ec8bbd_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1027,6 +1283,108 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "subscriber", "-id"], name="invoice_by_subscriber"),
+                    models.Index(fields=["tenant", "status", "-id"], name="invoice_by_status"),
+                    models.Index(fields=["tenant", "issued_on", "-id"], name="invoice_by_issue"),
+                    models.Index(
+                        condition=models.Q(("open_amount__gt", 0)),
+                        fields=["tenant", "due_on"],
+                        name="invoice_open_by_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("run__isnull", False)),
+                        fields=["tenant", "run", "id"],
+                        name="invoice_by_run",
+                    ),
+                    models.Index(
+                        condition=models.Q(("corrects__isnull", False)),
+                        fields=["tenant", "corrects"],
+                        name="invoice_by_corrected",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("number", ""), _negated=True),
+                        fields=("tenant", "number"),
+                        name="invoice_number_unique_per_tenant",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("run__isnull", False)),
+                        fields=("tenant", "run", "subscriber", "currency"),
+                        name="invoice_one_per_run_and_subscriber",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["invoice", "credit_note"])),
+                        name="invoice_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["draft", "issued", "partly_paid", "paid", "void"])
+                        ),
+                        name="invoice_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("issued_at", None), ("issued_on", None), ("number", ""), ("status", "draft")
+                            ),
+                            models.Q(
+                                models.Q(("status", "draft"), _negated=True),
+                                models.Q(("number", ""), _negated=True),
+                                ("issued_at__isnull", False),
+                                ("issued_on__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="invoice_numbered_when_issued",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "total",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("net"), "+", models.F("tax")
+                                ),
+                            ),
+                            ("total__gte", 0),
+                        ),
+                        name="invoice_total_adds_up",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("open_amount__gte", 0), ("open_amount__lte", models.F("total"))),
+                        name="invoice_open_within_total",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status", "draft"),
+                            models.Q(("open_amount", 0), ("status", "void"), ("voided_at__isnull", False)),
+                            models.Q(("open_amount", 0), ("status", "paid")),
+                            models.Q(
+                                ("open_amount", models.F("total")),
+                                ("open_amount__gt", 0),
+                                ("status", "issued"),
+                            ),
+                            models.Q(
+                                ("open_amount__gt", 0),
+                                ("open_amount__lt", models.F("total")),
+                                ("status", "partly_paid"),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="invoice_status_fits_open_amount",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("corrects", None), ("kind", "invoice")),
+                            models.Q(("corrects__isnull", False), ("kind", "credit_note")),
+                            _connector="OR",
+                        ),
+                        name="invoice_credit_note_corrects_one",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="InvoiceLine",
@@ -1124,6 +1482,47 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "invoice", "position"), name="invoice_line_position_once"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_void", False), ("period_start__isnull", False)),
+                        fields=("tenant", "subscription", "kind", "source", "period_start"),
+                        name="invoice_line_billed_once",
+                        nulls_distinct=False,
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "plan",
+                                    "plan_change",
+                                    "hold_credit",
+                                    "end_credit",
+                                    "add_on",
+                                    "one_off",
+                                    "discount",
+                                    "overage",
+                                    "late_fee",
+                                    "manual",
+                                ],
+                            )
+                        ),
+                        name="invoice_line_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("period_end", None), ("period_start", None)),
+                            ("period_end__gt", models.F("period_start")),
+                            _connector="OR",
+                        ),
+                        name="invoice_line_period_not_empty",
+                    ),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="OneOffCharge",
@@ -1206,6 +1605,62 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "charge",
+                "indexes": [
+                    models.Index(fields=["tenant", "subscriber"], name="one_off_charge_by_subscriber"),
+                    models.Index(fields=["tenant", "subscription"], name="one_off_charge_by_service"),
+                    models.Index(
+                        condition=models.Q(("cancelled_at", None), ("charged__lt", models.F("instalments"))),
+                        fields=["tenant", "due_on"],
+                        name="one_off_charge_waiting",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="one_off_charge_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("charged__lte", models.F("instalments")), ("instalments__range", (1, 60))
+                        ),
+                        name="one_off_charge_instalments_in_range",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_oneoffchargehistory" ("amount", "cancelled_at", "charged", "created_at", "currency", "due_on", "id", "instalments", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subscriber_id", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."amount", NEW."cancelled_at", NEW."charged", NEW."created_at", NEW."currency", NEW."due_on", NEW."id", NEW."instalments", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."subscriber_id", NEW."subscription_id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="38692fffd5713cfd66939078fedd1a232cd0cf27",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_01cb4",
+                            table="billing_oneoffcharge",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."cancelled_at" IS DISTINCT FROM (NEW."cancelled_at") OR OLD."charged" IS DISTINCT FROM (NEW."charged") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."due_on" IS DISTINCT FROM (NEW."due_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."instalments" IS DISTINCT FROM (NEW."instalments") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "billing_oneoffchargehistory" ("amount", "cancelled_at", "charged", "created_at", "currency", "due_on", "id", "instalments", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subscriber_id", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."amount", NEW."cancelled_at", NEW."charged", NEW."created_at", NEW."currency", NEW."due_on", NEW."id", NEW."instalments", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."subscriber_id", NEW."subscription_id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="d5f7f49b2c91d1887b98e22c5d270e8bca05a70a",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_bc9bb",
+                            table="billing_oneoffcharge",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_oneoffchargehistory" ("amount", "cancelled_at", "charged", "created_at", "currency", "due_on", "id", "instalments", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subscriber_id", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (OLD."amount", OLD."cancelled_at", OLD."charged", OLD."created_at", OLD."currency", OLD."due_on", OLD."id", OLD."instalments", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."subscriber_id", OLD."subscription_id", OLD."tax_class", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="364ded6b823844f228dcb3930c85917eb22ef90c",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_438c3",
+                            table="billing_oneoffcharge",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1303,6 +1758,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_one_tenant__c34797_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1373,6 +1833,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("resolved_at", None)),
+                        fields=["tenant", "-id"],
+                        name="parked_account_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "run", "subscriber"), name="parked_account_once_per_run"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason__in", ["currency", "negative", "price"])),
+                        name="parked_account_reason_known",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Payment",
@@ -1470,6 +1948,55 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "subscriber", "-id"], name="payment_by_subscriber"),
+                    models.Index(fields=["tenant", "received_at", "-id"], name="payment_by_time"),
+                    models.Index(
+                        condition=models.Q(
+                            (
+                                "amount__gt",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("allocated"), "+", models.F("refunded")
+                                ),
+                            )
+                        ),
+                        fields=["tenant", "subscriber", "id"],
+                        name="payment_with_credit",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("reference", ""), _negated=True),
+                        fields=("tenant", "reference"),
+                        name="payment_reference_unique_per_tenant",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="payment_amount_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("method__in", ["cash", "bank", "card", "voucher"])),
+                        name="payment_method_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["received", "refunded", "bounced"])),
+                        name="payment_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("allocated__gte", 0),
+                            ("refunded__gte", 0),
+                            (
+                                "amount__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("allocated"), "+", models.F("refunded")
+                                ),
+                            ),
+                        ),
+                        name="payment_spent_once",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Allocation",
@@ -1530,6 +2057,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "invoice"], name="allocation_by_invoice"),
+                    models.Index(fields=["tenant", "payment"], name="allocation_by_payment"),
+                    models.Index(fields=["tenant", "credit_note"], name="allocation_by_credit_note"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="allocation_amount_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("payment__isnull", False), ("credit_note__isnull", False), _connector="XOR"
+                        ),
+                        name="allocation_of_payment_or_credit_note",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Refund",
@@ -1580,6 +2125,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "payment"], name="refund_by_payment")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="refund_amount_positive"
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="RunDifference",
@@ -1642,6 +2195,20 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "run", "kind", "id"], name="run_difference_by_kind")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "run", "subscriber", "currency"), name="run_difference_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["new", "gone", "changed", "out_of_bounds"])),
+                        name="run_difference_kind_known",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="RunTotal",
@@ -1687,6 +2254,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "run", "currency"), name="run_total_one_per_currency"
+                    )
+                ]
+            },
         ),
         migrations.CreateModel(
             name="SubscriberBalance",
@@ -1725,45 +2299,21 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.CreateModel(
-            name="TaxExemption",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("reason", models.CharField(help_text="As the invoice must say it.", max_length=200)),
-                ("starts_on", models.DateField()),
-                ("ends_on", models.DateField(blank=True, null=True)),
-                (
-                    "subscriber",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="tax_exemptions",
-                        to="subscribers.subscriber",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("balance__gt", 0)),
+                        fields=["tenant", "balance"],
+                        name="subscriber_balance_owed",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "subscriber", "currency"),
+                        name="subscriber_balance_one_per_currency",
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="TaxRate",
@@ -1832,6 +2382,162 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "zone"], name="tax_rate_by_zone")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "name", "starts_on"), name="tax_rate_name_once_at_a_time"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("percent__gte", 0), ("percent__lte", 100)),
+                        name="tax_rate_percent_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ends_on", None), ("ends_on__gt", models.F("starts_on")), _connector="OR"
+                        ),
+                        name="tax_rate_lasts_a_time",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_taxratehistory" ("created_at", "ends_on", "id", "is_inclusive", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "tax_class", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."ends_on", NEW."id", NEW."is_inclusive", NEW."name", NEW."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."starts_on", NEW."tax_class", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="1b5c1366c2750dde71005d4c09dff70bf242a4ed",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_141c8",
+                            table="billing_taxrate",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."ends_on" IS DISTINCT FROM (NEW."ends_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_inclusive" IS DISTINCT FROM (NEW."is_inclusive") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."percent" IS DISTINCT FROM (NEW."percent") OR OLD."starts_on" IS DISTINCT FROM (NEW."starts_on") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
+                            func='INSERT INTO "billing_taxratehistory" ("created_at", "ends_on", "id", "is_inclusive", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "tax_class", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."ends_on", NEW."id", NEW."is_inclusive", NEW."name", NEW."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."starts_on", NEW."tax_class", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="5ba01aeb48b0268ceed19f13132fae9b5e707eb8",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_14d10",
+                            table="billing_taxrate",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_taxratehistory" ("created_at", "ends_on", "id", "is_inclusive", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "tax_class", "tenant_id", "updated_at", "zone_id") VALUES (OLD."created_at", OLD."ends_on", OLD."id", OLD."is_inclusive", OLD."name", OLD."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."starts_on", OLD."tax_class", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
+                            hash="660aed4e327a347ee3f753972a7a9cc35e411637",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_cbf48",
+                            table="billing_taxrate",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="TaxExemption",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("reason", models.CharField(help_text="As the invoice must say it.", max_length=200)),
+                ("starts_on", models.DateField()),
+                ("ends_on", models.DateField(blank=True, null=True)),
+                (
+                    "subscriber",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tax_exemptions",
+                        to="subscribers.subscriber",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "rate",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Empty: every tax.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="billing.taxrate",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "subscriber"], name="tax_exemption_by_subscriber"),
+                    models.Index(fields=["tenant", "rate"], name="tax_exemption_by_rate"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ends_on", None), ("ends_on__gt", models.F("starts_on")), _connector="OR"
+                        ),
+                        name="tax_exemption_lasts_a_time",
+                    )
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_taxexemptionhistory" ("created_at", "ends_on", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rate_id", "reason", "starts_on", "subscriber_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."ends_on", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."rate_id", NEW."reason", NEW."starts_on", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="c1f7d8b1d226ef841b731ad58dd0a23d1b72148f",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_55ad3",
+                            table="billing_taxexemption",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."ends_on" IS DISTINCT FROM (NEW."ends_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."rate_id" IS DISTINCT FROM (NEW."rate_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."starts_on" IS DISTINCT FROM (NEW."starts_on") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "billing_taxexemptionhistory" ("created_at", "ends_on", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rate_id", "reason", "starts_on", "subscriber_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."ends_on", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."rate_id", NEW."reason", NEW."starts_on", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="d83e90256ee09d9d76099afd2dd2f9f5c5abec8c",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_42e71",
+                            table="billing_taxexemption",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "billing_taxexemptionhistory" ("created_at", "ends_on", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rate_id", "reason", "starts_on", "subscriber_id", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."ends_on", OLD."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."rate_id", OLD."reason", OLD."starts_on", OLD."subscriber_id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="2d0177b2fb795ce7161d4f4af6eeeeb6800ca006",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_29f41",
+                            table="billing_taxexemption",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="TaxExemptionHistory",
@@ -1900,21 +2606,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_tax_tenant__2bd08a_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="taxexemption",
-            name="rate",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                help_text="Empty: every tax.",
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
-                to="billing.taxrate",
-            ),
         ),
         migrations.CreateModel(
             name="LineTax",
@@ -1961,6 +2658,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={"indexes": [models.Index(fields=["tenant", "line"], name="line_tax_by_line")]},
         ),
         migrations.CreateModel(
             name="TaxRateHistory",
@@ -2044,6 +2742,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_tax_tenant__cdd42d_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2168,999 +2871,97 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="addon",
-            index=models.Index(fields=["tenant", "subscription"], name="add_on_by_service"),
-        ),
-        migrations.AddConstraint(
-            model_name="addon",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("price__gte", 0)), name="add_on_price_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="addon",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ends_on", None), ("ends_on__gt", models.F("starts_on")), _connector="OR"
-                ),
-                name="add_on_lasts_a_time",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="addon",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_addonhistory" ("created_at", "currency", "ends_on", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price", "starts_on", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."currency", NEW."ends_on", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."price", NEW."starts_on", NEW."subscription_id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="bce1a80771dc7400720b45f635cc54c4b1cee692",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_78afc",
-                    table="billing_addon",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="addon",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."ends_on" IS DISTINCT FROM (NEW."ends_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."price" IS DISTINCT FROM (NEW."price") OR OLD."starts_on" IS DISTINCT FROM (NEW."starts_on") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "billing_addonhistory" ("created_at", "currency", "ends_on", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price", "starts_on", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."currency", NEW."ends_on", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."price", NEW."starts_on", NEW."subscription_id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="4e910264b205974bb6d78a751da31fa26d6be5ae",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_1e61f",
-                    table="billing_addon",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="addon",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_addonhistory" ("created_at", "currency", "ends_on", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price", "starts_on", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."currency", OLD."ends_on", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."price", OLD."starts_on", OLD."subscription_id", OLD."tax_class", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="6a344789b6910e5d96527e14b136d83482cbade4",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_d1bb3",
-                    table="billing_addon",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="addonhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_add_tenant__2139ca_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="billingposition",
-            index=models.Index(
-                condition=models.Q(("is_closed", False)),
-                fields=["tenant", "billed_until"],
-                name="billing_position_due",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="billingposition",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "subscription"), name="billing_position_one_per_service"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="billingrun",
-            index=models.Index(fields=["tenant", "-on", "-id"], name="billing_run_newest"),
-        ),
-        migrations.AddConstraint(
-            model_name="billingrun",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status__in", ["planning", "planned", "approved", "issuing", "issued", "discarded"])
-                ),
-                name="billing_run_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="billingrun",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status__in", ["planning", "planned", "approved", "issuing"])),
-                fields=("tenant",),
-                name="billing_run_one_open",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="billingrun",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_billingrunhistory" ("approved_at", "approved_by_id", "as_of", "created_at", "created_by_id", "discarded_at", "id", "invoices_issued", "invoices_planned", "issued_at", "job_id", "on", "parked", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_hash", "planned_at", "status", "tenant_id", "updated_at") VALUES (NEW."approved_at", NEW."approved_by_id", NEW."as_of", NEW."created_at", NEW."created_by_id", NEW."discarded_at", NEW."id", NEW."invoices_issued", NEW."invoices_planned", NEW."issued_at", NEW."job_id", NEW."on", NEW."parked", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan_hash", NEW."planned_at", NEW."status", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="06abaacf0a8c9508c6d548badde82cd60738a010",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_1eb4a",
-                    table="billing_billingrun",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="billingrun",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."approved_at" IS DISTINCT FROM (NEW."approved_at") OR OLD."approved_by_id" IS DISTINCT FROM (NEW."approved_by_id") OR OLD."as_of" IS DISTINCT FROM (NEW."as_of") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."discarded_at" IS DISTINCT FROM (NEW."discarded_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."invoices_issued" IS DISTINCT FROM (NEW."invoices_issued") OR OLD."invoices_planned" IS DISTINCT FROM (NEW."invoices_planned") OR OLD."issued_at" IS DISTINCT FROM (NEW."issued_at") OR OLD."job_id" IS DISTINCT FROM (NEW."job_id") OR OLD."on" IS DISTINCT FROM (NEW."on") OR OLD."parked" IS DISTINCT FROM (NEW."parked") OR OLD."plan_hash" IS DISTINCT FROM (NEW."plan_hash") OR OLD."planned_at" IS DISTINCT FROM (NEW."planned_at") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "billing_billingrunhistory" ("approved_at", "approved_by_id", "as_of", "created_at", "created_by_id", "discarded_at", "id", "invoices_issued", "invoices_planned", "issued_at", "job_id", "on", "parked", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_hash", "planned_at", "status", "tenant_id", "updated_at") VALUES (NEW."approved_at", NEW."approved_by_id", NEW."as_of", NEW."created_at", NEW."created_by_id", NEW."discarded_at", NEW."id", NEW."invoices_issued", NEW."invoices_planned", NEW."issued_at", NEW."job_id", NEW."on", NEW."parked", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan_hash", NEW."planned_at", NEW."status", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="968f0515d60eb7cc2837680f1fbf2c9878b45ad2",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_60cfc",
-                    table="billing_billingrun",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="billingrun",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_billingrunhistory" ("approved_at", "approved_by_id", "as_of", "created_at", "created_by_id", "discarded_at", "id", "invoices_issued", "invoices_planned", "issued_at", "job_id", "on", "parked", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_hash", "planned_at", "status", "tenant_id", "updated_at") VALUES (OLD."approved_at", OLD."approved_by_id", OLD."as_of", OLD."created_at", OLD."created_by_id", OLD."discarded_at", OLD."id", OLD."invoices_issued", OLD."invoices_planned", OLD."issued_at", OLD."job_id", OLD."on", OLD."parked", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan_hash", OLD."planned_at", OLD."status", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="bba0184b0e3fdb70e9069d398f1a2d5d3bc0352a",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_6cc4a",
-                    table="billing_billingrun",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="billingrunhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_bil_tenant__673ae6_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="billingsettings",
-            constraint=models.UniqueConstraint(fields=("tenant",), name="billing_settings_one_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="billingsettings",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("bound_percent__gte", 1), ("bound_percent__lte", 1000)),
-                name="billing_settings_bound_in_range",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="billingsettings",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("invoice_prefix", ""), _negated=True),
-                    models.Q(("credit_note_prefix", ""), _negated=True),
-                ),
-                name="billing_settings_prefixes_named",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="billingsettings",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_billingsettingshistory" ("approves_within_bounds", "bills_from", "bound_percent", "created_at", "credit_note_prefix", "id", "invoice_prefix", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "runs_nightly", "tenant_id", "unbilled_holds", "updated_at") VALUES (NEW."approves_within_bounds", NEW."bills_from", NEW."bound_percent", NEW."created_at", NEW."credit_note_prefix", NEW."id", NEW."invoice_prefix", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."runs_nightly", NEW."tenant_id", NEW."unbilled_holds", NEW."updated_at"); RETURN NULL;',
-                    hash="78a8eedc2a8022e42643090fc9753d79cfb23ba5",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_2eb79",
-                    table="billing_billingsettings",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="billingsettings",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."approves_within_bounds" IS DISTINCT FROM (NEW."approves_within_bounds") OR OLD."bills_from" IS DISTINCT FROM (NEW."bills_from") OR OLD."bound_percent" IS DISTINCT FROM (NEW."bound_percent") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."credit_note_prefix" IS DISTINCT FROM (NEW."credit_note_prefix") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."invoice_prefix" IS DISTINCT FROM (NEW."invoice_prefix") OR OLD."runs_nightly" IS DISTINCT FROM (NEW."runs_nightly") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."unbilled_holds" IS DISTINCT FROM (NEW."unbilled_holds"))',
-                    func='INSERT INTO "billing_billingsettingshistory" ("approves_within_bounds", "bills_from", "bound_percent", "created_at", "credit_note_prefix", "id", "invoice_prefix", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "runs_nightly", "tenant_id", "unbilled_holds", "updated_at") VALUES (NEW."approves_within_bounds", NEW."bills_from", NEW."bound_percent", NEW."created_at", NEW."credit_note_prefix", NEW."id", NEW."invoice_prefix", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."runs_nightly", NEW."tenant_id", NEW."unbilled_holds", NEW."updated_at"); RETURN NULL;',
-                    hash="0e2eb859b9c5f23ac15c6abc6698ba36151999dc",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_a9da0",
-                    table="billing_billingsettings",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="billingsettings",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_billingsettingshistory" ("approves_within_bounds", "bills_from", "bound_percent", "created_at", "credit_note_prefix", "id", "invoice_prefix", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "runs_nightly", "tenant_id", "unbilled_holds", "updated_at") VALUES (OLD."approves_within_bounds", OLD."bills_from", OLD."bound_percent", OLD."created_at", OLD."credit_note_prefix", OLD."id", OLD."invoice_prefix", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."runs_nightly", OLD."tenant_id", OLD."unbilled_holds", OLD."updated_at"); RETURN NULL;',
-                    hash="a4147d1f6ad16b6b64cab98be364246db6040fc8",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_a2edb",
-                    table="billing_billingsettings",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="billingsettingshistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_bil_tenant__232fe0_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="discount",
-            index=models.Index(fields=["tenant", "subscriber"], name="discount_by_subscriber"),
-        ),
-        migrations.AddIndex(
-            model_name="discount",
-            index=models.Index(fields=["tenant", "subscription"], name="discount_by_service"),
-        ),
-        migrations.AddConstraint(
-            model_name="discount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("amount", None),
-                        ("percent__gt", 0),
-                        ("percent__isnull", False),
-                        ("percent__lte", 100),
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "subscriber", "booked_on", "id"], name="transfer_by_subscriber"
                     ),
-                    models.Q(("amount__gt", 0), ("amount__isnull", False), ("percent", None)),
-                    _connector="OR",
-                ),
-                name="discount_percent_or_amount",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="discount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount", None), ("subscription__isnull", False), _connector="OR"),
-                name="discount_amount_of_one_service",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="discount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ends_on", None), ("ends_on__gt", models.F("starts_on")), _connector="OR"
-                ),
-                name="discount_lasts_a_time",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="discount",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_discounthistory" ("amount", "created_at", "ends_on", "id", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "subscriber_id", "subscription_id", "tenant_id", "updated_at") VALUES (NEW."amount", NEW."created_at", NEW."ends_on", NEW."id", NEW."name", NEW."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."starts_on", NEW."subscriber_id", NEW."subscription_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="3f39c0d1bf2a75a01f3fd974418f03e3cc658676",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_5ef73",
-                    table="billing_discount",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="discount",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."ends_on" IS DISTINCT FROM (NEW."ends_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."percent" IS DISTINCT FROM (NEW."percent") OR OLD."starts_on" IS DISTINCT FROM (NEW."starts_on") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "billing_discounthistory" ("amount", "created_at", "ends_on", "id", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "subscriber_id", "subscription_id", "tenant_id", "updated_at") VALUES (NEW."amount", NEW."created_at", NEW."ends_on", NEW."id", NEW."name", NEW."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."starts_on", NEW."subscriber_id", NEW."subscription_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="3da655721e95b7fecdb1f50bb4d76ab05fc8a096",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_9ccd9",
-                    table="billing_discount",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="discount",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_discounthistory" ("amount", "created_at", "ends_on", "id", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "subscriber_id", "subscription_id", "tenant_id", "updated_at") VALUES (OLD."amount", OLD."created_at", OLD."ends_on", OLD."id", OLD."name", OLD."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."starts_on", OLD."subscriber_id", OLD."subscription_id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="319974990517ee787415d7f871b0d598d80081e2",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_99dc8",
-                    table="billing_discount",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="discounthistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_dis_tenant__ec8bbd_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(fields=["tenant", "subscriber", "-id"], name="invoice_by_subscriber"),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(fields=["tenant", "status", "-id"], name="invoice_by_status"),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(fields=["tenant", "issued_on", "-id"], name="invoice_by_issue"),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(
-                condition=models.Q(("open_amount__gt", 0)),
-                fields=["tenant", "due_on"],
-                name="invoice_open_by_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(
-                condition=models.Q(("run__isnull", False)),
-                fields=["tenant", "run", "id"],
-                name="invoice_by_run",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(
-                condition=models.Q(("corrects__isnull", False)),
-                fields=["tenant", "corrects"],
-                name="invoice_by_corrected",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("number", ""), _negated=True),
-                fields=("tenant", "number"),
-                name="invoice_number_unique_per_tenant",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("run__isnull", False)),
-                fields=("tenant", "run", "subscriber", "currency"),
-                name="invoice_one_per_run_and_subscriber",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["invoice", "credit_note"])), name="invoice_kind_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["draft", "issued", "partly_paid", "paid", "void"])),
-                name="invoice_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("issued_at", None), ("issued_on", None), ("number", ""), ("status", "draft")),
-                    models.Q(
-                        models.Q(("status", "draft"), _negated=True),
-                        models.Q(("number", ""), _negated=True),
-                        ("issued_at__isnull", False),
-                        ("issued_on__isnull", False),
+                    models.Index(fields=["tenant", "booked_on", "id"], name="transfer_by_day"),
+                    models.Index(
+                        condition=models.Q(("invoice__isnull", False)),
+                        fields=["tenant", "invoice"],
+                        name="transfer_by_invoice",
                     ),
-                    _connector="OR",
-                ),
-                name="invoice_numbered_when_issued",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "total",
-                        django.db.models.expressions.CombinedExpression(
-                            models.F("net"), "+", models.F("tax")
+                    models.Index(
+                        condition=models.Q(("payment__isnull", False)),
+                        fields=["tenant", "payment"],
+                        name="transfer_by_payment",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="transfer_amount_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("debit", models.F("credit")), _negated=True),
+                        name="transfer_between_two_accounts",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "credit__in",
+                                [
+                                    "receivable",
+                                    "revenue",
+                                    "late_fees",
+                                    "tax_payable",
+                                    "cash",
+                                    "bank",
+                                    "card_clearing",
+                                    "vouchers",
+                                    "written_off",
+                                    "opening",
+                                ],
+                            ),
+                            (
+                                "debit__in",
+                                [
+                                    "receivable",
+                                    "revenue",
+                                    "late_fees",
+                                    "tax_payable",
+                                    "cash",
+                                    "bank",
+                                    "card_clearing",
+                                    "vouchers",
+                                    "written_off",
+                                    "opening",
+                                ],
+                            ),
                         ),
+                        name="transfer_accounts_known",
                     ),
-                    ("total__gte", 0),
-                ),
-                name="invoice_total_adds_up",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("open_amount__gte", 0), ("open_amount__lte", models.F("total"))),
-                name="invoice_open_within_total",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status", "draft"),
-                    models.Q(("open_amount", 0), ("status", "void"), ("voided_at__isnull", False)),
-                    models.Q(("open_amount", 0), ("status", "paid")),
-                    models.Q(
-                        ("open_amount", models.F("total")), ("open_amount__gt", 0), ("status", "issued")
-                    ),
-                    models.Q(
-                        ("open_amount__gt", 0),
-                        ("open_amount__lt", models.F("total")),
-                        ("status", "partly_paid"),
-                    ),
-                    _connector="OR",
-                ),
-                name="invoice_status_fits_open_amount",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("corrects", None), ("kind", "invoice")),
-                    models.Q(("corrects__isnull", False), ("kind", "credit_note")),
-                    _connector="OR",
-                ),
-                name="invoice_credit_note_corrects_one",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoiceline",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "invoice", "position"), name="invoice_line_position_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoiceline",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_void", False), ("period_start__isnull", False)),
-                fields=("tenant", "subscription", "kind", "source", "period_start"),
-                name="invoice_line_billed_once",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoiceline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "kind__in",
-                        [
-                            "plan",
-                            "plan_change",
-                            "hold_credit",
-                            "end_credit",
-                            "add_on",
-                            "one_off",
-                            "discount",
-                            "overage",
-                            "late_fee",
-                            "manual",
-                        ],
-                    )
-                ),
-                name="invoice_line_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoiceline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("period_end", None), ("period_start", None)),
-                    ("period_end__gt", models.F("period_start")),
-                    _connector="OR",
-                ),
-                name="invoice_line_period_not_empty",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="oneoffcharge",
-            index=models.Index(fields=["tenant", "subscriber"], name="one_off_charge_by_subscriber"),
-        ),
-        migrations.AddIndex(
-            model_name="oneoffcharge",
-            index=models.Index(fields=["tenant", "subscription"], name="one_off_charge_by_service"),
-        ),
-        migrations.AddIndex(
-            model_name="oneoffcharge",
-            index=models.Index(
-                condition=models.Q(("cancelled_at", None), ("charged__lt", models.F("instalments"))),
-                fields=["tenant", "due_on"],
-                name="one_off_charge_waiting",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="oneoffcharge",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="one_off_charge_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="oneoffcharge",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("charged__lte", models.F("instalments")), ("instalments__range", (1, 60))
-                ),
-                name="one_off_charge_instalments_in_range",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="oneoffcharge",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_oneoffchargehistory" ("amount", "cancelled_at", "charged", "created_at", "currency", "due_on", "id", "instalments", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subscriber_id", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."amount", NEW."cancelled_at", NEW."charged", NEW."created_at", NEW."currency", NEW."due_on", NEW."id", NEW."instalments", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."subscriber_id", NEW."subscription_id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="38692fffd5713cfd66939078fedd1a232cd0cf27",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_01cb4",
-                    table="billing_oneoffcharge",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="oneoffcharge",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."cancelled_at" IS DISTINCT FROM (NEW."cancelled_at") OR OLD."charged" IS DISTINCT FROM (NEW."charged") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."due_on" IS DISTINCT FROM (NEW."due_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."instalments" IS DISTINCT FROM (NEW."instalments") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "billing_oneoffchargehistory" ("amount", "cancelled_at", "charged", "created_at", "currency", "due_on", "id", "instalments", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subscriber_id", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."amount", NEW."cancelled_at", NEW."charged", NEW."created_at", NEW."currency", NEW."due_on", NEW."id", NEW."instalments", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."subscriber_id", NEW."subscription_id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="d5f7f49b2c91d1887b98e22c5d270e8bca05a70a",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_bc9bb",
-                    table="billing_oneoffcharge",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="oneoffcharge",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_oneoffchargehistory" ("amount", "cancelled_at", "charged", "created_at", "currency", "due_on", "id", "instalments", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subscriber_id", "subscription_id", "tax_class", "tenant_id", "updated_at") VALUES (OLD."amount", OLD."cancelled_at", OLD."charged", OLD."created_at", OLD."currency", OLD."due_on", OLD."id", OLD."instalments", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."subscriber_id", OLD."subscription_id", OLD."tax_class", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="364ded6b823844f228dcb3930c85917eb22ef90c",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_438c3",
-                    table="billing_oneoffcharge",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="oneoffchargehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_one_tenant__c34797_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="parkedaccount",
-            index=models.Index(
-                condition=models.Q(("resolved_at", None)),
-                fields=["tenant", "-id"],
-                name="parked_account_open",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="parkedaccount",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "run", "subscriber"), name="parked_account_once_per_run"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="parkedaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("reason__in", ["currency", "negative", "price"])),
-                name="parked_account_reason_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="payment",
-            index=models.Index(fields=["tenant", "subscriber", "-id"], name="payment_by_subscriber"),
-        ),
-        migrations.AddIndex(
-            model_name="payment",
-            index=models.Index(fields=["tenant", "received_at", "-id"], name="payment_by_time"),
-        ),
-        migrations.AddIndex(
-            model_name="payment",
-            index=models.Index(
-                condition=models.Q(
-                    (
-                        "amount__gt",
-                        django.db.models.expressions.CombinedExpression(
-                            models.F("allocated"), "+", models.F("refunded")
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "invoice",
+                                    "credit_note",
+                                    "void",
+                                    "payment",
+                                    "refund",
+                                    "bounce",
+                                    "write_off",
+                                    "opening",
+                                ],
+                            )
                         ),
-                    )
-                ),
-                fields=["tenant", "subscriber", "id"],
-                name="payment_with_credit",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("reference", ""), _negated=True),
-                fields=("tenant", "reference"),
-                name="payment_reference_unique_per_tenant",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="payment_amount_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("method__in", ["cash", "bank", "card", "voucher"])),
-                name="payment_method_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["received", "refunded", "bounced"])),
-                name="payment_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("allocated__gte", 0),
-                    ("refunded__gte", 0),
-                    (
-                        "amount__gte",
-                        django.db.models.expressions.CombinedExpression(
-                            models.F("allocated"), "+", models.F("refunded")
+                        name="transfer_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("subscriber__isnull", False),
+                            models.Q(
+                                models.Q(("debit", "receivable"), _negated=True),
+                                models.Q(("credit", "receivable"), _negated=True),
+                            ),
+                            _connector="OR",
                         ),
+                        name="transfer_receivable_of_a_subscriber",
                     ),
-                ),
-                name="payment_spent_once",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="allocation",
-            index=models.Index(fields=["tenant", "invoice"], name="allocation_by_invoice"),
-        ),
-        migrations.AddIndex(
-            model_name="allocation",
-            index=models.Index(fields=["tenant", "payment"], name="allocation_by_payment"),
-        ),
-        migrations.AddIndex(
-            model_name="allocation",
-            index=models.Index(fields=["tenant", "credit_note"], name="allocation_by_credit_note"),
-        ),
-        migrations.AddConstraint(
-            model_name="allocation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="allocation_amount_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="allocation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("payment__isnull", False), ("credit_note__isnull", False), _connector="XOR"
-                ),
-                name="allocation_of_payment_or_credit_note",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="refund",
-            index=models.Index(fields=["tenant", "payment"], name="refund_by_payment"),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="refund_amount_positive"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="rundifference",
-            index=models.Index(fields=["tenant", "run", "kind", "id"], name="run_difference_by_kind"),
-        ),
-        migrations.AddConstraint(
-            model_name="rundifference",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "run", "subscriber", "currency"), name="run_difference_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rundifference",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["new", "gone", "changed", "out_of_bounds"])),
-                name="run_difference_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="runtotal",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "run", "currency"), name="run_total_one_per_currency"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subscriberbalance",
-            index=models.Index(
-                condition=models.Q(("balance__gt", 0)),
-                fields=["tenant", "balance"],
-                name="subscriber_balance_owed",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscriberbalance",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "subscriber", "currency"), name="subscriber_balance_one_per_currency"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="taxrate",
-            index=models.Index(fields=["tenant", "zone"], name="tax_rate_by_zone"),
-        ),
-        migrations.AddConstraint(
-            model_name="taxrate",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "name", "starts_on"), name="tax_rate_name_once_at_a_time"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="taxrate",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("percent__gte", 0), ("percent__lte", 100)),
-                name="tax_rate_percent_in_range",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="taxrate",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ends_on", None), ("ends_on__gt", models.F("starts_on")), _connector="OR"
-                ),
-                name="tax_rate_lasts_a_time",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="taxrate",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_taxratehistory" ("created_at", "ends_on", "id", "is_inclusive", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "tax_class", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."ends_on", NEW."id", NEW."is_inclusive", NEW."name", NEW."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."starts_on", NEW."tax_class", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="1b5c1366c2750dde71005d4c09dff70bf242a4ed",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_141c8",
-                    table="billing_taxrate",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="taxrate",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."ends_on" IS DISTINCT FROM (NEW."ends_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_inclusive" IS DISTINCT FROM (NEW."is_inclusive") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."percent" IS DISTINCT FROM (NEW."percent") OR OLD."starts_on" IS DISTINCT FROM (NEW."starts_on") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
-                    func='INSERT INTO "billing_taxratehistory" ("created_at", "ends_on", "id", "is_inclusive", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "tax_class", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."ends_on", NEW."id", NEW."is_inclusive", NEW."name", NEW."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."starts_on", NEW."tax_class", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="5ba01aeb48b0268ceed19f13132fae9b5e707eb8",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_14d10",
-                    table="billing_taxrate",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="taxrate",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_taxratehistory" ("created_at", "ends_on", "id", "is_inclusive", "name", "percent", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "starts_on", "tax_class", "tenant_id", "updated_at", "zone_id") VALUES (OLD."created_at", OLD."ends_on", OLD."id", OLD."is_inclusive", OLD."name", OLD."percent", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."starts_on", OLD."tax_class", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
-                    hash="660aed4e327a347ee3f753972a7a9cc35e411637",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_cbf48",
-                    table="billing_taxrate",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="taxexemptionhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_tax_tenant__2bd08a_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="taxexemption",
-            index=models.Index(fields=["tenant", "subscriber"], name="tax_exemption_by_subscriber"),
-        ),
-        migrations.AddIndex(
-            model_name="taxexemption",
-            index=models.Index(fields=["tenant", "rate"], name="tax_exemption_by_rate"),
-        ),
-        migrations.AddConstraint(
-            model_name="taxexemption",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ends_on", None), ("ends_on__gt", models.F("starts_on")), _connector="OR"
-                ),
-                name="tax_exemption_lasts_a_time",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="taxexemption",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_taxexemptionhistory" ("created_at", "ends_on", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rate_id", "reason", "starts_on", "subscriber_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."ends_on", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."rate_id", NEW."reason", NEW."starts_on", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="c1f7d8b1d226ef841b731ad58dd0a23d1b72148f",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_55ad3",
-                    table="billing_taxexemption",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="taxexemption",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."ends_on" IS DISTINCT FROM (NEW."ends_on") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."rate_id" IS DISTINCT FROM (NEW."rate_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."starts_on" IS DISTINCT FROM (NEW."starts_on") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "billing_taxexemptionhistory" ("created_at", "ends_on", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rate_id", "reason", "starts_on", "subscriber_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."ends_on", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."rate_id", NEW."reason", NEW."starts_on", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="d83e90256ee09d9d76099afd2dd2f9f5c5abec8c",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_42e71",
-                    table="billing_taxexemption",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="taxexemption",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "billing_taxexemptionhistory" ("created_at", "ends_on", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rate_id", "reason", "starts_on", "subscriber_id", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."ends_on", OLD."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."rate_id", OLD."reason", OLD."starts_on", OLD."subscriber_id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="2d0177b2fb795ce7161d4f4af6eeeeb6800ca006",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_29f41",
-                    table="billing_taxexemption",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="linetax",
-            index=models.Index(fields=["tenant", "line"], name="line_tax_by_line"),
-        ),
-        migrations.AddIndex(
-            model_name="taxratehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="billing_tax_tenant__cdd42d_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="transfer",
-            index=models.Index(
-                fields=["tenant", "subscriber", "booked_on", "id"], name="transfer_by_subscriber"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="transfer",
-            index=models.Index(fields=["tenant", "booked_on", "id"], name="transfer_by_day"),
-        ),
-        migrations.AddIndex(
-            model_name="transfer",
-            index=models.Index(
-                condition=models.Q(("invoice__isnull", False)),
-                fields=["tenant", "invoice"],
-                name="transfer_by_invoice",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="transfer",
-            index=models.Index(
-                condition=models.Q(("payment__isnull", False)),
-                fields=["tenant", "payment"],
-                name="transfer_by_payment",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transfer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="transfer_amount_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transfer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("debit", models.F("credit")), _negated=True),
-                name="transfer_between_two_accounts",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transfer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "credit__in",
-                        [
-                            "receivable",
-                            "revenue",
-                            "late_fees",
-                            "tax_payable",
-                            "cash",
-                            "bank",
-                            "card_clearing",
-                            "vouchers",
-                            "written_off",
-                            "opening",
-                        ],
-                    ),
-                    (
-                        "debit__in",
-                        [
-                            "receivable",
-                            "revenue",
-                            "late_fees",
-                            "tax_payable",
-                            "cash",
-                            "bank",
-                            "card_clearing",
-                            "vouchers",
-                            "written_off",
-                            "opening",
-                        ],
-                    ),
-                ),
-                name="transfer_accounts_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transfer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "kind__in",
-                        [
-                            "invoice",
-                            "credit_note",
-                            "void",
-                            "payment",
-                            "refund",
-                            "bounce",
-                            "write_off",
-                            "opening",
-                        ],
-                    )
-                ),
-                name="transfer_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transfer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("subscriber__isnull", False),
-                    models.Q(
-                        models.Q(("debit", "receivable"), _negated=True),
-                        models.Q(("credit", "receivable"), _negated=True),
-                    ),
-                    _connector="OR",
-                ),
-                name="transfer_receivable_of_a_subscriber",
-            ),
+                ],
+            },
         ),
         IsolateTenantTable("BillingSettings"),
         IsolateTenantTable("BillingRun"),
