@@ -94,7 +94,7 @@ def test_a_line_begins_in_the_middle_of_a_period(line):
         ("plan", "31.00 × 11 / 28 days", Decimal("12.18"), Decimal(0)),
         ("plan", "", Decimal(31), Decimal(0)),
     ]
-    assert draft.lines.get(position=1).remainder == Decimal("31") * 11 / 28 - Decimal("12.18")
+    assert draft.lines.get(position=1).remainder == Decimal("-0.0014285714")
 
 
 def test_taxes_are_added_or_contained_and_make_up_the_price(line):
