@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "ispcore.jobs",
     "ispcore.files",
     "subscribers",
+    "ipam",
     "hardware",
     "demo",
     "pghistory",

@@ -73,10 +73,6 @@ def key_text(key: bytes) -> str:
     return ".".join(str(int.from_bytes(key[i : i + 4], "big")) for i in range(0, len(key), 4))
 
 
-def encode_key(key: bytes) -> bytes:
-    return encode_oid(key_text(key))
-
-
 def read_header(data: bytes, at: int, tag: int | None = None) -> tuple[int, int, int]:
     """Return tag, start and end of the content at `at`. Raises BadMessageError."""
     try:

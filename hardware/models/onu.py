@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from hardware.models.olt import Olt, PonPort
 from hardware.models.words import AdminState, DownCause, OnuStatus, Signal
+from ipam.models import Address
 from ispcore.tenants.base import TenantManager, TenantModel
 from ispcore.tenants.fields import TenantForeignKey, TenantKey
 from subscribers.models import Subscription
@@ -22,6 +23,13 @@ class Onu(TenantModel):
     pon_port = TenantForeignKey(PonPort, models.SET_NULL, null=True, related_name="onus")
     subscription = TenantForeignKey(
         Subscription, models.SET_NULL, null=True, related_name="onus", help_text="The service it feeds."
+    )
+    management_address = TenantForeignKey(
+        Address,
+        models.SET_NULL,
+        null=True,
+        related_name="onus",
+        help_text="Given to it of a management pool.",
     )
     index = models.CharField(max_length=40, help_text="shelf/slot/port/ONU, for example 0/1/0/3.")
     serial = models.CharField(max_length=32, help_text="Vendor code and number, for example HWTC12345678.")
@@ -68,6 +76,11 @@ class Onu(TenantModel):
                 fields=["tenant", "subscription"],
                 condition=Q(subscription__isnull=False),
                 name="onu_one_per_service",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "management_address"],
+                condition=Q(management_address__isnull=False),
+                name="onu_one_per_management_address",
             ),
             models.CheckConstraint(condition=Q(status__in=OnuStatus.values), name="onu_status_known"),
             models.CheckConstraint(

@@ -1,6 +1,6 @@
 """The base of every model that belongs to a tenant."""
 
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from django.db import models
 
@@ -8,14 +8,6 @@ from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.fields import TenantKey, new_id
 
 M = TypeVar("M", bound=models.Model, covariant=True)
-
-
-class TenantQuerySet(models.QuerySet[M]):
-    """A query over the bound tenant's rows."""
-
-    def for_update(self) -> Self:
-        """Lock the rows in key order, so that two transactions can never wait for each other."""
-        return self.order_by("pk").select_for_update(of=("self",))
 
 
 class CurrentTenant(models.Expression):
@@ -33,8 +25,8 @@ class CurrentTenant(models.Expression):
 class TenantManager(models.Manager[M]):
     """Shows the bound tenant's rows; running its queries with none bound raises TenantNotSet."""
 
-    def get_queryset(self) -> TenantQuerySet[M]:
-        return TenantQuerySet(self.model, using=self._db).filter(tenant_id=CurrentTenant())
+    def get_queryset(self) -> models.QuerySet[M]:
+        return super().get_queryset().filter(tenant_id=CurrentTenant())
 
 
 class TenantModel(models.Model):

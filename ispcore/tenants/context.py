@@ -25,10 +25,6 @@ def current_tenant_id() -> UUID:
     return tenant_id
 
 
-def tenant_is_bound() -> bool:
-    return _tenant_id.get() is not None
-
-
 @contextmanager
 def tenant_context(tenant_id: UUID) -> Iterator[None]:
     """Act for one tenant: one transaction in which row-level security shows that tenant's rows only.

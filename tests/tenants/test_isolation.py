@@ -28,7 +28,7 @@ DIRECTORY = {
 TENANT_MODELS = [
     model for model in apps.get_models() if any(field.name == "tenant" for field in model._meta.local_fields)
 ]
-HOUSE_APPS = {"tenants", "ispauth", "api", "events", "jobs", "files", "subscribers", "hardware"}
+HOUSE_APPS = {"tenants", "ispauth", "api", "events", "jobs", "files", "subscribers", "ipam", "hardware"}
 
 
 @pytest.mark.django_db
