@@ -21,6 +21,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "hardware.tasks.make_reading_partitions",
         "schedule": crontab(hour="2", minute="5"),
     },
+    "make-radius-partitions": {
+        "task": "aaa.tasks.make_partitions",
+        "schedule": crontab(hour="2", minute="10"),
+    },
+    "sweep-sessions": {"task": "aaa.tasks.sweep_sessions", "schedule": 60.0},
     "poll-olts": {"task": "hardware.tasks.poll_due", "schedule": 10.0},
     "release-ended-holds": {"task": "subscribers.tasks.release_ended_holds", "schedule": 60.0},
     "apply-due-plan-changes": {

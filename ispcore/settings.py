@@ -19,6 +19,7 @@ DEBUG = os.environ.get("DEBUG") == "1"
 SECRET_KEY_IS_SET = bool(os.environ.get("SECRET_KEY"))
 SECRET_KEY = os.environ.get("SECRET_KEY") or secrets.token_urlsafe(48)
 FIELD_ENCRYPTION_KEYS = os.environ.get("FIELD_ENCRYPTION_KEYS", "")
+RADIUS_SECRET_KEY = os.environ.get("RADIUS_SECRET_KEY", "")
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 
 INSTALLED_APPS = [
@@ -33,6 +34,7 @@ INSTALLED_APPS = [
     "subscribers",
     "ipam",
     "hardware",
+    "aaa",
     "demo",
     "pghistory",
     "pgtrigger",

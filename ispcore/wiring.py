@@ -4,6 +4,12 @@ An event that nobody handles yet is listed with an empty tuple: webhooks and the
 """
 
 HANDLERS: dict[str, tuple[str, ...]] = {
+    "aaa.account_changed": (),
+    "aaa.action_finished": (),
+    "aaa.policy_changed": (),
+    "aaa.profile_changed": (),
+    "aaa.quota_depleted": (),
+    "aaa.settings_changed": (),
     "hardware.discovery_finished": (),
     "hardware.onu_authorised": (),
     "hardware.onu_removed": (),
