@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format requirements bench-discovery bench-subscribers bench-hardware clean venv venv-dev
+.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-hardware clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -11,6 +11,9 @@ help: ## Show this list
 
 run: venv ## Start ISPCore with its own servers, a demo provider and simulated devices
 	@exec $(PY) -m ispcore.embedded run
+
+radius: venv ## Start FreeRADIUS beside `make run`, where it is installed
+	@exec $(PY) -m ispcore.embedded radius
 
 test: venv-dev ## Run all tests (as root on Debian the programs they drive are installed first)
 	@$(PY) tests/system_packages.py --install
