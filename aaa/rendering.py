@@ -52,6 +52,7 @@ from dataclasses import dataclass
 
 Slots = tuple[str, str, str, str, str, str]
 Pair = tuple[str, str]
+NOTHING: Slots = ("", "", "", "", "", "")
 
 # RADIUS' integer is 32 bits (RFC 2865 section 5); a rate above it is sent as the most that can be said.
 HIGHEST_INTEGER = 2**32 - 1
@@ -89,8 +90,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "wispr": ("WISPr-Bandwidth-Max-Down", "WISPr-Bandwidth-Max-Up", "", "", "", _FILTER),
     "other": ("", "", "", "", "", _FILTER),
 }
-_ONLY_AT_LOGIN = {"Mikrotik-Address-List"}
-_NO_COA = {"wispr", "other"}
+_ONLY_AT_LOGIN = frozenset({"Mikrotik-Address-List"})
+# What hotspots and unknown types make of a CoA nobody can say; a Disconnect brings the same at the next log-in.
+NO_COA = frozenset({"wispr", "other"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def login_pairs(nas_type: str, slots: Slots) -> list[Pair]:
 
 def coa_pairs(nas_type: str, slots: Slots) -> list[Pair]:
     """Return the attributes of a CoA-Request with their values; none where this type is not known to obey."""
-    if nas_type in _NO_COA:
+    if nas_type in NO_COA:
         return []
     return [pair for pair in login_pairs(nas_type, slots) if pair[0] not in _ONLY_AT_LOGIN]
 
