@@ -30,6 +30,9 @@ class Command(BaseCommand):
         parser.add_argument("--auth-port", type=int, default=1812)
         parser.add_argument("--acct-port", type=int, default=1813)
         parser.add_argument("--threads", type=int, default=16, help="also the connections to the database")
+        parser.add_argument(
+            "--nas-seconds", type=int, default=60, help="how long a changed or removed NAS may live on"
+        )
         parser.add_argument("--config", default="/etc/ispcore/freeradius")
         parser.add_argument("--run", default="/run/freeradius")
         parser.add_argument("--spool", default="/var/spool/ispcore-radius")
@@ -49,6 +52,7 @@ class Command(BaseCommand):
             "RADIUS_AUTH_PORT": options["auth_port"],
             "RADIUS_ACCT_PORT": options["acct_port"],
             "RADIUS_THREADS": options["threads"],
+            "RADIUS_NAS_SECONDS": options["nas_seconds"],
             "RADIUS_CONFIG": options["config"],
             "RADIUS_RUN": options["run"],
             "RADIUS_SPOOL": options["spool"],
