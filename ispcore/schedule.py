@@ -25,6 +25,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "aaa.tasks.make_partitions",
         "schedule": crontab(hour="2", minute="10"),
     },
+    "find-due-actions": {"task": "aaa.tasks.find_due_actions", "schedule": 5.0},
     "sweep-sessions": {"task": "aaa.tasks.sweep_sessions", "schedule": 60.0},
     "poll-olts": {"task": "hardware.tasks.poll_due", "schedule": 10.0},
     "release-ended-holds": {"task": "subscribers.tasks.release_ended_holds", "schedule": 60.0},
