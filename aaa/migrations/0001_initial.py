@@ -33,6 +33,9 @@ PARTITIONED = (
 )
 TABLES_SQL = """
 ALTER TABLE aaa_session SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+-- A zone PostgreSQL does not know would stop the accounting of the account; it is refused with an error that names it.
+ALTER TABLE aaa_account ADD CONSTRAINT account_timezone_known
+    CHECK ((timestamptz '2000-01-01 00:00Z' AT TIME ZONE timezone) IS NOT NULL);
 ALTER TABLE aaa_accountstate SET (fillfactor = 70);
 ALTER TABLE aaa_dailyusage SET (fillfactor = 80);
 
@@ -1897,6 +1900,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "cap_period",
+                    models.CharField(
+                        choices=[("day", "Day"), ("week", "Week, from Monday"), ("month", "Month")],
+                        default="month",
+                        help_text="It begins anew at midnight in the account's time zone.",
+                        max_length=5,
+                        verbose_name="data cap per",
+                    ),
+                ),
+                (
+                    "cap_rolls_over",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Into the next period, once: at most a whole cap.",
+                        verbose_name="unused data rolls over",
+                    ),
+                ),
+                (
                     "mac_lock",
                     models.CharField(
                         choices=[
@@ -2192,6 +2213,24 @@ class Migration(migrations.Migration):
                         help_text="Name of the pool on the NAS (Delegated-IPv6-Prefix-Pool).",
                         max_length=80,
                         verbose_name="delegated prefix pool",
+                    ),
+                ),
+                (
+                    "cap_period",
+                    models.CharField(
+                        choices=[("day", "Day"), ("week", "Week, from Monday"), ("month", "Month")],
+                        default="month",
+                        help_text="It begins anew at midnight in the account's time zone.",
+                        max_length=5,
+                        verbose_name="data cap per",
+                    ),
+                ),
+                (
+                    "cap_rolls_over",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Into the next period, once: at most a whole cap.",
+                        verbose_name="unused data rolls over",
                     ),
                 ),
                 (
@@ -2522,6 +2561,18 @@ class Migration(migrations.Migration):
                     "expires_at",
                     models.DateTimeField(blank=True, help_text="Empty: the end of the period.", null=True),
                 ),
+                (
+                    "used_bytes",
+                    models.BigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="In periods that are over, or all when it has ended.",
+                    ),
+                ),
+                (
+                    "closed_at",
+                    models.DateTimeField(editable=False, help_text="When its end was reckoned.", null=True),
+                ),
                 ("note", models.CharField(blank=True, max_length=200)),
                 (
                     "account",
@@ -2577,6 +2628,18 @@ class Migration(migrations.Migration):
                 (
                     "expires_at",
                     models.DateTimeField(blank=True, help_text="Empty: the end of the period.", null=True),
+                ),
+                (
+                    "used_bytes",
+                    models.BigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="In periods that are over, or all when it has ended.",
+                    ),
+                ),
+                (
+                    "closed_at",
+                    models.DateTimeField(editable=False, help_text="When its end was reckoned.", null=True),
                 ),
                 ("note", models.CharField(blank=True, max_length=200)),
                 (
@@ -3358,6 +3421,14 @@ class Migration(migrations.Migration):
                         null=True,
                     ),
                 ),
+                (
+                    "extra_bytes",
+                    models.BigIntegerField(
+                        db_default=0,
+                        default=0,
+                        help_text="On top of the cap in this period: what rolled over, and what was used of top-ups that ended in it.",
+                    ),
+                ),
                 ("depleted_at", models.DateTimeField(help_text="When the allowance was used up.", null=True)),
                 (
                     "account",
@@ -3698,6 +3769,21 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="serviceprofile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cap_period__in", ["day", "week", "month"])),
+                name="service_profile_cap_period_known",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="topup",
+            index=models.Index(
+                condition=models.Q(("closed_at", None), ("expires_at__isnull", False)),
+                fields=["tenant", "expires_at"],
+                name="top_up_ends",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="serviceprofile",
             constraint=models.UniqueConstraint(
                 fields=("tenant", "name"), name="service_profile_name_unique_per_tenant"
             ),
@@ -3720,8 +3806,8 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="created_insert",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_serviceprofilehistory" ("created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."delegated_pool", NEW."framed_pool", NEW."id", NEW."idle_timeout", NEW."interim_seconds", NEW."ipv6_pool", NEW."mac_lock", NEW."max_sessions", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."session_timeout", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="05a5e19dfecedc9221a4a670783411a9bd6abb36",
+                    func='INSERT INTO "aaa_serviceprofilehistory" ("cap_period", "cap_rolls_over", "created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (NEW."cap_period", NEW."cap_rolls_over", NEW."created_at", NEW."delegated_pool", NEW."framed_pool", NEW."id", NEW."idle_timeout", NEW."interim_seconds", NEW."ipv6_pool", NEW."mac_lock", NEW."max_sessions", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."session_timeout", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                    hash="7756705a24b250f09d2a2e02f10b5aa9ab3b1443",
                     operation="INSERT",
                     pgid="pgtrigger_created_insert_ae04a",
                     table="aaa_serviceprofile",
@@ -3734,9 +3820,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="changed_update",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."delegated_pool" IS DISTINCT FROM (NEW."delegated_pool") OR OLD."framed_pool" IS DISTINCT FROM (NEW."framed_pool") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."idle_timeout" IS DISTINCT FROM (NEW."idle_timeout") OR OLD."interim_seconds" IS DISTINCT FROM (NEW."interim_seconds") OR OLD."ipv6_pool" IS DISTINCT FROM (NEW."ipv6_pool") OR OLD."mac_lock" IS DISTINCT FROM (NEW."mac_lock") OR OLD."max_sessions" IS DISTINCT FROM (NEW."max_sessions") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."session_timeout" IS DISTINCT FROM (NEW."session_timeout") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "aaa_serviceprofilehistory" ("created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."delegated_pool", NEW."framed_pool", NEW."id", NEW."idle_timeout", NEW."interim_seconds", NEW."ipv6_pool", NEW."mac_lock", NEW."max_sessions", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."session_timeout", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="ffd71f2ea9b6fa48e4edbc683a067c84eb3123ab",
+                    condition='WHEN (OLD."cap_period" IS DISTINCT FROM (NEW."cap_period") OR OLD."cap_rolls_over" IS DISTINCT FROM (NEW."cap_rolls_over") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."delegated_pool" IS DISTINCT FROM (NEW."delegated_pool") OR OLD."framed_pool" IS DISTINCT FROM (NEW."framed_pool") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."idle_timeout" IS DISTINCT FROM (NEW."idle_timeout") OR OLD."interim_seconds" IS DISTINCT FROM (NEW."interim_seconds") OR OLD."ipv6_pool" IS DISTINCT FROM (NEW."ipv6_pool") OR OLD."mac_lock" IS DISTINCT FROM (NEW."mac_lock") OR OLD."max_sessions" IS DISTINCT FROM (NEW."max_sessions") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."session_timeout" IS DISTINCT FROM (NEW."session_timeout") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                    func='INSERT INTO "aaa_serviceprofilehistory" ("cap_period", "cap_rolls_over", "created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (NEW."cap_period", NEW."cap_rolls_over", NEW."created_at", NEW."delegated_pool", NEW."framed_pool", NEW."id", NEW."idle_timeout", NEW."interim_seconds", NEW."ipv6_pool", NEW."mac_lock", NEW."max_sessions", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."session_timeout", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                    hash="3ce8f71fcf87da4f6ec7eaff2270aeb0027b6327",
                     operation="UPDATE",
                     pgid="pgtrigger_changed_update_cb86c",
                     table="aaa_serviceprofile",
@@ -3749,8 +3835,8 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="deleted_delete",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_serviceprofilehistory" ("created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."delegated_pool", OLD."framed_pool", OLD."id", OLD."idle_timeout", OLD."interim_seconds", OLD."ipv6_pool", OLD."mac_lock", OLD."max_sessions", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."session_timeout", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="7c19a9e47a3e0eb54d1a8699a1658f05c9d7c07d",
+                    func='INSERT INTO "aaa_serviceprofilehistory" ("cap_period", "cap_rolls_over", "created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (OLD."cap_period", OLD."cap_rolls_over", OLD."created_at", OLD."delegated_pool", OLD."framed_pool", OLD."id", OLD."idle_timeout", OLD."interim_seconds", OLD."ipv6_pool", OLD."mac_lock", OLD."max_sessions", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."session_timeout", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                    hash="f2e53f716b6c9df0df6b157b3eaa9ac3cfa17f64",
                     operation="DELETE",
                     pgid="pgtrigger_deleted_delete_2eaae",
                     table="aaa_serviceprofile",
@@ -3952,8 +4038,8 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="created_insert",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "valid_from") VALUES (NEW."account_id", NEW."bytes", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."valid_from"); RETURN NULL;',
-                    hash="b2b15d8d2646b2dbe7c9e1357fc46c2ac3af1c45",
+                    func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "closed_at", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "used_bytes", "valid_from") VALUES (NEW."account_id", NEW."bytes", NEW."closed_at", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."used_bytes", NEW."valid_from"); RETURN NULL;',
+                    hash="5a41e5d2526739fea108fcedfc38396a7066a003",
                     operation="INSERT",
                     pgid="pgtrigger_created_insert_b072b",
                     table="aaa_topup",
@@ -3966,9 +4052,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="changed_update",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."bytes" IS DISTINCT FROM (NEW."bytes") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."valid_from" IS DISTINCT FROM (NEW."valid_from"))',
-                    func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "valid_from") VALUES (NEW."account_id", NEW."bytes", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."valid_from"); RETURN NULL;',
-                    hash="db2f2bf645cbea1bd99bb5b4b36ff4c11b847e3a",
+                    condition='WHEN (OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."bytes" IS DISTINCT FROM (NEW."bytes") OR OLD."closed_at" IS DISTINCT FROM (NEW."closed_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."used_bytes" IS DISTINCT FROM (NEW."used_bytes") OR OLD."valid_from" IS DISTINCT FROM (NEW."valid_from"))',
+                    func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "closed_at", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "used_bytes", "valid_from") VALUES (NEW."account_id", NEW."bytes", NEW."closed_at", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."used_bytes", NEW."valid_from"); RETURN NULL;',
+                    hash="c220cb8e78aa85b1cc644f88bae52897f0db32d5",
                     operation="UPDATE",
                     pgid="pgtrigger_changed_update_25e01",
                     table="aaa_topup",
@@ -3981,8 +4067,8 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="deleted_delete",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "valid_from") VALUES (OLD."account_id", OLD."bytes", OLD."created_at", OLD."created_by_id", OLD."expires_at", OLD."id", OLD."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at", OLD."valid_from"); RETURN NULL;',
-                    hash="66ec320b5994a87617eb351b896991c0253366e3",
+                    func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "closed_at", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "used_bytes", "valid_from") VALUES (OLD."account_id", OLD."bytes", OLD."closed_at", OLD."created_at", OLD."created_by_id", OLD."expires_at", OLD."id", OLD."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at", OLD."used_bytes", OLD."valid_from"); RETURN NULL;',
+                    hash="a3de6929bcfcb23f74334f3b46c143b640c2c69d",
                     operation="DELETE",
                     pgid="pgtrigger_deleted_delete_38fd8",
                     table="aaa_topup",
@@ -4338,6 +4424,6 @@ class Migration(migrations.Migration):
             "ALTER TABLE aaa_session DROP CONSTRAINT aaa_session_tenant_key",
             "ALTER TABLE aaa_session ADD CONSTRAINT aaa_session_tenant_key UNIQUE (tenant_id, id)",
         ),
-        LoadFunctions(digest="c150773c2c5e45ec1d62066883d0ea7a850395dd3ed2ba863d7070a3d1ca3632"),
+        LoadFunctions(digest="4824de3b840456d4176e1822efa351673d81ecaaaf3d3b06f513752a501cff1e"),
         migrations.RunSQL(FIRST_PARTITIONS_SQL, migrations.RunSQL.noop),
     ]

@@ -48,7 +48,7 @@ def _in_batches(statement: str) -> int:
     return total + done
 
 
-def _run(statement: str, argument: object) -> int:
+def _run(statement: str, argument: int | datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, [argument])
         (number,) = cursor.fetchone()

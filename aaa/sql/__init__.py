@@ -13,17 +13,9 @@ from django.db.migrations.operations.base import Operation
 FOLDER = Path(__file__).parent
 # In the order of loading: what is called stands before who calls it.
 FILES = (
-    "words",
-    "open",
-    "client",
-    "authorize",
-    "post_auth",
-    "advance",
-    "usage",
-    "accounting",
+    "words", "open", "client", "authorize", "post_auth", "advance", "usage", "sessions", "accounting", "partitions",
     "sweeps",
-    "partitions",
-)
+)  # fmt: skip
 # Whoever is not named here may call none of them.
 CALLERS = {
     "isp_radius": ("aaa_client", "aaa_authorize", "aaa_post_auth", "aaa_accounting"),
