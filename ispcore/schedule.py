@@ -27,6 +27,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "find-due-actions": {"task": "aaa.tasks.find_due_actions", "schedule": 5.0},
     "sweep-sessions": {"task": "aaa.tasks.sweep_sessions", "schedule": 60.0},
+    "settle-due-accounts": {"task": "aaa.tasks.settle_due", "schedule": 30.0},
+    "settle-all-accounts": {"task": "aaa.tasks.settle_all", "schedule": crontab(minute="*/15")},
+    "purge-old-access": {"task": "aaa.tasks.purge_old", "schedule": crontab(minute="35")},
     "poll-olts": {"task": "hardware.tasks.poll_due", "schedule": 10.0},
     "release-ended-holds": {"task": "subscribers.tasks.release_ended_holds", "schedule": 60.0},
     "apply-due-plan-changes": {

@@ -222,6 +222,11 @@ class AccountState(TenantModel):
     allowance_bytes = models.BigIntegerField(
         null=True, help_text="The cap and what was bought on top of it; empty: nothing is counted."
     )
+    extra_bytes = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="On top of the cap in this period: what rolled over, and what was used of top-ups that ended in it.",
+    )
     depleted_at = models.DateTimeField(null=True, help_text="When the allowance was used up.")
 
     class Meta:
@@ -249,6 +254,10 @@ class TopUp(TenantModel):
     bytes = models.BigIntegerField(validators=[MinValueValidator(1)])
     valid_from = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: the end of the period.")
+    used_bytes = models.BigIntegerField(
+        default=0, editable=False, help_text="In periods that are over, or all when it has ended."
+    )
+    closed_at = models.DateTimeField(null=True, editable=False, help_text="When its end was reckoned.")
     note = models.CharField(max_length=200, blank=True)
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
 
@@ -261,7 +270,14 @@ class TopUp(TenantModel):
                 name="top_up_valid_for_a_time",
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "account", "-valid_from"], name="top_up_newest_first")]
+        indexes = [
+            models.Index(fields=["tenant", "account", "-valid_from"], name="top_up_newest_first"),
+            models.Index(
+                fields=["tenant", "expires_at"],
+                condition=Q(closed_at=None, expires_at__isnull=False),
+                name="top_up_ends",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.bytes} bytes for {self.account_id}"

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
-from aaa.models.words import MacLock, NasType
+from aaa.models.words import CapPeriod, MacLock, NasType
 from ispcore import audit
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
@@ -79,6 +79,18 @@ class ServiceProfile(TenantModel):
         help_text="Name of the pool on the NAS (Delegated-IPv6-Prefix-Pool).",
     )
     mac_lock = models.CharField("device", max_length=5, choices=MacLock, default=MacLock.FIXED)
+    cap_period = models.CharField(
+        "data cap per",
+        max_length=5,
+        choices=CapPeriod,
+        default=CapPeriod.MONTH,
+        help_text="It begins anew at midnight in the account's time zone.",
+    )
+    cap_rolls_over = models.BooleanField(
+        "unused data rolls over",
+        default=False,
+        help_text="Into the next period, once: at most a whole cap.",
+    )
 
     class Meta:
         constraints = [
@@ -89,6 +101,9 @@ class ServiceProfile(TenantModel):
             ),
             models.CheckConstraint(
                 condition=Q(mac_lock__in=MacLock.values), name="service_profile_mac_lock_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(cap_period__in=CapPeriod.values), name="service_profile_cap_period_known"
             ),
         ]
 

@@ -39,6 +39,14 @@ class OverCap(models.TextChoices):
     THROTTLE = "throttle", "Slow down until the next period"
 
 
+class CapPeriod(models.TextChoices):
+    """After which a data cap begins anew, at midnight where the account is."""
+
+    DAY = "day", "Day"
+    WEEK = "week", "Week, from Monday"
+    MONTH = "month", "Month"
+
+
 class Barred(models.TextChoices):
     """What becomes of a line that is suspended, unpaid or expired."""
 
