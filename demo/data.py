@@ -5,7 +5,7 @@ Everything here is made up; the addresses are loopback addresses of the simulate
 
 from datetime import datetime, timedelta
 
-from demo import customers, network
+from demo import access, customers, network
 from demo.olt import SimulatedOlt, Vendor
 from hardware import services
 from hardware.models import CliProtocol, Olt, OnuPreset
@@ -56,6 +56,8 @@ def load(*, at: datetime) -> None:
             _make_staff(tenant)
             count, currency = CUSTOMERS[slug]
             customers.load(count=count, currency=currency, at=at)
+            if slug == "demo":
+                access.load(at=at)
         for owner, olt_name, vendor, ip, site, onus in OLTS:
             if owner == slug:
                 _make_olt(tenant, name=olt_name, vendor=vendor, ip=ip, site=site, onus=onus, at=at)

@@ -245,6 +245,6 @@ def _show_errors(log: Path, shown: int) -> int:
         file.seek(shown)
         complete, newline, _ = file.read().rpartition(b"\n")
     for line in complete.splitlines():
-        if b" : Error: " in line:
+        if b" : error: " in line.lower():
             print(line.decode(errors="replace"), flush=True)
     return shown + len(complete) + len(newline)

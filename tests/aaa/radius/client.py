@@ -118,7 +118,8 @@ class NasClient:
             packet[60] = [challenge]
         elif password:
             packet["User-Password"] = packet.PwCrypt(password)
-        return _filled(packet, more)
+        # The same device each time: two nameless ones are two sessions.
+        return _filled(packet, {"Calling_Station_Id": "02:00:00:00:00:01", **more})
 
     def account(self, kind: str, session_id: str = "", **more: Any) -> Answer | None:
         """Send one Accounting-Request."""

@@ -13,9 +13,9 @@ from tests.aaa.radius.conftest import MakeProvider, Provider
 RATE: dict[str, Any] = {"down_kbps": 50_000, "up_kbps": 10_000, "filter_id": "home"}
 # Attributes and values of an Access-Accept for 50 Mbit/s down, 10 up, and a filter.
 WIRE: dict[str, dict[str, list[Any]]] = {
-    NasType.MIKROTIK: {"Mikrotik-Rate-Limit": ["10000k/50000k"], "Filter-Id": ["home"]},
+    NasType.MIKROTIK: {"Mikrotik-Rate-Limit": ["10M/50M"], "Filter-Id": ["home"]},
     NasType.CISCO: {"Filter-Id": ["home"]},
-    NasType.JUNIPER: {"ERX-CoS-Shaping-Pmt-Type": ["T02 50000k"], "Filter-Id": ["home"]},
+    NasType.JUNIPER: {"ERX-CoS-Shaping-Pmt-Type": ["T02 50m"], "Filter-Id": ["home"]},
     NasType.HUAWEI: {
         "Huawei-Input-Average-Rate": [10_000_000],
         "Huawei-Output-Average-Rate": [50_000_000],
