@@ -22,6 +22,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include(router.urls)),
     path("", include("subscribers.urls")),
     path("", include("hardware.urls")),
+    path("", include("aaa.urls")),
 ]
 
 urlpatterns = [

@@ -37,7 +37,7 @@ class SteeredSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=ActionKind.choices, help_text="What was sent in the end.")
     session_id = serializers.UUIDField()
     state = serializers.ChoiceField(choices=ActionState.choices)
-    outcome = serializers.ChoiceField(choices=ActionOutcome.choices)
+    outcome = serializers.ChoiceField(choices=ActionOutcome.choices, allow_blank=True)
     error_cause = serializers.IntegerField(allow_null=True, help_text="Error-Cause of RFC 5176, section 3.5.")
     message = serializers.CharField()
 

@@ -368,16 +368,25 @@ FROM {_GIVEN}
 WHERE t.tenant_id = %(tenant)s AND t.id = g.id AND t.claim_token = g.token AND t.kind = g.asked
 RETURNING t.id
 """  # noqa: S608
+# Sessions are locked in the order of their ids, as sweeps lock them.
 _APPLIED = """
+WITH held AS (
+    SELECT id FROM aaa_session WHERE tenant_id = %(tenant)s AND id = ANY(%(session)s::uuid[]) AND stopped_at IS NULL
+    ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE aaa_session s SET applied = g.applied, context = split_part(g.applied, ':', 1)
-FROM (SELECT * FROM unnest(%(session)s::uuid[], %(applied)s::text[]) AS u(id, applied)) AS g
-WHERE s.tenant_id = %(tenant)s AND s.id = g.id AND s.stopped_at IS NULL
+FROM held JOIN unnest(%(session)s::uuid[], %(applied)s::text[]) AS g(id, applied) USING (id)
+WHERE s.tenant_id = %(tenant)s AND s.id = held.id
 """
 # It ended at some time since its last report; like a stale one it is closed at that.
 _CLOSE = """
+WITH held AS (
+    SELECT id FROM aaa_session WHERE tenant_id = %(tenant)s AND id = ANY(%(session)s::uuid[]) AND stopped_at IS NULL
+    ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE aaa_session s SET stopped_at = s.last_seen_at, ended_by = g.ended_by
-FROM (SELECT * FROM unnest(%(session)s::uuid[], %(ended_by)s::text[]) AS u(id, ended_by)) AS g
-WHERE s.tenant_id = %(tenant)s AND s.id = g.id AND s.stopped_at IS NULL
+FROM held JOIN unnest(%(session)s::uuid[], %(ended_by)s::text[]) AS g(id, ended_by) USING (id)
+WHERE s.tenant_id = %(tenant)s AND s.id = held.id
 """
 
 

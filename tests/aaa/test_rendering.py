@@ -2,6 +2,7 @@
 
 import pytest
 
+from aaa.models.words import NasType
 from aaa.rendering import (
     ATTRIBUTES,
     Rate,
@@ -216,3 +217,7 @@ def test_what_a_type_cannot_do_without_is_named() -> None:
 def test_an_unknown_type_is_refused() -> None:
     with pytest.raises(KeyError):
         render("toaster", PLAIN)
+
+
+def test_every_type_of_nas_is_rendered() -> None:
+    assert set(ATTRIBUTES) == set(NasType.values)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from aaa.models import SessionAction
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -20,6 +21,7 @@ from hardware.models import (
 from ispcore.files.models import StoredFile
 from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
+from ispcore.tenants.fields import new_id
 from subscribers.models import (
     BillingProfile,
     CustomField,
@@ -31,6 +33,7 @@ from subscribers.models import (
     Subscription,
     Zone,
 )
+from tests.aaa.online import make_nas
 from tests.factories import (
     BillingProfileFactory,
     CustomFieldFactory,
@@ -90,6 +93,12 @@ def make_limits() -> Any:
     return SignalLimits.objects.create(pon_class=unused)
 
 
+def make_action() -> Any:
+    return SessionAction.objects.create(
+        kind="disconnect", session_id=new_id(), nas=make_nas(None), cause="staff", next_at=timezone.now()
+    )
+
+
 def make_plan() -> Any:
     plan = PlanFactory()
     PlanZone.objects.create(plan=plan, zone=ZoneFactory())
@@ -112,6 +121,7 @@ MAKE: dict = {
     ProvisioningJob: make_change,
     Outage: make_outage,
     SignalLimits: make_limits,
+    SessionAction: make_action,
     Subscriber: SubscriberFactory,
     Subscription: SubscriptionFactory,
     CustomField: CustomFieldFactory,

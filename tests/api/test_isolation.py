@@ -6,6 +6,8 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
+from aaa.models import ActionCause
+from aaa.services.actions import request_disconnect
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -21,6 +23,7 @@ from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
+from tests.aaa.online import make_account, make_nas, make_session
 from tests.api.routes import api_routes
 from tests.factories import (
     BillingProfileFactory,
@@ -69,6 +72,7 @@ RECORD = {
     "hardware/outages": "outage",
     "hardware/signal-limits": "signal_limits",
     "ping": "job",
+    "aaa/actions": "action",
     "subscribers": "customer",
     "subscribers/by-document": "document",
     "subscribers/by-phone": "phone",
@@ -104,6 +108,8 @@ BODIES: dict[str, Any] = {
         {"ip": "{ip}", "index": "0/1/0/1"},
     ],
     "hardware/onu-presets": [],  # Names no record.
+    "aaa/coa": [{"session_id": "{session}"}, {"account_id": "{account}"}, {"service_id": "{line}"}],
+    "aaa/disconnect": [{"session_id": "{session}"}, {"account_id": "{account}"}, {"service_id": "{line}"}],
     "services": [{"customer_id": "{customer}", "product_id": "{plan}", "premise_id": "{premise}"}],
     "subscribers": [{"full_name": "New", "status": "active", "billing_profile_id": "{billing_profile}"}],
     "zones": [{"name": "New", "parent_id": "{zone}"}],
@@ -127,6 +133,7 @@ FILTERS = {
     "hardware/onu-presets": ["name=Their*"],
     "hardware/provisioning-jobs": ["olt_id={olt}", "onu_id={onu}"],
     "hardware/olts": ["ip={ip}"],
+    "aaa/actions": ["session_id={session}", "account_id={account}", "nas_id={nas}", "state=queued"],
     "tasks": ["kind=theirs"],
     "files": ["name=theirs.csv", "app_label=subscribers"],
     "subscribers": [
@@ -186,6 +193,10 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
+        nas = make_nas(None)
+        account = make_account("theirs", subscription=line)
+        session = make_session(nas, account, "theirs")
+        [action] = request_disconnect(session_ids=[session.pk], cause=ActionCause.STAFF)
     rows = {
         "olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk, "zone": zone.pk,
         "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
@@ -193,6 +204,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "import": of_import.pk,
         "waiting": waiting.pk, "preset": preset.pk, "change": change.pk,
         "outage": outage.pk, "signal_limits": signal_limits.pk,
+        "nas": nas.pk, "account": account.pk, "session": session.pk, "action": action,
     }  # fmt: skip
     texts = {"ip": olt.ip, "serial": onu.serial, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}

@@ -1,0 +1,3 @@
+from aaa.api.actions import CoaView, DisconnectView, SessionActionViewSet
+
+__all__ = ["CoaView", "DisconnectView", "SessionActionViewSet"]
