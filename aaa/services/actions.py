@@ -80,14 +80,14 @@ def request_coa(
 
     One statement. Sessions that are over, or whose NAS is not ours, are left out.
     """
-    return _request(ActionKind.COA, session_ids, cause, user_id)
+    return _woken(_request(ActionKind.COA, session_ids, cause, user_id))
 
 
 def request_disconnect(
     *, session_ids: Sequence[UUID], cause: ActionCause, user_id: UUID | None = None
 ) -> list[UUID]:
     """Ask that live sessions be ended; return the actions' ids. As `request_coa`; an open CoA becomes it."""
-    return _request(ActionKind.DISCONNECT, session_ids, cause, user_id)
+    return _woken(_request(ActionKind.DISCONNECT, session_ids, cause, user_id))
 
 
 def request_job(
@@ -148,7 +148,10 @@ def _request(
                 "sessions": list(session_ids),
             },
         )
-        actions = [row[0] for row in cursor.fetchall()]
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _woken(actions: list[UUID]) -> list[UUID]:
     if actions:
         wake()
     return actions

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from aaa.models import ActionCause, ActionKind, NasType, RadiusSettings, Session, SessionAction
 from aaa.radius.verdicts import Outcome, Result, Verdict
@@ -17,6 +18,7 @@ from aaa.services.actions import (
     request_coa,
     request_disconnect,
 )
+from aaa.services.outcomes import Ended, store
 from ispcore.celery import app as celery
 from ispcore.events.models import Event
 from ispcore.tenants.context import tenant_context
@@ -324,7 +326,7 @@ class TestClaims:
         send(tenant)
 
         gone = Verdict(Result.GONE, Outcome.NAK, 503)
-        delivery._store([delivery._Ended(late, ActionKind.DISCONNECT, gone)])
+        store([Ended(late, ActionKind.DISCONNECT, gone)])
 
         assert summary(action) == ("disconnect", "done", "ack", None)
         session.refresh_from_db()
@@ -338,7 +340,7 @@ class TestClaims:
         ask_disconnect(session)
 
         done = Verdict(Result.DONE, Outcome.ACK)
-        delivery._store([delivery._Ended(claimed, ActionKind.COA, done)])
+        store([Ended(claimed, ActionKind.COA, done)])
 
         assert summary(action) == ("disconnect", "queued", "", None)
         assert send(tenant) == 1
@@ -393,10 +395,13 @@ def test_the_number_of_queries_does_not_grow_with_the_sessions(peer: NasPeer, te
 
 
 def test_a_broker_that_is_away_keeps_nobody_from_asking(
-    peer: NasPeer, monkeypatch, django_capture_on_commit_callbacks
+    peer: NasPeer, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks
 ):
+    def refuse(*_: object, **__: object) -> None:
+        raise OperationalError
+
     session = make_session(make_nas(peer), make_account("amal"), "broker")
-    monkeypatch.setattr(celery.conf, "broker_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(celery, "send_task", refuse)
 
     with django_capture_on_commit_callbacks(execute=True):
         [action] = ask_disconnect(session)

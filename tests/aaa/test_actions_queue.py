@@ -108,14 +108,14 @@ django.setup()
 from uuid import UUID
 from aaa.services import delivery
 
-store = delivery._store
+store = delivery.store
 
 def die_once_answered(ended):
     if ended:
         os.kill(os.getpid(), signal.SIGKILL)
     store(ended)
 
-delivery._store = die_once_answered
+delivery.store = die_once_answered
 delivery.send_due(tenant_id=UUID(sys.argv[1]))
 """
 
