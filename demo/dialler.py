@@ -192,7 +192,7 @@ class Exchange:
     @staticmethod
     def _habit(number: int) -> float:
         """Return the bytes a second this household takes on average, the same at every start."""
-        return float(LEAST_RATE * (MOST_RATE / LEAST_RATE) ** random.Random(number).random())  # noqa: S311
+        return float(LEAST_RATE * (MOST_RATE / LEAST_RATE) ** random.Random(number).random())
 
     async def _account(
         self, call: "_Call | None", kind: int, cause: int | None = None, *, patient: bool = True

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--address", default="*", help="IPv4 address to listen on (default: all)")
         parser.add_argument("--auth-port", type=int, default=1812)
         parser.add_argument("--acct-port", type=int, default=1813)
-        parser.add_argument("--threads", type=int, default=16, help="also the connections to the database")
+        parser.add_argument("--threads", type=int, default=16)
         parser.add_argument(
             "--nas-seconds", type=int, default=60, help="how long a changed or removed NAS may live on"
         )
@@ -52,6 +52,8 @@ class Command(BaseCommand):
             "RADIUS_AUTH_PORT": options["auth_port"],
             "RADIUS_ACCT_PORT": options["acct_port"],
             "RADIUS_THREADS": options["threads"],
+            # One for the thread that reads packets and asks who sent them, one to spare.
+            "RADIUS_CONNECTIONS": options["threads"] + 2,
             "RADIUS_NAS_SECONDS": options["nas_seconds"],
             "RADIUS_CONFIG": options["config"],
             "RADIUS_RUN": options["run"],

@@ -21,6 +21,8 @@ from tests.aaa.radius.conftest import SECRET, MakeProvider, Provider, Server, fr
 from tests.workers import wait_until
 
 SILENCE_SECONDS = 1.0
+# Whoever started a process keeps it, until the plugin stops the database at the end of the run.
+_started: list[Postgres] = []
 USER = {"User_Name": "jane", "Framed_IP_Address": "192.0.2.7"}
 # Accepted again within this time of the database's return; stock FreeRADIUS needs 18 to 28 s.
 BACK_SECONDS = 8
@@ -36,6 +38,7 @@ def postgres(django_db_setup: None) -> Iterator[Postgres]:
     yield server
     connections.close_all()
     server.start(die_with_parent=True)
+    _started.append(server)
 
 
 @pytest.fixture
