@@ -4424,6 +4424,6 @@ class Migration(migrations.Migration):
             "ALTER TABLE aaa_session DROP CONSTRAINT aaa_session_tenant_key",
             "ALTER TABLE aaa_session ADD CONSTRAINT aaa_session_tenant_key UNIQUE (tenant_id, id)",
         ),
-        LoadFunctions(digest="4824de3b840456d4176e1822efa351673d81ecaaaf3d3b06f513752a501cff1e"),
+        LoadFunctions(digest="f62deaea4777c08f39c63a53ead03e983753524080a0521f2570df9e44aa8288"),
         migrations.RunSQL(FIRST_PARTITIONS_SQL, migrations.RunSQL.noop),
     ]

@@ -26,7 +26,6 @@ DECLARE
     since timestamptz;
     age bigint;
     is_new boolean := false;
-    swapped boolean;
     gigawords boolean;
     r_in bigint;
     r_out bigint;
@@ -125,16 +124,21 @@ BEGIN
         EXIT WHEN is_new;  -- Else another packet of it came in between.
     END LOOP;
 
-    swapped := q.swaps_octets;
-    r_in := CASE WHEN swapped THEN nullif(out_octets, '')::bigint + (coalesce(nullif(out_giga, '')::bigint, 0) << 32)
-                 ELSE nullif(in_octets, '')::bigint + (coalesce(nullif(in_giga, '')::bigint, 0) << 32) END;
-    r_out := CASE WHEN swapped THEN nullif(in_octets, '')::bigint + (coalesce(nullif(in_giga, '')::bigint, 0) << 32)
-                  ELSE nullif(out_octets, '')::bigint + (coalesce(nullif(out_giga, '')::bigint, 0) << 32) END;
+    IF q.swaps_octets THEN
+        r_in := aaa_octets(out_octets, out_giga);
+        r_out := aaa_octets(in_octets, in_giga);
+    ELSE
+        r_in := aaa_octets(in_octets, in_giga);
+        r_out := aaa_octets(out_octets, out_giga);
+    END IF;
     IF q.octets_mode <> 'combined' THEN
-        r_in6 := nullif(CASE WHEN swapped THEN out6_octets ELSE in6_octets END, '')::bigint
-            + (coalesce(nullif(CASE WHEN swapped THEN out6_giga ELSE in6_giga END, '')::bigint, 0) << 32);
-        r_out6 := nullif(CASE WHEN swapped THEN in6_octets ELSE out6_octets END, '')::bigint
-            + (coalesce(nullif(CASE WHEN swapped THEN in6_giga ELSE out6_giga END, '')::bigint, 0) << 32);
+        IF q.swaps_octets THEN
+            r_in6 := aaa_octets(out6_octets, out6_giga);
+            r_out6 := aaa_octets(in6_octets, in6_giga);
+        ELSE
+            r_in6 := aaa_octets(in6_octets, in6_giga);
+            r_out6 := aaa_octets(out6_octets, out6_giga);
+        END IF;
     END IF;
 
     seconds := coalesce(seconds, greatest(extract(epoch FROM at - s.started_at)::bigint, 0));

@@ -1,3 +1,15 @@
+-- A counter of 64 bits from its two halves, as RFC 2869 section 5.1 splits it; NULL for one that is absent, or higher
+-- than any line can count (2^56, ten gigabits for two years): what a faulty NAS sends must not become an error, since
+-- the NAS would repeat the packet for ever.
+CREATE FUNCTION aaa_octets(low text, high text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN low = '' THEN NULL
+        WHEN high = '' THEN low::bigint
+        WHEN high::bigint < 16777216 THEN low::bigint + (high::bigint << 32)
+    END
+$$;
+
 -- The sum of a counter after one more report of it. `last` is the counter as last taken, `sum` all it has counted,
 -- `age` how much older the session is in this report than in that one, in seconds: negative for a report that comes
 -- late. A counter that fell has started anew where the NAS sends Gigawords, and else passed 2^32 once (RFC 2866
