@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-hardware bench-coa clean venv venv-dev
+.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-hardware bench-coa bench-radius clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -50,6 +50,9 @@ bench-subscribers: venv-dev ## Measure API and admin with up to a million subscr
 
 bench-hardware: venv-dev ## Measure polling, storing and charting of OLTs
 	@exec $(PY) -m bench.hardware
+
+bench-radius: venv-dev ## Measure log-ins and accounting beside FreeRADIUS' own SQL set-up (ARGS="--accounts 10000" for less)
+	@exec $(PY) -m bench.radius $(ARGS)
 
 bench-coa: venv-dev ## Measure 2,000 disconnects through the queue against a FreeRADIUS that plays the NAS
 	@exec $(PY) -m bench.coa
