@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 AIM_SECONDS = 1.0
 THREADS = 4  # As the Procfile's radius worker.
 LONGEST_SECONDS = 60.0
-LOOK_AGAIN_SECONDS = 0.005
+LOOK_AGAIN_SECONDS = 0.01
 
 
 def main() -> None:

@@ -29,11 +29,15 @@ class NoAnswerError(Exception):
 
 
 class _Waiting:
-    """A request in flight."""
+    """A request in flight: its bytes, who waits for the reply, and the timer of the next copy."""
+
+    __slots__ = ("bad_replies", "data", "future", "packet", "timer")
 
     def __init__(self, packet: Packet, future: "asyncio.Future[Packet]") -> None:
         self.packet = packet
+        self.data: bytes = packet.RequestPacket()
         self.future = future
+        self.timer: asyncio.TimerHandle | None = None
         self.bad_replies = 0
 
 
@@ -91,26 +95,31 @@ class Channel(asyncio.DatagramProtocol):
             if not self._answered and self._unanswered >= SILENT_AFTER:
                 raise NoAnswerError(sent=0, refused=self.refused)
             identifier = self._free_id()
-            packet = build(identifier)
-            data = packet.RequestPacket()
-            waiting = _Waiting(packet, asyncio.get_running_loop().create_future())
+            waiting = _Waiting(build(identifier), asyncio.get_running_loop().create_future())
             self._waiting[identifier] = waiting
+            self._send(waiting, 0)
             try:
-                return await self._repeat(data, waiting)
+                reply = await waiting.future
             finally:
                 del self._waiting[identifier]
+                if waiting.timer is not None:
+                    waiting.timer.cancel()
+            self._answered = True
+            return reply
 
-    async def _repeat(self, data: bytes, waiting: _Waiting) -> Packet:
+    def _send(self, waiting: _Waiting, copy: int) -> None:
+        """Send a copy and arrange for the next; after the last, tell who waits that nothing came."""
+        if waiting.future.done():
+            return
+        if copy == len(self.pace):
+            self._unanswered += 1
+            nothing = NoAnswerError(sent=copy, bad_replies=waiting.bad_replies, refused=self.refused)
+            waiting.future.set_exception(nothing)
+            return
         assert self._transport is not None
-        for seconds in self.pace:
-            self._transport.sendto(data)
-            wait = seconds * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311
-            await asyncio.wait((waiting.future,), timeout=wait)
-            if waiting.future.done():
-                self._answered = True
-                return waiting.future.result()
-        self._unanswered += 1
-        raise NoAnswerError(sent=len(self.pace), bad_replies=waiting.bad_replies, refused=self.refused)
+        self._transport.sendto(waiting.data)
+        wait = self.pace[copy] * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311
+        waiting.timer = asyncio.get_running_loop().call_later(wait, self._send, waiting, copy + 1)
 
     def _free_id(self) -> int:
         """Return the identifier that was free for longest: a late answer to its last use finds nobody."""

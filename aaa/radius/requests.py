@@ -110,15 +110,15 @@ def add(packet: CoAPacket, name: str, value: str) -> None:
         raise UnsendableError(f"{name} cannot be {value[:64]!r}: {error}") from error
 
 
-def _nas(nas: Nas) -> list[Pair]:
+def _nas(nas: Nas) -> tuple[Pair, ...]:
     """Name the NAS as it names itself; nothing where it never reported itself (RFC 5176 section 3)."""
     if nas.nas_ip:
         try:
             version = ipaddress.ip_address(nas.nas_ip).version
         except ValueError as error:
             raise UnsendableError(f"{nas.nas_ip[:64]!r} is no address of a NAS.") from error
-        return [("NAS-IP-Address" if version == 4 else "NAS-IPv6-Address", nas.nas_ip)]
-    return [("NAS-Identifier", nas.nas_identifier)] if nas.nas_identifier else []
+        return (("NAS-IP-Address" if version == 4 else "NAS-IPv6-Address", nas.nas_ip),)
+    return (("NAS-Identifier", nas.nas_identifier),) if nas.nas_identifier else ()
 
 
 def _identification(request: Request, complete: bool) -> list[Pair]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection
 
 from aaa.models import ActionCause, ActionKind, ActionOutcome, ActionState, EndedBy
@@ -61,24 +62,25 @@ def store(ended: Sequence[Ended]) -> None:
     if not ended:
         return
     rows = [_row(one) for one in ended]
-    given = {name: [row[name] for row in rows] for name in rows[0]} | {"tenant": current_tenant_id()}
-    with connection.cursor() as cursor:
-        cursor.execute(_ASK_AGAIN, given)
-        cursor.execute(_STORE, given)
-        stored = {action for (action,) in cursor.fetchall()}
-        mine = [row for row in rows if row["id"] in stored]
-        told = [row for row in mine if row["applied"]]
-        if told:
-            cursor.execute(_APPLIED, _columns(told, "session", "applied"))
-        gone = [row for row in mine if row["ended_by"]]
-        if gone:
-            cursor.execute(_CLOSE, _columns(gone, "session", "ended_by"))
+    _run(_ASK_AGAIN, [row for row in rows if row["asked"] == ActionKind.COA])
+    stored = _run(_STORE, rows)
+    mine = [row for row in rows if row["id"] in stored]
+    _run(_APPLIED, [row for row in mine if row["applied"]])
+    _run(_CLOSE, [row for row in mine if row["ended_by"]])
     finished = [row for row in mine if row["state"] in (ActionState.DONE, ActionState.FAILED)]
     publish_each("aaa.action_finished", [{"action_id": str(row["id"])} for row in finished])
 
 
-def _columns(rows: Sequence[dict[str, Any]], *names: str) -> dict[str, Any]:
-    return {name: [row[name] for row in rows] for name in names} | {"tenant": current_tenant_id()}
+def _run(statement: str, rows: Sequence[dict[str, Any]]) -> set[UUID]:
+    """Run a statement on rows, if there are any, and return the ids it touched.
+
+    They go as one parameter: as arrays, a thousand cost more to write down than to store.
+    """
+    if not rows:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"rows": orjson.dumps(rows).decode(), "tenant": current_tenant_id()})
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _row(ended: Ended) -> dict[str, Any]:
@@ -121,9 +123,8 @@ def _row(ended: Ended) -> dict[str, Any]:
 
 
 _GIVEN = """
-unnest(%(id)s::uuid[], %(token)s::uuid[], %(asked)s::text[], %(kind)s::text[], %(state)s::text[],
-    %(outcome)s::text[], %(error_cause)s::smallint[], %(message)s::text[], %(pause)s::int[], %(applied)s::text[])
-    AS g(id, token, asked, kind, state, outcome, error_cause, message, pause, applied)
+jsonb_to_recordset(%(rows)s::jsonb) AS g(id uuid, token uuid, asked text, kind text, state text, outcome text,
+    error_cause smallint, message text, pause int, session uuid, applied text, ended_by text)
 """
 # A CoA that became a Disconnect while it was on its way is sent as that now, whatever the CoA came to.
 _ASK_AGAIN = f"""
@@ -131,6 +132,7 @@ UPDATE aaa_sessionaction t
 SET state = 'queued', claim_token = NULL, attempts = 0, next_at = now(), updated_at = now()
 FROM {_GIVEN}
 WHERE t.tenant_id = %(tenant)s AND t.id = g.id AND t.claim_token = g.token AND t.kind <> g.asked
+RETURNING t.id
 """  # noqa: S608
 _STORE = f"""
 UPDATE aaa_sessionaction t SET
@@ -149,23 +151,26 @@ FROM {_GIVEN}
 WHERE t.tenant_id = %(tenant)s AND t.id = g.id AND t.claim_token = g.token AND t.kind = g.asked
 RETURNING t.id
 """  # noqa: S608
+_HELD = f"""
+WITH given AS MATERIALIZED (SELECT * FROM {_GIVEN}), held AS (
+    SELECT id FROM aaa_session
+    WHERE tenant_id = %(tenant)s AND id IN (SELECT session FROM given) AND stopped_at IS NULL
+    ORDER BY id FOR NO KEY UPDATE
+)
+"""  # noqa: S608
 # Sessions are locked in the order of their ids, as sweeps lock them.
-_APPLIED = """
-WITH held AS (
-    SELECT id FROM aaa_session WHERE tenant_id = %(tenant)s AND id = ANY(%(session)s::uuid[]) AND stopped_at IS NULL
-    ORDER BY id FOR NO KEY UPDATE
-)
+_APPLIED = f"""
+{_HELD}
 UPDATE aaa_session s SET applied = g.applied, context = split_part(g.applied, ':', 1)
-FROM held JOIN unnest(%(session)s::uuid[], %(applied)s::text[]) AS g(id, applied) USING (id)
+FROM held JOIN given g ON g.session = held.id
 WHERE s.tenant_id = %(tenant)s AND s.id = held.id
-"""
+RETURNING s.id
+"""  # noqa: S608
 # It ended at some time since its last report; like a stale one it is closed at that.
-_CLOSE = """
-WITH held AS (
-    SELECT id FROM aaa_session WHERE tenant_id = %(tenant)s AND id = ANY(%(session)s::uuid[]) AND stopped_at IS NULL
-    ORDER BY id FOR NO KEY UPDATE
-)
+_CLOSE = f"""
+{_HELD}
 UPDATE aaa_session s SET stopped_at = s.last_seen_at, ended_by = g.ended_by
-FROM held JOIN unnest(%(session)s::uuid[], %(ended_by)s::text[]) AS g(id, ended_by) USING (id)
+FROM held JOIN given g ON g.session = held.id
 WHERE s.tenant_id = %(tenant)s AND s.id = held.id
-"""
+RETURNING s.id
+"""  # noqa: S608
