@@ -77,1003 +77,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Account",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "name",
-                    models.CharField(
-                        blank=True, help_text="For people; empty: the user name is enough.", max_length=120
-                    ),
-                ),
-                (
-                    "username",
-                    models.CharField(
-                        help_text="Case makes no difference. A domain may follow, as jane@example.net.",
-                        max_length=253,
-                    ),
-                ),
-                ("username_key", aaa.models.fields.UsernameKeyField(editable=False, max_length=253)),
-                ("domain", aaa.models.fields.DomainField(blank=True, editable=False, max_length=253)),
-                (
-                    "password",
-                    aaa.models.fields.RadiusSecretField(
-                        help_text="For access only, never a portal password; stored encrypted."
-                    ),
-                ),
-                (
-                    "enabled",
-                    models.BooleanField(default=True, help_text="Switched off, every log-in is refused."),
-                ),
-                ("expires_at", models.DateTimeField(blank=True, help_text="Empty: never.", null=True)),
-                (
-                    "timezone",
-                    models.CharField(
-                        default="UTC",
-                        help_text="IANA name; the days of its usage begin at midnight there.",
-                        max_length=63,
-                        validators=[aaa.models.accounts.check_timezone],
-                        verbose_name="time zone",
-                    ),
-                ),
-                (
-                    "inactive_purge_hours",
-                    models.PositiveIntegerField(
-                        blank=True,
-                        help_text="Empty: never.",
-                        null=True,
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(87840),
-                        ],
-                        verbose_name="delete after, hours unused",
-                    ),
-                ),
-                (
-                    "purge_if_seen",
-                    models.BooleanField(
-                        default=False,
-                        help_text="Otherwise one that never logged in goes too.",
-                        verbose_name="delete only if it was ever used",
-                    ),
-                ),
-                (
-                    "uncapped_data",
-                    models.BooleanField(default=False, help_text="No data cap, whatever the plan says."),
-                ),
-                (
-                    "calling_station_id",
-                    models.CharField(
-                        blank=True,
-                        help_text="MAC address of the only device that may log in.",
-                        max_length=253,
-                        verbose_name="device",
-                    ),
-                ),
-                (
-                    "calling_station_key",
-                    aaa.models.fields.StationKeyField(blank=True, editable=False, max_length=253),
-                ),
-                (
-                    "keeps_policy",
-                    models.BooleanField(
-                        default=False,
-                        help_text="Also when the service's plan says another.",
-                        verbose_name="keep this policy",
-                    ),
-                ),
-                (
-                    "static_ip4",
-                    ipam.models.fields.InetField(blank=True, null=True, verbose_name="static IPv4"),
-                ),
-                (
-                    "framed_ipv6_prefix",
-                    ipam.models.fields.InetField(
-                        blank=True, null=True, verbose_name="static IPv6 prefix of the link"
-                    ),
-                ),
-                (
-                    "delegated_prefix",
-                    ipam.models.fields.InetField(
-                        blank=True, null=True, verbose_name="static delegated IPv6 prefix"
-                    ),
-                ),
-                (
-                    "max_sessions",
-                    models.PositiveSmallIntegerField(
-                        blank=True,
-                        help_text="Empty: as the service profile says; 0: as many as they like.",
-                        null=True,
-                        validators=[django.core.validators.MaxValueValidator(1000)],
-                        verbose_name="sessions at once",
-                    ),
-                ),
-                ("locked_tags", models.CharField(blank=True, max_length=200)),
-                (
-                    "blocked_reason",
-                    models.CharField(
-                        blank=True,
-                        editable=False,
-                        help_text="A hold's reason or the line's state; empty: runs.",
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "assigned_ip4",
-                    ipam.models.fields.InetField(
-                        editable=False, help_text="What the address plan gave the line.", null=True
-                    ),
-                ),
-                ("assigned_ipv6_prefix", ipam.models.fields.InetField(editable=False, null=True)),
-                ("assigned_delegated_prefix", ipam.models.fields.InetField(editable=False, null=True)),
-                (
-                    "cap_bytes",
-                    models.BigIntegerField(
-                        blank=True,
-                        help_text="Per period; empty: none. With a service it is that of the plan.",
-                        null=True,
-                        validators=[django.core.validators.MinValueValidator(1)],
-                        verbose_name="data cap, bytes",
-                    ),
-                ),
-                (
-                    "over_cap",
-                    models.CharField(
-                        choices=[
-                            ("block", "Refuse until the next period"),
-                            ("throttle", "Slow down until the next period"),
-                        ],
-                        default="block",
-                        max_length=8,
-                        verbose_name="over the cap",
-                    ),
-                ),
-                (
-                    "wanted",
-                    models.CharField(
-                        blank=True,
-                        editable=False,
-                        help_text="What its live session should have: the context, a colon, and a short name of the rest.",
-                        max_length=80,
-                    ),
-                ),
-                ("settled_at", models.DateTimeField(editable=False, null=True)),
-                (
-                    "pool",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        db_index=False,
-                        help_text="Of IPv4.",
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="ipam.pool",
-                    ),
-                ),
-                (
-                    "subscription",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="accounts",
-                        to="subscribers.subscription",
-                        verbose_name="service",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="DailyUsage",
-            fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "tenant_id",
-                        "account_id",
-                        "day",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("day", models.DateField()),
-                ("in4_bytes", models.BigIntegerField(default=0)),
-                ("out4_bytes", models.BigIntegerField(default=0)),
-                ("in6_bytes", models.BigIntegerField(default=0)),
-                ("out6_bytes", models.BigIntegerField(default=0)),
-                (
-                    "account",
-                    ispcore.tenants.fields.UncheckedTenantKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="daily_usage",
-                        to="aaa.account",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name_plural": "daily usage",
-            },
-        ),
-        migrations.CreateModel(
-            name="HourlyUsage",
-            fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "tenant_id",
-                        "account_id",
-                        "hour",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("hour", models.DateTimeField()),
-                ("in4_bytes", models.BigIntegerField(default=0)),
-                ("out4_bytes", models.BigIntegerField(default=0)),
-                ("in6_bytes", models.BigIntegerField(default=0)),
-                ("out6_bytes", models.BigIntegerField(default=0)),
-                (
-                    "account",
-                    ispcore.tenants.fields.UncheckedTenantKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="hourly_usage",
-                        to="aaa.account",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name_plural": "hourly usage",
-            },
-        ),
-        migrations.CreateModel(
-            name="Nas",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "name",
-                    models.CharField(help_text="What staff call it, for example 'BNG North'.", max_length=80),
-                ),
-                (
-                    "address",
-                    ipam.models.fields.InetField(
-                        blank=True,
-                        help_text="The source address of its RADIUS packets; nobody else in this installation may have it.",
-                        null=True,
-                    ),
-                ),
-                (
-                    "mirror_of",
-                    models.UUIDField(
-                        editable=False,
-                        help_text="The NAS of another provider that this one stands for.",
-                        null=True,
-                    ),
-                ),
-                (
-                    "secret",
-                    aaa.models.fields.RadiusSecretField(
-                        help_text="Shared with the NAS; stored encrypted and never shown again."
-                    ),
-                ),
-                (
-                    "nas_type",
-                    models.CharField(
-                        choices=[
-                            ("mikrotik", "MikroTik RouterOS"),
-                            ("cisco", "Cisco IOS, IOS XE"),
-                            ("juniper", "Juniper MX, ERX"),
-                            ("huawei", "Huawei NE, ME60"),
-                            ("zte", "ZTE"),
-                            ("nokia", "Nokia 7750"),
-                            ("accel_ppp", "accel-ppp"),
-                            ("wispr", "Hotspot (WISPr)"),
-                            ("other", "Other"),
-                        ],
-                        help_text="Decides how rates are told to it.",
-                        max_length=10,
-                        verbose_name="type",
-                    ),
-                ),
-                (
-                    "coa_address",
-                    ipam.models.fields.InetField(
-                        blank=True,
-                        help_text="Where it takes CoA; empty: its address.",
-                        null=True,
-                        verbose_name="CoA address",
-                    ),
-                ),
-                (
-                    "coa_port",
-                    models.PositiveIntegerField(
-                        blank=True,
-                        default=0,
-                        help_text="Empty: 3799, and 1700 for Cisco.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(65535),
-                        ],
-                        verbose_name="CoA port",
-                    ),
-                ),
-                (
-                    "require_message_authenticator",
-                    models.BooleanField(
-                        default=True,
-                        help_text="Drop its requests that carry none. Switch off only for a NAS that cannot send it: without it an attacker between can turn a refusal into an accept (CVE-2024-3596).",
-                    ),
-                ),
-                (
-                    "nas_ip_reported",
-                    ipam.models.fields.InetField(
-                        blank=True,
-                        help_text="As it names itself, where that is another address.",
-                        null=True,
-                        verbose_name="NAS-IP-Address",
-                    ),
-                ),
-                (
-                    "nas_identifier",
-                    models.CharField(
-                        blank=True,
-                        help_text="As it names itself.",
-                        max_length=253,
-                        verbose_name="NAS-Identifier",
-                    ),
-                ),
-                (
-                    "octets_mode",
-                    models.CharField(
-                        choices=[
-                            ("combined", "IPv4 and IPv6 in one counter"),
-                            ("v6_included", "IPv6 has its own counter and is in the total as well"),
-                            ("v6_separate", "IPv6 has its own counter, the other holds IPv4 alone"),
-                        ],
-                        default="combined",
-                        max_length=11,
-                        verbose_name="IPv6 counters",
-                    ),
-                ),
-                (
-                    "swaps_octets",
-                    models.BooleanField(
-                        default=False,
-                        help_text="It calls the download its input.",
-                        verbose_name="counts the other way round",
-                    ),
-                ),
-                ("site", models.CharField(blank=True, help_text="Where it stands.", max_length=80)),
-                (
-                    "is_active",
-                    models.BooleanField(default=True, help_text="Switched off, its packets are dropped."),
-                ),
-                ("notes", models.TextField(blank=True, max_length=2000)),
-                ("sends_gigawords", models.BooleanField(default=False, editable=False)),
-                ("last_auth_at", models.DateTimeField(editable=False, null=True)),
-                ("last_acct_at", models.DateTimeField(editable=False, null=True)),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-                (
-                    "zone",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="subscribers.zone",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "NAS",
-                "verbose_name_plural": "NASes",
-            },
-        ),
-        migrations.CreateModel(
-            name="AuthAttempt",
-            fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "tenant_id", "at", "id", blank=True, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("id", models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False)),
-                ("at", models.DateTimeField(help_text="The first time.")),
-                ("last_at", models.DateTimeField(help_text="The last time.")),
-                ("times", models.PositiveIntegerField(default=1)),
-                ("username", models.CharField(max_length=253, verbose_name="user name")),
-                ("username_key", models.CharField(max_length=253)),
-                ("station", models.CharField(blank=True, max_length=253, verbose_name="device")),
-                ("accepted", models.BooleanField()),
-                (
-                    "reason",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("unknown", "No such user name"),
-                            ("disabled", "Account switched off"),
-                            ("expired", "Account expired"),
-                            ("quota", "Data used up"),
-                            ("blocked", "Service suspended"),
-                            ("mac", "Another device than the account's"),
-                            ("sessions", "Already in use elsewhere"),
-                            ("password", "Wrong password"),
-                        ],
-                        help_text="Empty: accepted.",
-                        max_length=10,
-                    ),
-                ),
-                ("class_token", models.UUIDField(help_text="That of the session it began.", null=True)),
-                ("source", ipam.models.fields.InetField(help_text="Where the packet came from.", null=True)),
-                (
-                    "account",
-                    ispcore.tenants.fields.UncheckedTenantKey(
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="attempts",
-                        to="aaa.account",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-                (
-                    "nas",
-                    ispcore.tenants.fields.UncheckedTenantKey(
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="attempts",
-                        to="aaa.nas",
-                        verbose_name="NAS",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="NasHistory",
-            fields=[
-                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
-                ("pgh_label", models.TextField(help_text="The event label.")),
-                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("secret", ispcore.audit.SealedField()),
-                ("pgh_context", pghistory.utils.JSONField(null=True)),
-                ("pgh_context_id", models.UUIDField(null=True)),
-                (
-                    "id",
-                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "name",
-                    models.CharField(help_text="What staff call it, for example 'BNG North'.", max_length=80),
-                ),
-                (
-                    "address",
-                    ipam.models.fields.InetField(
-                        blank=True,
-                        help_text="The source address of its RADIUS packets; nobody else in this installation may have it.",
-                        null=True,
-                    ),
-                ),
-                (
-                    "mirror_of",
-                    models.UUIDField(
-                        editable=False,
-                        help_text="The NAS of another provider that this one stands for.",
-                        null=True,
-                    ),
-                ),
-                (
-                    "nas_type",
-                    models.CharField(
-                        choices=[
-                            ("mikrotik", "MikroTik RouterOS"),
-                            ("cisco", "Cisco IOS, IOS XE"),
-                            ("juniper", "Juniper MX, ERX"),
-                            ("huawei", "Huawei NE, ME60"),
-                            ("zte", "ZTE"),
-                            ("nokia", "Nokia 7750"),
-                            ("accel_ppp", "accel-ppp"),
-                            ("wispr", "Hotspot (WISPr)"),
-                            ("other", "Other"),
-                        ],
-                        help_text="Decides how rates are told to it.",
-                        max_length=10,
-                        verbose_name="type",
-                    ),
-                ),
-                (
-                    "coa_address",
-                    ipam.models.fields.InetField(
-                        blank=True,
-                        help_text="Where it takes CoA; empty: its address.",
-                        null=True,
-                        verbose_name="CoA address",
-                    ),
-                ),
-                (
-                    "coa_port",
-                    models.PositiveIntegerField(
-                        blank=True,
-                        default=0,
-                        help_text="Empty: 3799, and 1700 for Cisco.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(65535),
-                        ],
-                        verbose_name="CoA port",
-                    ),
-                ),
-                (
-                    "require_message_authenticator",
-                    models.BooleanField(
-                        default=True,
-                        help_text="Drop its requests that carry none. Switch off only for a NAS that cannot send it: without it an attacker between can turn a refusal into an accept (CVE-2024-3596).",
-                    ),
-                ),
-                (
-                    "nas_ip_reported",
-                    ipam.models.fields.InetField(
-                        blank=True,
-                        help_text="As it names itself, where that is another address.",
-                        null=True,
-                        verbose_name="NAS-IP-Address",
-                    ),
-                ),
-                (
-                    "nas_identifier",
-                    models.CharField(
-                        blank=True,
-                        help_text="As it names itself.",
-                        max_length=253,
-                        verbose_name="NAS-Identifier",
-                    ),
-                ),
-                (
-                    "octets_mode",
-                    models.CharField(
-                        choices=[
-                            ("combined", "IPv4 and IPv6 in one counter"),
-                            ("v6_included", "IPv6 has its own counter and is in the total as well"),
-                            ("v6_separate", "IPv6 has its own counter, the other holds IPv4 alone"),
-                        ],
-                        default="combined",
-                        max_length=11,
-                        verbose_name="IPv6 counters",
-                    ),
-                ),
-                (
-                    "swaps_octets",
-                    models.BooleanField(
-                        default=False,
-                        help_text="It calls the download its input.",
-                        verbose_name="counts the other way round",
-                    ),
-                ),
-                ("site", models.CharField(blank=True, help_text="Where it stands.", max_length=80)),
-                (
-                    "is_active",
-                    models.BooleanField(default=True, help_text="Switched off, its packets are dropped."),
-                ),
-                ("notes", models.TextField(blank=True, max_length=2000)),
-                ("sends_gigawords", models.BooleanField(default=False, editable=False)),
-                ("last_auth_at", models.DateTimeField(editable=False, null=True)),
-                ("last_acct_at", models.DateTimeField(editable=False, null=True)),
-                (
-                    "pgh_obj",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="history",
-                        to="aaa.nas",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-                (
-                    "zone",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="subscribers.zone",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="NasRealm",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "realm",
-                    models.CharField(
-                        help_text="What follows the @, in lower case.",
-                        max_length=253,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\\Z",
-                                "A realm is written like a domain name.",
-                            )
-                        ],
-                    ),
-                ),
-                (
-                    "guest_nas_id",
-                    models.UUIDField(editable=False, help_text="The guest's mirror of the NAS."),
-                ),
-                (
-                    "guest",
-                    models.ForeignKey(
-                        db_index=False,
-                        help_text="Whose customers these are.",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-                (
-                    "nas",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="realms",
-                        to="aaa.nas",
-                        verbose_name="NAS",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "wholesale realm",
-            },
-        ),
-        migrations.CreateModel(
-            name="NasRealmHistory",
-            fields=[
-                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
-                ("pgh_label", models.TextField(help_text="The event label.")),
-                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("pgh_context", pghistory.utils.JSONField(null=True)),
-                ("pgh_context_id", models.UUIDField(null=True)),
-                (
-                    "id",
-                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "realm",
-                    models.CharField(
-                        help_text="What follows the @, in lower case.",
-                        max_length=253,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\\Z",
-                                "A realm is written like a domain name.",
-                            )
-                        ],
-                    ),
-                ),
-                (
-                    "guest_nas_id",
-                    models.UUIDField(editable=False, help_text="The guest's mirror of the NAS."),
-                ),
-                (
-                    "guest",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        help_text="Whose customers these are.",
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-                (
-                    "nas",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="aaa.nas",
-                        verbose_name="NAS",
-                    ),
-                ),
-                (
-                    "pgh_obj",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="history",
-                        to="aaa.nasrealm",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="PastSession",
-            fields=[
-                ("id", models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False)),
-                ("unique_key", models.UUIDField(help_text="Made of the NAS, the session id and our Class.")),
-                (
-                    "acct_session_id",
-                    models.CharField(
-                        help_text="As the NAS calls it.", max_length=253, verbose_name="session id"
-                    ),
-                ),
-                (
-                    "class_token",
-                    models.UUIDField(help_text="Ours, given at log-in and echoed by the NAS.", null=True),
-                ),
-                (
-                    "username",
-                    models.CharField(
-                        help_text="As the NAS spells it.", max_length=253, verbose_name="user name"
-                    ),
-                ),
-                (
-                    "station",
-                    models.CharField(
-                        blank=True, help_text="Calling-Station-Id.", max_length=253, verbose_name="device"
-                    ),
-                ),
-                ("station_key", models.CharField(blank=True, max_length=253)),
-                ("called", models.CharField(blank=True, help_text="Called-Station-Id.", max_length=253)),
-                ("nas_port_id", models.CharField(blank=True, max_length=253, verbose_name="port")),
-                ("nas_ip_reported", ipam.models.fields.InetField(null=True, verbose_name="NAS-IP-Address")),
-                ("framed_ip", ipam.models.fields.InetField(null=True, verbose_name="IPv4 address")),
-                ("framed_ipv6_prefix", ipam.models.fields.InetField(null=True, verbose_name="IPv6 prefix")),
-                ("delegated_prefix", ipam.models.fields.InetField(null=True)),
-                ("started_at", models.DateTimeField()),
-                ("last_event_at", models.DateTimeField(help_text="The NAS' time of its newest report.")),
-                ("last_seen_at", models.DateTimeField(help_text="When we last received a report.")),
-                ("session_seconds", models.BigIntegerField(default=0)),
-                ("in4_bytes", models.BigIntegerField(default=0)),
-                ("out4_bytes", models.BigIntegerField(default=0)),
-                ("in6_bytes", models.BigIntegerField(default=0)),
-                ("out6_bytes", models.BigIntegerField(default=0)),
-                (
-                    "terminate_cause",
-                    models.CharField(blank=True, help_text="Acct-Terminate-Cause.", max_length=40),
-                ),
-                (
-                    "ended_by",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("stop", "The NAS said so"),
-                            ("nas", "The NAS restarted"),
-                            ("stale", "The NAS fell silent about it"),
-                            ("replaced", "A new session took its place"),
-                            ("disconnect", "Ended by us"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "context",
-                    models.CharField(
-                        choices=[
-                            ("active", "Active"),
-                            ("throttled", "Slowed down"),
-                            ("blocked", "Walled garden: suspended"),
-                            ("expired", "Walled garden: expired"),
-                        ],
-                        default="active",
-                        max_length=9,
-                    ),
-                ),
-                (
-                    "applied",
-                    models.CharField(
-                        blank=True,
-                        help_text="What the NAS was last told, in the words of Account.wanted.",
-                        max_length=80,
-                    ),
-                ),
-                ("counted_at", models.DateTimeField()),
-                ("counted_seconds", models.BigIntegerField(default=-1)),
-                ("last_in", models.BigIntegerField(default=0)),
-                ("last_out", models.BigIntegerField(default=0)),
-                ("last_in6", models.BigIntegerField(default=0)),
-                ("last_out6", models.BigIntegerField(default=0)),
-                ("total_in", models.BigIntegerField(default=0)),
-                ("total_out", models.BigIntegerField(default=0)),
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "tenant_id",
-                        "stopped_at",
-                        "id",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("stopped_at", models.DateTimeField()),
-                (
-                    "account",
-                    ispcore.tenants.fields.UncheckedTenantKey(
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="%(class)ss",
-                        to="aaa.account",
-                    ),
-                ),
-                (
-                    "nas",
-                    ispcore.tenants.fields.UncheckedTenantKey(
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="%(class)ss",
-                        to="aaa.nas",
-                        verbose_name="NAS",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
             name="Policy",
             fields=[
                 (
@@ -1322,35 +325,1632 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "policies",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="policy_name_unique_per_tenant"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("plan__isnull", False)),
+                        fields=("tenant", "plan"),
+                        name="policy_one_per_plan",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("burst_down_kbps", None), ("down_kbps__isnull", False), _connector="OR"
+                            ),
+                            models.Q(("burst_up_kbps", None), ("up_kbps__isnull", False), _connector="OR"),
+                        ),
+                        name="policy_burst_needs_a_rate",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("guaranteed_down_kbps", None),
+                                ("guaranteed_down_kbps__lte", models.F("down_kbps")),
+                                _connector="OR",
+                            ),
+                            models.Q(
+                                ("guaranteed_up_kbps", None),
+                                ("guaranteed_up_kbps__lte", models.F("up_kbps")),
+                                _connector="OR",
+                            ),
+                        ),
+                        name="policy_guarantee_within_the_rate",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("priority", None), ("priority__range", (1, 8)), _connector="OR"),
+                        name="policy_priority_in_range",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_policyhistory" ("address_list", "burst_down_kbps", "burst_seconds", "burst_up_kbps", "cisco_policy_in", "cisco_policy_out", "created_at", "down_kbps", "filter_id", "guaranteed_down_kbps", "guaranteed_up_kbps", "huawei_qos_profile", "id", "juniper_qos_profile", "name", "nokia_sla_profile", "nokia_subscriber_profile", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "priority", "session_timeout", "tenant_id", "threshold_down_kbps", "threshold_up_kbps", "up_kbps", "updated_at") VALUES (NEW."address_list", NEW."burst_down_kbps", NEW."burst_seconds", NEW."burst_up_kbps", NEW."cisco_policy_in", NEW."cisco_policy_out", NEW."created_at", NEW."down_kbps", NEW."filter_id", NEW."guaranteed_down_kbps", NEW."guaranteed_up_kbps", NEW."huawei_qos_profile", NEW."id", NEW."juniper_qos_profile", NEW."name", NEW."nokia_sla_profile", NEW."nokia_subscriber_profile", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan_id", NEW."priority", NEW."session_timeout", NEW."tenant_id", NEW."threshold_down_kbps", NEW."threshold_up_kbps", NEW."up_kbps", NEW."updated_at"); RETURN NULL;',
+                            hash="2449ad0f0770542cf9ae1863ffb43f0645fe10d3",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_03611",
+                            table="aaa_policy",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."address_list" IS DISTINCT FROM (NEW."address_list") OR OLD."burst_down_kbps" IS DISTINCT FROM (NEW."burst_down_kbps") OR OLD."burst_seconds" IS DISTINCT FROM (NEW."burst_seconds") OR OLD."burst_up_kbps" IS DISTINCT FROM (NEW."burst_up_kbps") OR OLD."cisco_policy_in" IS DISTINCT FROM (NEW."cisco_policy_in") OR OLD."cisco_policy_out" IS DISTINCT FROM (NEW."cisco_policy_out") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."down_kbps" IS DISTINCT FROM (NEW."down_kbps") OR OLD."filter_id" IS DISTINCT FROM (NEW."filter_id") OR OLD."guaranteed_down_kbps" IS DISTINCT FROM (NEW."guaranteed_down_kbps") OR OLD."guaranteed_up_kbps" IS DISTINCT FROM (NEW."guaranteed_up_kbps") OR OLD."huawei_qos_profile" IS DISTINCT FROM (NEW."huawei_qos_profile") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."juniper_qos_profile" IS DISTINCT FROM (NEW."juniper_qos_profile") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."nokia_sla_profile" IS DISTINCT FROM (NEW."nokia_sla_profile") OR OLD."nokia_subscriber_profile" IS DISTINCT FROM (NEW."nokia_subscriber_profile") OR OLD."plan_id" IS DISTINCT FROM (NEW."plan_id") OR OLD."priority" IS DISTINCT FROM (NEW."priority") OR OLD."session_timeout" IS DISTINCT FROM (NEW."session_timeout") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."threshold_down_kbps" IS DISTINCT FROM (NEW."threshold_down_kbps") OR OLD."threshold_up_kbps" IS DISTINCT FROM (NEW."threshold_up_kbps") OR OLD."up_kbps" IS DISTINCT FROM (NEW."up_kbps"))',
+                            func='INSERT INTO "aaa_policyhistory" ("address_list", "burst_down_kbps", "burst_seconds", "burst_up_kbps", "cisco_policy_in", "cisco_policy_out", "created_at", "down_kbps", "filter_id", "guaranteed_down_kbps", "guaranteed_up_kbps", "huawei_qos_profile", "id", "juniper_qos_profile", "name", "nokia_sla_profile", "nokia_subscriber_profile", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "priority", "session_timeout", "tenant_id", "threshold_down_kbps", "threshold_up_kbps", "up_kbps", "updated_at") VALUES (NEW."address_list", NEW."burst_down_kbps", NEW."burst_seconds", NEW."burst_up_kbps", NEW."cisco_policy_in", NEW."cisco_policy_out", NEW."created_at", NEW."down_kbps", NEW."filter_id", NEW."guaranteed_down_kbps", NEW."guaranteed_up_kbps", NEW."huawei_qos_profile", NEW."id", NEW."juniper_qos_profile", NEW."name", NEW."nokia_sla_profile", NEW."nokia_subscriber_profile", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan_id", NEW."priority", NEW."session_timeout", NEW."tenant_id", NEW."threshold_down_kbps", NEW."threshold_up_kbps", NEW."up_kbps", NEW."updated_at"); RETURN NULL;',
+                            hash="3707050f88dc95704c4596026d40bfc1bc56fa40",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_4c826",
+                            table="aaa_policy",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_policyhistory" ("address_list", "burst_down_kbps", "burst_seconds", "burst_up_kbps", "cisco_policy_in", "cisco_policy_out", "created_at", "down_kbps", "filter_id", "guaranteed_down_kbps", "guaranteed_up_kbps", "huawei_qos_profile", "id", "juniper_qos_profile", "name", "nokia_sla_profile", "nokia_subscriber_profile", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "priority", "session_timeout", "tenant_id", "threshold_down_kbps", "threshold_up_kbps", "up_kbps", "updated_at") VALUES (OLD."address_list", OLD."burst_down_kbps", OLD."burst_seconds", OLD."burst_up_kbps", OLD."cisco_policy_in", OLD."cisco_policy_out", OLD."created_at", OLD."down_kbps", OLD."filter_id", OLD."guaranteed_down_kbps", OLD."guaranteed_up_kbps", OLD."huawei_qos_profile", OLD."id", OLD."juniper_qos_profile", OLD."name", OLD."nokia_sla_profile", OLD."nokia_subscriber_profile", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan_id", OLD."priority", OLD."session_timeout", OLD."tenant_id", OLD."threshold_down_kbps", OLD."threshold_up_kbps", OLD."up_kbps", OLD."updated_at"); RETURN NULL;',
+                            hash="fed24ddcf230b23eb33790c406592ebd35bade18",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_02402",
+                            table="aaa_policy",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
-        migrations.AddField(
-            model_name="account",
-            name="policy",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                help_text="Empty: no rate is given. With a service it is that of the service's plan.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="accounts",
-                to="aaa.policy",
-            ),
+        migrations.CreateModel(
+            name="ServiceProfile",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "interim_seconds",
+                    models.PositiveIntegerField(
+                        default=300,
+                        help_text="How often the NAS reports usage; 300 to 600 suits most.",
+                        validators=[
+                            django.core.validators.MinValueValidator(60),
+                            django.core.validators.MaxValueValidator(86400),
+                        ],
+                        verbose_name="report every, seconds",
+                    ),
+                ),
+                (
+                    "session_timeout",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Empty: runs until somebody ends it.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(60),
+                            django.core.validators.MaxValueValidator(31622400),
+                        ],
+                        verbose_name="session ends after, seconds",
+                    ),
+                ),
+                (
+                    "idle_timeout",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Empty: never.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(60),
+                            django.core.validators.MaxValueValidator(31622400),
+                        ],
+                        verbose_name="idle session ends after, seconds",
+                    ),
+                ),
+                (
+                    "max_sessions",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="From different devices; 0: as many as they like.",
+                        validators=[django.core.validators.MaxValueValidator(1000)],
+                        verbose_name="sessions at once",
+                    ),
+                ),
+                (
+                    "framed_pool",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name of the pool on the NAS (Framed-Pool).",
+                        max_length=80,
+                        verbose_name="IPv4 pool",
+                    ),
+                ),
+                (
+                    "ipv6_pool",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name of the pool on the NAS (Framed-IPv6-Pool).",
+                        max_length=80,
+                        verbose_name="IPv6 pool",
+                    ),
+                ),
+                (
+                    "delegated_pool",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name of the pool on the NAS (Delegated-IPv6-Prefix-Pool).",
+                        max_length=80,
+                        verbose_name="delegated prefix pool",
+                    ),
+                ),
+                (
+                    "cap_period",
+                    models.CharField(
+                        choices=[("day", "Day"), ("week", "Week, from Monday"), ("month", "Month")],
+                        default="month",
+                        help_text="It begins anew at midnight in the account's time zone.",
+                        max_length=5,
+                        verbose_name="data cap per",
+                    ),
+                ),
+                (
+                    "cap_rolls_over",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Into the next period, once: at most a whole cap.",
+                        verbose_name="unused data rolls over",
+                    ),
+                ),
+                (
+                    "mac_lock",
+                    models.CharField(
+                        choices=[
+                            ("none", "Any device"),
+                            ("learn", "The first device that logs in"),
+                            ("fixed", "The device the account names, if it names one"),
+                        ],
+                        default="fixed",
+                        max_length=5,
+                        verbose_name="device",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("cap_period__in", ["day", "week", "month"])),
+                        name="service_profile_cap_period_known",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("tenant", "name"), name="service_profile_name_unique_per_tenant"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("interim_seconds__gte", 60)),
+                        name="service_profile_interim_bearable",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("mac_lock__in", ["none", "learn", "fixed"])),
+                        name="service_profile_mac_lock_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_serviceprofilehistory" ("cap_period", "cap_rolls_over", "created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (NEW."cap_period", NEW."cap_rolls_over", NEW."created_at", NEW."delegated_pool", NEW."framed_pool", NEW."id", NEW."idle_timeout", NEW."interim_seconds", NEW."ipv6_pool", NEW."mac_lock", NEW."max_sessions", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."session_timeout", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="7756705a24b250f09d2a2e02f10b5aa9ab3b1443",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_ae04a",
+                            table="aaa_serviceprofile",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."cap_period" IS DISTINCT FROM (NEW."cap_period") OR OLD."cap_rolls_over" IS DISTINCT FROM (NEW."cap_rolls_over") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."delegated_pool" IS DISTINCT FROM (NEW."delegated_pool") OR OLD."framed_pool" IS DISTINCT FROM (NEW."framed_pool") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."idle_timeout" IS DISTINCT FROM (NEW."idle_timeout") OR OLD."interim_seconds" IS DISTINCT FROM (NEW."interim_seconds") OR OLD."ipv6_pool" IS DISTINCT FROM (NEW."ipv6_pool") OR OLD."mac_lock" IS DISTINCT FROM (NEW."mac_lock") OR OLD."max_sessions" IS DISTINCT FROM (NEW."max_sessions") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."session_timeout" IS DISTINCT FROM (NEW."session_timeout") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "aaa_serviceprofilehistory" ("cap_period", "cap_rolls_over", "created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (NEW."cap_period", NEW."cap_rolls_over", NEW."created_at", NEW."delegated_pool", NEW."framed_pool", NEW."id", NEW."idle_timeout", NEW."interim_seconds", NEW."ipv6_pool", NEW."mac_lock", NEW."max_sessions", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."session_timeout", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="3ce8f71fcf87da4f6ec7eaff2270aeb0027b6327",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_cb86c",
+                            table="aaa_serviceprofile",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_serviceprofilehistory" ("cap_period", "cap_rolls_over", "created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (OLD."cap_period", OLD."cap_rolls_over", OLD."created_at", OLD."delegated_pool", OLD."framed_pool", OLD."id", OLD."idle_timeout", OLD."interim_seconds", OLD."ipv6_pool", OLD."mac_lock", OLD."max_sessions", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."session_timeout", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="f2e53f716b6c9df0df6b157b3eaa9ac3cfa17f64",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_2eaae",
+                            table="aaa_serviceprofile",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
-        migrations.AddField(
-            model_name="account",
-            name="throttle_policy",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                help_text="When the cap is used up.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="aaa.policy",
-            ),
+        migrations.CreateModel(
+            name="VirtualServer",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(max_length=80)),
+                ("description", models.CharField(blank=True, max_length=200)),
+                (
+                    "realm",
+                    models.CharField(
+                        blank=True,
+                        help_text="What follows the @ of its user names, in lower case.",
+                        max_length=253,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "name"), name="virtual_server_name_unique_per_tenant"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("realm", django.db.models.functions.text.Lower("realm"))),
+                        name="virtual_server_realm_lower_case",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_virtualserverhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."description", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."realm", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="0a7e0bad20bccb98fd9c1dff8231130f4c93be8c",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_56202",
+                            table="aaa_virtualserver",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."realm" IS DISTINCT FROM (NEW."realm") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "aaa_virtualserverhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."description", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."realm", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="505f7def6a1b8f9f603d82e33b00c5773d605d80",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_3ca08",
+                            table="aaa_virtualserver",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_virtualserverhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."description", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."realm", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="dd619736b4a203d083f33b04f6edab2163f1261e",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_02ce5",
+                            table="aaa_virtualserver",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Account",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "name",
+                    models.CharField(
+                        blank=True, help_text="For people; empty: the user name is enough.", max_length=120
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        help_text="Case makes no difference. A domain may follow, as jane@example.net.",
+                        max_length=253,
+                    ),
+                ),
+                ("username_key", aaa.models.fields.UsernameKeyField(editable=False, max_length=253)),
+                ("domain", aaa.models.fields.DomainField(blank=True, editable=False, max_length=253)),
+                (
+                    "password",
+                    aaa.models.fields.RadiusSecretField(
+                        help_text="For access only, never a portal password; stored encrypted."
+                    ),
+                ),
+                (
+                    "enabled",
+                    models.BooleanField(default=True, help_text="Switched off, every log-in is refused."),
+                ),
+                ("expires_at", models.DateTimeField(blank=True, help_text="Empty: never.", null=True)),
+                (
+                    "timezone",
+                    models.CharField(
+                        default="UTC",
+                        help_text="IANA name; the days of its usage begin at midnight there.",
+                        max_length=63,
+                        validators=[aaa.models.accounts.check_timezone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "inactive_purge_hours",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Empty: never.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(87840),
+                        ],
+                        verbose_name="delete after, hours unused",
+                    ),
+                ),
+                (
+                    "purge_if_seen",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Otherwise one that never logged in goes too.",
+                        verbose_name="delete only if it was ever used",
+                    ),
+                ),
+                (
+                    "uncapped_data",
+                    models.BooleanField(default=False, help_text="No data cap, whatever the plan says."),
+                ),
+                (
+                    "calling_station_id",
+                    models.CharField(
+                        blank=True,
+                        help_text="MAC address of the only device that may log in.",
+                        max_length=253,
+                        verbose_name="device",
+                    ),
+                ),
+                (
+                    "calling_station_key",
+                    aaa.models.fields.StationKeyField(blank=True, editable=False, max_length=253),
+                ),
+                (
+                    "keeps_policy",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Also when the service's plan says another.",
+                        verbose_name="keep this policy",
+                    ),
+                ),
+                (
+                    "static_ip4",
+                    ipam.models.fields.InetField(blank=True, null=True, verbose_name="static IPv4"),
+                ),
+                (
+                    "framed_ipv6_prefix",
+                    ipam.models.fields.InetField(
+                        blank=True, null=True, verbose_name="static IPv6 prefix of the link"
+                    ),
+                ),
+                (
+                    "delegated_prefix",
+                    ipam.models.fields.InetField(
+                        blank=True, null=True, verbose_name="static delegated IPv6 prefix"
+                    ),
+                ),
+                (
+                    "max_sessions",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Empty: as the service profile says; 0: as many as they like.",
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(1000)],
+                        verbose_name="sessions at once",
+                    ),
+                ),
+                ("locked_tags", models.CharField(blank=True, max_length=200)),
+                (
+                    "blocked_reason",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="A hold's reason or the line's state; empty: runs.",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "assigned_ip4",
+                    ipam.models.fields.InetField(
+                        editable=False, help_text="What the address plan gave the line.", null=True
+                    ),
+                ),
+                ("assigned_ipv6_prefix", ipam.models.fields.InetField(editable=False, null=True)),
+                ("assigned_delegated_prefix", ipam.models.fields.InetField(editable=False, null=True)),
+                (
+                    "cap_bytes",
+                    models.BigIntegerField(
+                        blank=True,
+                        help_text="Per period; empty: none. With a service it is that of the plan.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="data cap, bytes",
+                    ),
+                ),
+                (
+                    "over_cap",
+                    models.CharField(
+                        choices=[
+                            ("block", "Refuse until the next period"),
+                            ("throttle", "Slow down until the next period"),
+                        ],
+                        default="block",
+                        max_length=8,
+                        verbose_name="over the cap",
+                    ),
+                ),
+                (
+                    "wanted",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="What its live session should have: the context, a colon, and a short name of the rest.",
+                        max_length=80,
+                    ),
+                ),
+                ("settled_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "pool",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Of IPv4.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ipam.pool",
+                    ),
+                ),
+                (
+                    "subscription",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="subscribers.subscription",
+                        verbose_name="service",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "policy",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Empty: no rate is given. With a service it is that of the service's plan.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="aaa.policy",
+                    ),
+                ),
+                (
+                    "throttle_policy",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="When the cap is used up.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="aaa.policy",
+                    ),
+                ),
+                (
+                    "service_profile",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="aaa.serviceprofile",
+                    ),
+                ),
+                (
+                    "virtual",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="aaa.virtualserver",
+                        verbose_name="virtual server",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "-id"], name="account_newest_first"),
+                    models.Index(
+                        condition=models.Q(("calling_station_key", ""), _negated=True),
+                        fields=["tenant", "calling_station_key", "-id"],
+                        name="account_by_station",
+                    ),
+                    models.Index(
+                        condition=models.Q(("subscription__isnull", False)),
+                        fields=["tenant", "subscription"],
+                        name="account_by_service",
+                    ),
+                    models.Index(fields=["tenant", "policy"], name="account_by_policy"),
+                    models.Index(fields=["tenant", "service_profile"], name="account_by_profile"),
+                    models.Index(
+                        condition=models.Q(("virtual__isnull", False)),
+                        fields=["tenant", "virtual"],
+                        name="account_by_virtual",
+                    ),
+                    models.Index(
+                        condition=models.Q(("expires_at__isnull", False)),
+                        fields=["tenant", "expires_at"],
+                        name="account_by_expiry",
+                    ),
+                    models.Index(
+                        condition=models.Q(("inactive_purge_hours__isnull", False)),
+                        fields=["tenant", "id"],
+                        name="account_to_purge",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "username_key"),
+                        name="account_username_unique_per_tenant",
+                        violation_error_message="An account with this user name exists already.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("username", ""), _negated=True), name="account_has_a_username"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("over_cap__in", ["block", "throttle"])),
+                        name="account_over_cap_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("over_cap", "throttle"), _negated=True),
+                            ("throttle_policy__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="account_throttles_to_a_policy",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("inactive_purge_hours", None), ("inactive_purge_hours__gt", 0), _connector="OR"
+                        ),
+                        name="account_purged_after_a_time",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("static_ip4__isnull", False)),
+                        fields=("tenant", "static_ip4"),
+                        name="account_static_ip4_unique_per_tenant",
+                        violation_error_message="Another account has this address.",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_accounthistory" ("assigned_delegated_prefix", "assigned_ip4", "assigned_ipv6_prefix", "blocked_reason", "calling_station_id", "calling_station_key", "cap_bytes", "created_at", "delegated_prefix", "domain", "enabled", "expires_at", "framed_ipv6_prefix", "id", "inactive_purge_hours", "keeps_policy", "locked_tags", "max_sessions", "name", "over_cap", "password", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "pool_id", "purge_if_seen", "service_profile_id", "settled_at", "static_ip4", "subscription_id", "tenant_id", "throttle_policy_id", "timezone", "uncapped_data", "updated_at", "username", "username_key", "virtual_id", "wanted") VALUES (NEW."assigned_delegated_prefix", NEW."assigned_ip4", NEW."assigned_ipv6_prefix", NEW."blocked_reason", NEW."calling_station_id", NEW."calling_station_key", NEW."cap_bytes", NEW."created_at", NEW."delegated_prefix", NEW."domain", NEW."enabled", NEW."expires_at", NEW."framed_ipv6_prefix", NEW."id", NEW."inactive_purge_hours", NEW."keeps_policy", NEW."locked_tags", NEW."max_sessions", NEW."name", NEW."over_cap", NEW."password", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."policy_id", NEW."pool_id", NEW."purge_if_seen", NEW."service_profile_id", NEW."settled_at", NEW."static_ip4", NEW."subscription_id", NEW."tenant_id", NEW."throttle_policy_id", NEW."timezone", NEW."uncapped_data", NEW."updated_at", NEW."username", NEW."username_key", NEW."virtual_id", NEW."wanted"); RETURN NULL;',
+                            hash="49352ce38d14125cdc7cd5c3210189d680f2441b",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_d5af3",
+                            table="aaa_account",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."assigned_delegated_prefix" IS DISTINCT FROM (NEW."assigned_delegated_prefix") OR OLD."assigned_ip4" IS DISTINCT FROM (NEW."assigned_ip4") OR OLD."assigned_ipv6_prefix" IS DISTINCT FROM (NEW."assigned_ipv6_prefix") OR OLD."blocked_reason" IS DISTINCT FROM (NEW."blocked_reason") OR OLD."calling_station_id" IS DISTINCT FROM (NEW."calling_station_id") OR OLD."cap_bytes" IS DISTINCT FROM (NEW."cap_bytes") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."delegated_prefix" IS DISTINCT FROM (NEW."delegated_prefix") OR OLD."domain" IS DISTINCT FROM (NEW."domain") OR OLD."enabled" IS DISTINCT FROM (NEW."enabled") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."framed_ipv6_prefix" IS DISTINCT FROM (NEW."framed_ipv6_prefix") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."inactive_purge_hours" IS DISTINCT FROM (NEW."inactive_purge_hours") OR OLD."keeps_policy" IS DISTINCT FROM (NEW."keeps_policy") OR OLD."locked_tags" IS DISTINCT FROM (NEW."locked_tags") OR OLD."max_sessions" IS DISTINCT FROM (NEW."max_sessions") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."over_cap" IS DISTINCT FROM (NEW."over_cap") OR OLD."password" IS DISTINCT FROM (NEW."password") OR OLD."policy_id" IS DISTINCT FROM (NEW."policy_id") OR OLD."pool_id" IS DISTINCT FROM (NEW."pool_id") OR OLD."purge_if_seen" IS DISTINCT FROM (NEW."purge_if_seen") OR OLD."service_profile_id" IS DISTINCT FROM (NEW."service_profile_id") OR OLD."static_ip4" IS DISTINCT FROM (NEW."static_ip4") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."throttle_policy_id" IS DISTINCT FROM (NEW."throttle_policy_id") OR OLD."timezone" IS DISTINCT FROM (NEW."timezone") OR OLD."uncapped_data" IS DISTINCT FROM (NEW."uncapped_data") OR OLD."username" IS DISTINCT FROM (NEW."username") OR OLD."virtual_id" IS DISTINCT FROM (NEW."virtual_id"))',
+                            func='INSERT INTO "aaa_accounthistory" ("assigned_delegated_prefix", "assigned_ip4", "assigned_ipv6_prefix", "blocked_reason", "calling_station_id", "calling_station_key", "cap_bytes", "created_at", "delegated_prefix", "domain", "enabled", "expires_at", "framed_ipv6_prefix", "id", "inactive_purge_hours", "keeps_policy", "locked_tags", "max_sessions", "name", "over_cap", "password", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "pool_id", "purge_if_seen", "service_profile_id", "settled_at", "static_ip4", "subscription_id", "tenant_id", "throttle_policy_id", "timezone", "uncapped_data", "updated_at", "username", "username_key", "virtual_id", "wanted") VALUES (NEW."assigned_delegated_prefix", NEW."assigned_ip4", NEW."assigned_ipv6_prefix", NEW."blocked_reason", NEW."calling_station_id", NEW."calling_station_key", NEW."cap_bytes", NEW."created_at", NEW."delegated_prefix", NEW."domain", NEW."enabled", NEW."expires_at", NEW."framed_ipv6_prefix", NEW."id", NEW."inactive_purge_hours", NEW."keeps_policy", NEW."locked_tags", NEW."max_sessions", NEW."name", NEW."over_cap", NEW."password", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."policy_id", NEW."pool_id", NEW."purge_if_seen", NEW."service_profile_id", NEW."settled_at", NEW."static_ip4", NEW."subscription_id", NEW."tenant_id", NEW."throttle_policy_id", NEW."timezone", NEW."uncapped_data", NEW."updated_at", NEW."username", NEW."username_key", NEW."virtual_id", NEW."wanted"); RETURN NULL;',
+                            hash="b337df5ec2603ff56dbd7656568b9ac6cf882b2c",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_4588e",
+                            table="aaa_account",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_accounthistory" ("assigned_delegated_prefix", "assigned_ip4", "assigned_ipv6_prefix", "blocked_reason", "calling_station_id", "calling_station_key", "cap_bytes", "created_at", "delegated_prefix", "domain", "enabled", "expires_at", "framed_ipv6_prefix", "id", "inactive_purge_hours", "keeps_policy", "locked_tags", "max_sessions", "name", "over_cap", "password", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "pool_id", "purge_if_seen", "service_profile_id", "settled_at", "static_ip4", "subscription_id", "tenant_id", "throttle_policy_id", "timezone", "uncapped_data", "updated_at", "username", "username_key", "virtual_id", "wanted") VALUES (OLD."assigned_delegated_prefix", OLD."assigned_ip4", OLD."assigned_ipv6_prefix", OLD."blocked_reason", OLD."calling_station_id", OLD."calling_station_key", OLD."cap_bytes", OLD."created_at", OLD."delegated_prefix", OLD."domain", OLD."enabled", OLD."expires_at", OLD."framed_ipv6_prefix", OLD."id", OLD."inactive_purge_hours", OLD."keeps_policy", OLD."locked_tags", OLD."max_sessions", OLD."name", OLD."over_cap", OLD."password", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."policy_id", OLD."pool_id", OLD."purge_if_seen", OLD."service_profile_id", OLD."settled_at", OLD."static_ip4", OLD."subscription_id", OLD."tenant_id", OLD."throttle_policy_id", OLD."timezone", OLD."uncapped_data", OLD."updated_at", OLD."username", OLD."username_key", OLD."virtual_id", OLD."wanted"); RETURN NULL;',
+                            hash="17e9226cd074fd46b64ecf7a58e956347de7d7fd",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_65cef",
+                            table="aaa_account",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="DailyUsage",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "account_id",
+                        "day",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("in4_bytes", models.BigIntegerField(default=0)),
+                ("out4_bytes", models.BigIntegerField(default=0)),
+                ("in6_bytes", models.BigIntegerField(default=0)),
+                ("out6_bytes", models.BigIntegerField(default=0)),
+                (
+                    "account",
+                    ispcore.tenants.fields.UncheckedTenantKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="daily_usage",
+                        to="aaa.account",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={"verbose_name_plural": "daily usage"},
+        ),
+        migrations.CreateModel(
+            name="HourlyUsage",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "account_id",
+                        "hour",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("hour", models.DateTimeField()),
+                ("in4_bytes", models.BigIntegerField(default=0)),
+                ("out4_bytes", models.BigIntegerField(default=0)),
+                ("in6_bytes", models.BigIntegerField(default=0)),
+                ("out6_bytes", models.BigIntegerField(default=0)),
+                (
+                    "account",
+                    ispcore.tenants.fields.UncheckedTenantKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="hourly_usage",
+                        to="aaa.account",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={"verbose_name_plural": "hourly usage"},
+        ),
+        migrations.CreateModel(
+            name="Nas",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "name",
+                    models.CharField(help_text="What staff call it, for example 'BNG North'.", max_length=80),
+                ),
+                (
+                    "address",
+                    ipam.models.fields.InetField(
+                        blank=True,
+                        help_text="The source address of its RADIUS packets; nobody else in this installation may have it.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "mirror_of",
+                    models.UUIDField(
+                        editable=False,
+                        help_text="The NAS of another provider that this one stands for.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "secret",
+                    aaa.models.fields.RadiusSecretField(
+                        help_text="Shared with the NAS; stored encrypted and never shown again."
+                    ),
+                ),
+                (
+                    "nas_type",
+                    models.CharField(
+                        choices=[
+                            ("mikrotik", "MikroTik RouterOS"),
+                            ("cisco", "Cisco IOS, IOS XE"),
+                            ("juniper", "Juniper MX, ERX"),
+                            ("huawei", "Huawei NE, ME60"),
+                            ("zte", "ZTE"),
+                            ("nokia", "Nokia 7750"),
+                            ("accel_ppp", "accel-ppp"),
+                            ("wispr", "Hotspot (WISPr)"),
+                            ("other", "Other"),
+                        ],
+                        help_text="Decides how rates are told to it.",
+                        max_length=10,
+                        verbose_name="type",
+                    ),
+                ),
+                (
+                    "coa_address",
+                    ipam.models.fields.InetField(
+                        blank=True,
+                        help_text="Where it takes CoA; empty: its address.",
+                        null=True,
+                        verbose_name="CoA address",
+                    ),
+                ),
+                (
+                    "coa_port",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        default=0,
+                        help_text="Empty: 3799, and 1700 for Cisco.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(65535),
+                        ],
+                        verbose_name="CoA port",
+                    ),
+                ),
+                (
+                    "require_message_authenticator",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Drop its requests that carry none. Switch off only for a NAS that cannot send it: without it an attacker between can turn a refusal into an accept (CVE-2024-3596).",
+                    ),
+                ),
+                (
+                    "nas_ip_reported",
+                    ipam.models.fields.InetField(
+                        blank=True,
+                        help_text="As it names itself, where that is another address.",
+                        null=True,
+                        verbose_name="NAS-IP-Address",
+                    ),
+                ),
+                (
+                    "nas_identifier",
+                    models.CharField(
+                        blank=True,
+                        help_text="As it names itself.",
+                        max_length=253,
+                        verbose_name="NAS-Identifier",
+                    ),
+                ),
+                (
+                    "octets_mode",
+                    models.CharField(
+                        choices=[
+                            ("combined", "IPv4 and IPv6 in one counter"),
+                            ("v6_included", "IPv6 has its own counter and is in the total as well"),
+                            ("v6_separate", "IPv6 has its own counter, the other holds IPv4 alone"),
+                        ],
+                        default="combined",
+                        max_length=11,
+                        verbose_name="IPv6 counters",
+                    ),
+                ),
+                (
+                    "swaps_octets",
+                    models.BooleanField(
+                        default=False,
+                        help_text="It calls the download its input.",
+                        verbose_name="counts the other way round",
+                    ),
+                ),
+                ("site", models.CharField(blank=True, help_text="Where it stands.", max_length=80)),
+                (
+                    "is_active",
+                    models.BooleanField(default=True, help_text="Switched off, its packets are dropped."),
+                ),
+                ("notes", models.TextField(blank=True, max_length=2000)),
+                ("sends_gigawords", models.BooleanField(default=False, editable=False)),
+                ("last_auth_at", models.DateTimeField(editable=False, null=True)),
+                ("last_acct_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "zone",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="subscribers.zone",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "NAS",
+                "verbose_name_plural": "NASes",
+                "indexes": [models.Index(fields=["tenant", "zone"], name="nas_by_zone")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="nas_name_unique_per_tenant"),
+                    models.UniqueConstraint(
+                        fields=("address",),
+                        name="nas_address_unique",
+                        violation_error_message="This address belongs to another NAS already.",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("mirror_of__isnull", False)),
+                        fields=("tenant", "mirror_of"),
+                        name="nas_mirror_once_per_tenant",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("address__isnull", False), ("mirror_of__isnull", False), _connector="XOR"
+                        ),
+                        name="nas_has_address_or_mirrors",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "nas_type__in",
+                                [
+                                    "mikrotik",
+                                    "cisco",
+                                    "juniper",
+                                    "huawei",
+                                    "zte",
+                                    "nokia",
+                                    "accel_ppp",
+                                    "wispr",
+                                    "other",
+                                ],
+                            )
+                        ),
+                        name="nas_type_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("coa_port__range", (1, 65535))), name="nas_coa_port_in_range"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("octets_mode__in", ["combined", "v6_included", "v6_separate"])),
+                        name="nas_octets_mode_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_nashistory" ("address", "coa_address", "coa_port", "created_at", "id", "is_active", "last_acct_at", "last_auth_at", "mirror_of", "name", "nas_identifier", "nas_ip_reported", "nas_type", "notes", "octets_mode", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "require_message_authenticator", "secret", "sends_gigawords", "site", "swaps_octets", "tenant_id", "updated_at", "zone_id") VALUES (NEW."address", NEW."coa_address", NEW."coa_port", NEW."created_at", NEW."id", NEW."is_active", NEW."last_acct_at", NEW."last_auth_at", NEW."mirror_of", NEW."name", NEW."nas_identifier", NEW."nas_ip_reported", NEW."nas_type", NEW."notes", NEW."octets_mode", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."require_message_authenticator", NEW."secret", NEW."sends_gigawords", NEW."site", NEW."swaps_octets", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="dca0afa9584e2c1e225b6fde4c3d47764c8c17e3",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_bcd31",
+                            table="aaa_nas",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."address" IS DISTINCT FROM (NEW."address") OR OLD."coa_address" IS DISTINCT FROM (NEW."coa_address") OR OLD."coa_port" IS DISTINCT FROM (NEW."coa_port") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."mirror_of" IS DISTINCT FROM (NEW."mirror_of") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."nas_identifier" IS DISTINCT FROM (NEW."nas_identifier") OR OLD."nas_ip_reported" IS DISTINCT FROM (NEW."nas_ip_reported") OR OLD."nas_type" IS DISTINCT FROM (NEW."nas_type") OR OLD."notes" IS DISTINCT FROM (NEW."notes") OR OLD."octets_mode" IS DISTINCT FROM (NEW."octets_mode") OR OLD."require_message_authenticator" IS DISTINCT FROM (NEW."require_message_authenticator") OR OLD."secret" IS DISTINCT FROM (NEW."secret") OR OLD."site" IS DISTINCT FROM (NEW."site") OR OLD."swaps_octets" IS DISTINCT FROM (NEW."swaps_octets") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
+                            func='INSERT INTO "aaa_nashistory" ("address", "coa_address", "coa_port", "created_at", "id", "is_active", "last_acct_at", "last_auth_at", "mirror_of", "name", "nas_identifier", "nas_ip_reported", "nas_type", "notes", "octets_mode", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "require_message_authenticator", "secret", "sends_gigawords", "site", "swaps_octets", "tenant_id", "updated_at", "zone_id") VALUES (NEW."address", NEW."coa_address", NEW."coa_port", NEW."created_at", NEW."id", NEW."is_active", NEW."last_acct_at", NEW."last_auth_at", NEW."mirror_of", NEW."name", NEW."nas_identifier", NEW."nas_ip_reported", NEW."nas_type", NEW."notes", NEW."octets_mode", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."require_message_authenticator", NEW."secret", NEW."sends_gigawords", NEW."site", NEW."swaps_octets", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="26f3d46a6d2d48dce9eab9b20c561cd130f96b61",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_bb26c",
+                            table="aaa_nas",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_nashistory" ("address", "coa_address", "coa_port", "created_at", "id", "is_active", "last_acct_at", "last_auth_at", "mirror_of", "name", "nas_identifier", "nas_ip_reported", "nas_type", "notes", "octets_mode", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "require_message_authenticator", "secret", "sends_gigawords", "site", "swaps_octets", "tenant_id", "updated_at", "zone_id") VALUES (OLD."address", OLD."coa_address", OLD."coa_port", OLD."created_at", OLD."id", OLD."is_active", OLD."last_acct_at", OLD."last_auth_at", OLD."mirror_of", OLD."name", OLD."nas_identifier", OLD."nas_ip_reported", OLD."nas_type", OLD."notes", OLD."octets_mode", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."require_message_authenticator", OLD."secret", OLD."sends_gigawords", OLD."site", OLD."swaps_octets", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
+                            hash="4ccc1ef78be94ae2e789b233730c35bb4caccabc",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_de028",
+                            table="aaa_nas",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="AuthAttempt",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "at", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False)),
+                ("at", models.DateTimeField(help_text="The first time.")),
+                ("last_at", models.DateTimeField(help_text="The last time.")),
+                ("times", models.PositiveIntegerField(default=1)),
+                ("username", models.CharField(max_length=253, verbose_name="user name")),
+                ("username_key", models.CharField(max_length=253)),
+                ("station", models.CharField(blank=True, max_length=253, verbose_name="device")),
+                ("accepted", models.BooleanField()),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("unknown", "No such user name"),
+                            ("disabled", "Account switched off"),
+                            ("expired", "Account expired"),
+                            ("quota", "Data used up"),
+                            ("blocked", "Service suspended"),
+                            ("mac", "Another device than the account's"),
+                            ("sessions", "Already in use elsewhere"),
+                            ("password", "Wrong password"),
+                        ],
+                        help_text="Empty: accepted.",
+                        max_length=10,
+                    ),
+                ),
+                ("class_token", models.UUIDField(help_text="That of the session it began.", null=True)),
+                ("source", ipam.models.fields.InetField(help_text="Where the packet came from.", null=True)),
+                (
+                    "account",
+                    ispcore.tenants.fields.UncheckedTenantKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="attempts",
+                        to="aaa.account",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "nas",
+                    ispcore.tenants.fields.UncheckedTenantKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="attempts",
+                        to="aaa.nas",
+                        verbose_name="NAS",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="NasHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("secret", ispcore.audit.SealedField()),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "name",
+                    models.CharField(help_text="What staff call it, for example 'BNG North'.", max_length=80),
+                ),
+                (
+                    "address",
+                    ipam.models.fields.InetField(
+                        blank=True,
+                        help_text="The source address of its RADIUS packets; nobody else in this installation may have it.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "mirror_of",
+                    models.UUIDField(
+                        editable=False,
+                        help_text="The NAS of another provider that this one stands for.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "nas_type",
+                    models.CharField(
+                        choices=[
+                            ("mikrotik", "MikroTik RouterOS"),
+                            ("cisco", "Cisco IOS, IOS XE"),
+                            ("juniper", "Juniper MX, ERX"),
+                            ("huawei", "Huawei NE, ME60"),
+                            ("zte", "ZTE"),
+                            ("nokia", "Nokia 7750"),
+                            ("accel_ppp", "accel-ppp"),
+                            ("wispr", "Hotspot (WISPr)"),
+                            ("other", "Other"),
+                        ],
+                        help_text="Decides how rates are told to it.",
+                        max_length=10,
+                        verbose_name="type",
+                    ),
+                ),
+                (
+                    "coa_address",
+                    ipam.models.fields.InetField(
+                        blank=True,
+                        help_text="Where it takes CoA; empty: its address.",
+                        null=True,
+                        verbose_name="CoA address",
+                    ),
+                ),
+                (
+                    "coa_port",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        default=0,
+                        help_text="Empty: 3799, and 1700 for Cisco.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(65535),
+                        ],
+                        verbose_name="CoA port",
+                    ),
+                ),
+                (
+                    "require_message_authenticator",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Drop its requests that carry none. Switch off only for a NAS that cannot send it: without it an attacker between can turn a refusal into an accept (CVE-2024-3596).",
+                    ),
+                ),
+                (
+                    "nas_ip_reported",
+                    ipam.models.fields.InetField(
+                        blank=True,
+                        help_text="As it names itself, where that is another address.",
+                        null=True,
+                        verbose_name="NAS-IP-Address",
+                    ),
+                ),
+                (
+                    "nas_identifier",
+                    models.CharField(
+                        blank=True,
+                        help_text="As it names itself.",
+                        max_length=253,
+                        verbose_name="NAS-Identifier",
+                    ),
+                ),
+                (
+                    "octets_mode",
+                    models.CharField(
+                        choices=[
+                            ("combined", "IPv4 and IPv6 in one counter"),
+                            ("v6_included", "IPv6 has its own counter and is in the total as well"),
+                            ("v6_separate", "IPv6 has its own counter, the other holds IPv4 alone"),
+                        ],
+                        default="combined",
+                        max_length=11,
+                        verbose_name="IPv6 counters",
+                    ),
+                ),
+                (
+                    "swaps_octets",
+                    models.BooleanField(
+                        default=False,
+                        help_text="It calls the download its input.",
+                        verbose_name="counts the other way round",
+                    ),
+                ),
+                ("site", models.CharField(blank=True, help_text="Where it stands.", max_length=80)),
+                (
+                    "is_active",
+                    models.BooleanField(default=True, help_text="Switched off, its packets are dropped."),
+                ),
+                ("notes", models.TextField(blank=True, max_length=2000)),
+                ("sends_gigawords", models.BooleanField(default=False, editable=False)),
+                ("last_auth_at", models.DateTimeField(editable=False, null=True)),
+                ("last_acct_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="aaa.nas",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "zone",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="subscribers.zone",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_nashist_tenant__7bded9_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NasRealm",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "realm",
+                    models.CharField(
+                        help_text="What follows the @, in lower case.",
+                        max_length=253,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\\Z",
+                                "A realm is written like a domain name.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "guest_nas_id",
+                    models.UUIDField(editable=False, help_text="The guest's mirror of the NAS."),
+                ),
+                (
+                    "guest",
+                    models.ForeignKey(
+                        db_index=False,
+                        help_text="Whose customers these are.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "nas",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="realms",
+                        to="aaa.nas",
+                        verbose_name="NAS",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "wholesale realm",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "nas", "realm"),
+                        name="nas_realm_unique_per_nas",
+                        violation_error_message="This NAS carries this realm already.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("realm", django.db.models.functions.text.Lower("realm"))),
+                        name="nas_realm_lower_case",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_nasrealmhistory" ("created_at", "guest_id", "guest_nas_id", "id", "nas_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."guest_id", NEW."guest_nas_id", NEW."id", NEW."nas_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."realm", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="9a3ebef6418fcfe56d2e8c7e16a525c5402fe9c2",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_88bf2",
+                            table="aaa_nasrealm",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."guest_id" IS DISTINCT FROM (NEW."guest_id") OR OLD."guest_nas_id" IS DISTINCT FROM (NEW."guest_nas_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."nas_id" IS DISTINCT FROM (NEW."nas_id") OR OLD."realm" IS DISTINCT FROM (NEW."realm") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "aaa_nasrealmhistory" ("created_at", "guest_id", "guest_nas_id", "id", "nas_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."guest_id", NEW."guest_nas_id", NEW."id", NEW."nas_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."realm", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="17717d99892e263cb1ffccda4f91874a50542daa",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_e5b94",
+                            table="aaa_nasrealm",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_nasrealmhistory" ("created_at", "guest_id", "guest_nas_id", "id", "nas_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."guest_id", OLD."guest_nas_id", OLD."id", OLD."nas_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."realm", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="54c82f3015c1ad7cec027719da24925e30bf0fdf",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_848e5",
+                            table="aaa_nasrealm",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NasRealmHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "realm",
+                    models.CharField(
+                        help_text="What follows the @, in lower case.",
+                        max_length=253,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\\Z",
+                                "A realm is written like a domain name.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "guest_nas_id",
+                    models.UUIDField(editable=False, help_text="The guest's mirror of the NAS."),
+                ),
+                (
+                    "guest",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Whose customers these are.",
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "nas",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="aaa.nas",
+                        verbose_name="NAS",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="aaa.nasrealm",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_nasreal_tenant__767282_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PastSession",
+            fields=[
+                ("id", models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False)),
+                ("unique_key", models.UUIDField(help_text="Made of the NAS, the session id and our Class.")),
+                (
+                    "acct_session_id",
+                    models.CharField(
+                        help_text="As the NAS calls it.", max_length=253, verbose_name="session id"
+                    ),
+                ),
+                (
+                    "class_token",
+                    models.UUIDField(help_text="Ours, given at log-in and echoed by the NAS.", null=True),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        help_text="As the NAS spells it.", max_length=253, verbose_name="user name"
+                    ),
+                ),
+                (
+                    "station",
+                    models.CharField(
+                        blank=True, help_text="Calling-Station-Id.", max_length=253, verbose_name="device"
+                    ),
+                ),
+                ("station_key", models.CharField(blank=True, max_length=253)),
+                ("called", models.CharField(blank=True, help_text="Called-Station-Id.", max_length=253)),
+                ("nas_port_id", models.CharField(blank=True, max_length=253, verbose_name="port")),
+                ("nas_ip_reported", ipam.models.fields.InetField(null=True, verbose_name="NAS-IP-Address")),
+                ("framed_ip", ipam.models.fields.InetField(null=True, verbose_name="IPv4 address")),
+                ("framed_ipv6_prefix", ipam.models.fields.InetField(null=True, verbose_name="IPv6 prefix")),
+                ("delegated_prefix", ipam.models.fields.InetField(null=True)),
+                ("started_at", models.DateTimeField()),
+                ("last_event_at", models.DateTimeField(help_text="The NAS' time of its newest report.")),
+                ("last_seen_at", models.DateTimeField(help_text="When we last received a report.")),
+                ("session_seconds", models.BigIntegerField(default=0)),
+                ("in4_bytes", models.BigIntegerField(default=0)),
+                ("out4_bytes", models.BigIntegerField(default=0)),
+                ("in6_bytes", models.BigIntegerField(default=0)),
+                ("out6_bytes", models.BigIntegerField(default=0)),
+                (
+                    "terminate_cause",
+                    models.CharField(blank=True, help_text="Acct-Terminate-Cause.", max_length=40),
+                ),
+                (
+                    "ended_by",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("stop", "The NAS said so"),
+                            ("nas", "The NAS restarted"),
+                            ("stale", "The NAS fell silent about it"),
+                            ("replaced", "A new session took its place"),
+                            ("disconnect", "Ended by us"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "context",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active"),
+                            ("throttled", "Slowed down"),
+                            ("blocked", "Walled garden: suspended"),
+                            ("expired", "Walled garden: expired"),
+                        ],
+                        default="active",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "applied",
+                    models.CharField(
+                        blank=True,
+                        help_text="What the NAS was last told, in the words of Account.wanted.",
+                        max_length=80,
+                    ),
+                ),
+                ("counted_at", models.DateTimeField()),
+                ("counted_seconds", models.BigIntegerField(default=-1)),
+                ("last_in", models.BigIntegerField(default=0)),
+                ("last_out", models.BigIntegerField(default=0)),
+                ("last_in6", models.BigIntegerField(default=0)),
+                ("last_out6", models.BigIntegerField(default=0)),
+                ("total_in", models.BigIntegerField(default=0)),
+                ("total_out", models.BigIntegerField(default=0)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "stopped_at",
+                        "id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("stopped_at", models.DateTimeField()),
+                (
+                    "account",
+                    ispcore.tenants.fields.UncheckedTenantKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="aaa.account",
+                    ),
+                ),
+                (
+                    "nas",
+                    ispcore.tenants.fields.UncheckedTenantKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="aaa.nas",
+                        verbose_name="NAS",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
         ),
         migrations.CreateModel(
             name="PolicyHistory",
@@ -1614,6 +2214,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_policyh_tenant__e4e38d_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1676,6 +2281,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "policy replies",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "policy", "nas_type"), name="policy_reply_once_per_type"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1805,142 +2415,74 @@ class Migration(migrations.Migration):
                         to="tenants.tenant",
                     ),
                 ),
+                (
+                    "service_profile",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Of such accounts.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="aaa.serviceprofile",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "RADIUS settings",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant",), name="radius_settings_one_per_tenant"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                models.Q(("unpaid", "garden"), _negated=True),
+                                models.Q(("suspended", "garden"), _negated=True),
+                                models.Q(("expired", "garden"), _negated=True),
+                            ),
+                            ("garden_policy__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="radius_settings_garden_has_a_policy",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_radiussettingshistory" ("attempt_days", "created_at", "creates_accounts", "expired", "garden_policy_id", "garden_pool", "id", "messages", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile_id", "session_days", "suspended", "tenant_id", "unpaid", "updated_at", "username_template") VALUES (NEW."attempt_days", NEW."created_at", NEW."creates_accounts", NEW."expired", NEW."garden_policy_id", NEW."garden_pool", NEW."id", NEW."messages", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."service_profile_id", NEW."session_days", NEW."suspended", NEW."tenant_id", NEW."unpaid", NEW."updated_at", NEW."username_template"); RETURN NULL;',
+                            hash="21c8185dedd9a2e52c3785ec01e23109a8cd7e2d",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_82df1",
+                            table="aaa_radiussettings",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."attempt_days" IS DISTINCT FROM (NEW."attempt_days") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."creates_accounts" IS DISTINCT FROM (NEW."creates_accounts") OR OLD."expired" IS DISTINCT FROM (NEW."expired") OR OLD."garden_policy_id" IS DISTINCT FROM (NEW."garden_policy_id") OR OLD."garden_pool" IS DISTINCT FROM (NEW."garden_pool") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."messages" IS DISTINCT FROM (NEW."messages") OR OLD."service_profile_id" IS DISTINCT FROM (NEW."service_profile_id") OR OLD."session_days" IS DISTINCT FROM (NEW."session_days") OR OLD."suspended" IS DISTINCT FROM (NEW."suspended") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."unpaid" IS DISTINCT FROM (NEW."unpaid") OR OLD."username_template" IS DISTINCT FROM (NEW."username_template"))',
+                            func='INSERT INTO "aaa_radiussettingshistory" ("attempt_days", "created_at", "creates_accounts", "expired", "garden_policy_id", "garden_pool", "id", "messages", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile_id", "session_days", "suspended", "tenant_id", "unpaid", "updated_at", "username_template") VALUES (NEW."attempt_days", NEW."created_at", NEW."creates_accounts", NEW."expired", NEW."garden_policy_id", NEW."garden_pool", NEW."id", NEW."messages", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."service_profile_id", NEW."session_days", NEW."suspended", NEW."tenant_id", NEW."unpaid", NEW."updated_at", NEW."username_template"); RETURN NULL;',
+                            hash="954940ad03ed873af5a6a6e2d14e12a40ac4ecfd",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_97e18",
+                            table="aaa_radiussettings",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_radiussettingshistory" ("attempt_days", "created_at", "creates_accounts", "expired", "garden_policy_id", "garden_pool", "id", "messages", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile_id", "session_days", "suspended", "tenant_id", "unpaid", "updated_at", "username_template") VALUES (OLD."attempt_days", OLD."created_at", OLD."creates_accounts", OLD."expired", OLD."garden_policy_id", OLD."garden_pool", OLD."id", OLD."messages", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."service_profile_id", OLD."session_days", OLD."suspended", OLD."tenant_id", OLD."unpaid", OLD."updated_at", OLD."username_template"); RETURN NULL;',
+                            hash="10962e9f1ffd4c8438224367985a40abe3407f34",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_6192f",
+                            table="aaa_radiussettings",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name="ServiceProfile",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("name", models.CharField(max_length=80)),
-                (
-                    "interim_seconds",
-                    models.PositiveIntegerField(
-                        default=300,
-                        help_text="How often the NAS reports usage; 300 to 600 suits most.",
-                        validators=[
-                            django.core.validators.MinValueValidator(60),
-                            django.core.validators.MaxValueValidator(86400),
-                        ],
-                        verbose_name="report every, seconds",
-                    ),
-                ),
-                (
-                    "session_timeout",
-                    models.PositiveIntegerField(
-                        blank=True,
-                        help_text="Empty: runs until somebody ends it.",
-                        null=True,
-                        validators=[
-                            django.core.validators.MinValueValidator(60),
-                            django.core.validators.MaxValueValidator(31622400),
-                        ],
-                        verbose_name="session ends after, seconds",
-                    ),
-                ),
-                (
-                    "idle_timeout",
-                    models.PositiveIntegerField(
-                        blank=True,
-                        help_text="Empty: never.",
-                        null=True,
-                        validators=[
-                            django.core.validators.MinValueValidator(60),
-                            django.core.validators.MaxValueValidator(31622400),
-                        ],
-                        verbose_name="idle session ends after, seconds",
-                    ),
-                ),
-                (
-                    "max_sessions",
-                    models.PositiveSmallIntegerField(
-                        default=1,
-                        help_text="From different devices; 0: as many as they like.",
-                        validators=[django.core.validators.MaxValueValidator(1000)],
-                        verbose_name="sessions at once",
-                    ),
-                ),
-                (
-                    "framed_pool",
-                    models.CharField(
-                        blank=True,
-                        help_text="Name of the pool on the NAS (Framed-Pool).",
-                        max_length=80,
-                        verbose_name="IPv4 pool",
-                    ),
-                ),
-                (
-                    "ipv6_pool",
-                    models.CharField(
-                        blank=True,
-                        help_text="Name of the pool on the NAS (Framed-IPv6-Pool).",
-                        max_length=80,
-                        verbose_name="IPv6 pool",
-                    ),
-                ),
-                (
-                    "delegated_pool",
-                    models.CharField(
-                        blank=True,
-                        help_text="Name of the pool on the NAS (Delegated-IPv6-Prefix-Pool).",
-                        max_length=80,
-                        verbose_name="delegated prefix pool",
-                    ),
-                ),
-                (
-                    "cap_period",
-                    models.CharField(
-                        choices=[("day", "Day"), ("week", "Week, from Monday"), ("month", "Month")],
-                        default="month",
-                        help_text="It begins anew at midnight in the account's time zone.",
-                        max_length=5,
-                        verbose_name="data cap per",
-                    ),
-                ),
-                (
-                    "cap_rolls_over",
-                    models.BooleanField(
-                        default=False,
-                        help_text="Into the next period, once: at most a whole cap.",
-                        verbose_name="unused data rolls over",
-                    ),
-                ),
-                (
-                    "mac_lock",
-                    models.CharField(
-                        choices=[
-                            ("none", "Any device"),
-                            ("learn", "The first device that logs in"),
-                            ("fixed", "The device the account names, if it names one"),
-                        ],
-                        default="fixed",
-                        max_length=5,
-                        verbose_name="device",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
         ),
         migrations.CreateModel(
             name="RadiusSettingsHistory",
@@ -2099,32 +2641,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_radiuss_tenant__e347a9_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="radiussettings",
-            name="service_profile",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                help_text="Of such accounts.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="aaa.serviceprofile",
-            ),
-        ),
-        migrations.AddField(
-            model_name="account",
-            name="service_profile",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="accounts",
-                to="aaa.serviceprofile",
-            ),
         ),
         migrations.CreateModel(
             name="ServiceProfileHistory",
@@ -2271,6 +2793,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_service_tenant__45823c_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2406,6 +2933,43 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("stopped_at", None)),
+                        fields=["tenant", "account"],
+                        name="session_open_account",
+                    ),
+                    models.Index(
+                        condition=models.Q(("stopped_at", None)),
+                        fields=["tenant", "nas", "framed_ip"],
+                        name="session_open_nas",
+                    ),
+                    models.Index(
+                        condition=models.Q(("stopped_at", None)),
+                        fields=["tenant", "-started_at", "-id"],
+                        name="session_open_newest",
+                    ),
+                    models.Index(
+                        condition=models.Q(("stopped_at__isnull", False)),
+                        fields=["tenant", "stopped_at"],
+                        name="session_closed",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "unique_key"), name="session_unique_key"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_by", ""), ("stopped_at", None)),
+                            models.Q(
+                                ("stopped_at__isnull", False), models.Q(("ended_by", ""), _negated=True)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="session_ended_by_something",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="SessionAction",
@@ -2540,6 +3104,40 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("finished_at", None)),
+                        fields=["tenant", "next_at"],
+                        name="session_action_due",
+                    ),
+                    models.Index(fields=["tenant", "-created_at"], name="session_action_newest"),
+                    models.Index(fields=["tenant", "account", "-created_at"], name="session_action_account"),
+                    models.Index(
+                        fields=["tenant", "session_id", "-created_at"], name="session_action_session"
+                    ),
+                    models.Index(fields=["tenant", "nas", "-created_at"], name="session_action_nas"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("finished_at", None)),
+                        fields=("tenant", "session_id"),
+                        name="session_action_one_open_per_session",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["coa", "disconnect"])),
+                        name="session_action_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("finished_at__isnull", False), ("state__in", ["done", "failed"])),
+                            models.Q(("finished_at", None), ("state__in", ["queued", "sent"])),
+                            _connector="OR",
+                        ),
+                        name="session_action_finished_when_ended",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="TopUp",
@@ -2607,6 +3205,61 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "top-up",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("closed_at", None), ("expires_at__isnull", False)),
+                        fields=["tenant", "expires_at"],
+                        name="top_up_ends",
+                    ),
+                    models.Index(fields=["tenant", "account", "-valid_from"], name="top_up_newest_first"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("bytes__gt", 0)), name="top_up_adds_something"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("expires_at", None), ("expires_at__gt", models.F("valid_from")), _connector="OR"
+                        ),
+                        name="top_up_valid_for_a_time",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "closed_at", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "used_bytes", "valid_from") VALUES (NEW."account_id", NEW."bytes", NEW."closed_at", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."used_bytes", NEW."valid_from"); RETURN NULL;',
+                            hash="5a41e5d2526739fea108fcedfc38396a7066a003",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_b072b",
+                            table="aaa_topup",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."bytes" IS DISTINCT FROM (NEW."bytes") OR OLD."closed_at" IS DISTINCT FROM (NEW."closed_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."used_bytes" IS DISTINCT FROM (NEW."used_bytes") OR OLD."valid_from" IS DISTINCT FROM (NEW."valid_from"))',
+                            func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "closed_at", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "used_bytes", "valid_from") VALUES (NEW."account_id", NEW."bytes", NEW."closed_at", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."used_bytes", NEW."valid_from"); RETURN NULL;',
+                            hash="c220cb8e78aa85b1cc644f88bae52897f0db32d5",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_25e01",
+                            table="aaa_topup",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "closed_at", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "used_bytes", "valid_from") VALUES (OLD."account_id", OLD."bytes", OLD."closed_at", OLD."created_at", OLD."created_by_id", OLD."expires_at", OLD."id", OLD."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at", OLD."used_bytes", OLD."valid_from"); RETURN NULL;',
+                            hash="a3de6929bcfcb23f74334f3b46c143b640c2c69d",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_38fd8",
+                            table="aaa_topup",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2690,43 +3343,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_topuphi_tenant__9285cb_idx"
+                    )
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name="VirtualServer",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("name", models.CharField(max_length=80)),
-                ("description", models.CharField(blank=True, max_length=200)),
-                (
-                    "realm",
-                    models.CharField(
-                        blank=True,
-                        help_text="What follows the @ of its user names, in lower case.",
-                        max_length=253,
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
         ),
         migrations.CreateModel(
             name="AccountHistory",
@@ -3001,21 +3623,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_account_tenant__f349aa_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="account",
-            name="virtual",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="accounts",
-                to="aaa.virtualserver",
-                verbose_name="virtual server",
-            ),
         ),
         migrations.CreateModel(
             name="VirtualServerHistory",
@@ -3066,6 +3679,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_virtual_tenant__9b5fc8_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -3181,6 +3799,47 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "voucher batches",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "name"), name="voucher_batch_name_unique_per_tenant"
+                    )
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_voucherbatchhistory" ("created_at", "created_by_id", "data_bytes", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "prefix", "quantity", "service_profile_id", "sheet_id", "tenant_id", "updated_at", "use_before", "valid_minutes") VALUES (NEW."created_at", NEW."created_by_id", NEW."data_bytes", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."policy_id", NEW."prefix", NEW."quantity", NEW."service_profile_id", NEW."sheet_id", NEW."tenant_id", NEW."updated_at", NEW."use_before", NEW."valid_minutes"); RETURN NULL;',
+                            hash="019570f23c103b9225b6db08782bd7795dd9b1ae",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_9968e",
+                            table="aaa_voucherbatch",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."data_bytes" IS DISTINCT FROM (NEW."data_bytes") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."policy_id" IS DISTINCT FROM (NEW."policy_id") OR OLD."prefix" IS DISTINCT FROM (NEW."prefix") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."service_profile_id" IS DISTINCT FROM (NEW."service_profile_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."use_before" IS DISTINCT FROM (NEW."use_before") OR OLD."valid_minutes" IS DISTINCT FROM (NEW."valid_minutes"))',
+                            func='INSERT INTO "aaa_voucherbatchhistory" ("created_at", "created_by_id", "data_bytes", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "prefix", "quantity", "service_profile_id", "sheet_id", "tenant_id", "updated_at", "use_before", "valid_minutes") VALUES (NEW."created_at", NEW."created_by_id", NEW."data_bytes", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."policy_id", NEW."prefix", NEW."quantity", NEW."service_profile_id", NEW."sheet_id", NEW."tenant_id", NEW."updated_at", NEW."use_before", NEW."valid_minutes"); RETURN NULL;',
+                            hash="33789424b00b2cefc34837492077b1399787f285",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_fe3d3",
+                            table="aaa_voucherbatch",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "aaa_voucherbatchhistory" ("created_at", "created_by_id", "data_bytes", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "prefix", "quantity", "service_profile_id", "sheet_id", "tenant_id", "updated_at", "use_before", "valid_minutes") VALUES (OLD."created_at", OLD."created_by_id", OLD."data_bytes", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."policy_id", OLD."prefix", OLD."quantity", OLD."service_profile_id", OLD."sheet_id", OLD."tenant_id", OLD."updated_at", OLD."use_before", OLD."valid_minutes"); RETURN NULL;',
+                            hash="118db567ab84a369fc61e1ce4ce408f512a65b9c",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_8d825",
+                            table="aaa_voucherbatch",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -3252,6 +3911,38 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "batch", "state"], name="voucher_by_batch"),
+                    models.Index(
+                        condition=models.Q(("state", "active")),
+                        fields=["tenant", "ends_at"],
+                        name="voucher_ends",
+                    ),
+                    models.Index(
+                        condition=models.Q(("account__isnull", False)),
+                        fields=["tenant", "account"],
+                        name="voucher_by_account",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "code_hash"), name="voucher_code_unique_per_tenant"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["unused", "active", "used_up", "revoked"])),
+                        name="voucher_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "active"), _negated=True),
+                            ("used_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="voucher_used_when_active",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="VoucherBatchHistory",
@@ -3383,6 +4074,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_voucher_tenant__f5e332_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -3471,189 +4167,8 @@ class Migration(migrations.Migration):
             for table, key, by in PARTITIONED
         ),
         migrations.AddIndex(
-            model_name="nas",
-            index=models.Index(fields=["tenant", "zone"], name="nas_by_zone"),
-        ),
-        migrations.AddConstraint(
-            model_name="nas",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="nas_name_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="nas",
-            constraint=models.UniqueConstraint(
-                fields=("address",),
-                name="nas_address_unique",
-                violation_error_message="This address belongs to another NAS already.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="nas",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("mirror_of__isnull", False)),
-                fields=("tenant", "mirror_of"),
-                name="nas_mirror_once_per_tenant",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="nas",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("address__isnull", False), ("mirror_of__isnull", False), _connector="XOR"
-                ),
-                name="nas_has_address_or_mirrors",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="nas",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "nas_type__in",
-                        [
-                            "mikrotik",
-                            "cisco",
-                            "juniper",
-                            "huawei",
-                            "zte",
-                            "nokia",
-                            "accel_ppp",
-                            "wispr",
-                            "other",
-                        ],
-                    )
-                ),
-                name="nas_type_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="nas",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("coa_port__range", (1, 65535))), name="nas_coa_port_in_range"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="nas",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("octets_mode__in", ["combined", "v6_included", "v6_separate"])),
-                name="nas_octets_mode_known",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="nas",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_nashistory" ("address", "coa_address", "coa_port", "created_at", "id", "is_active", "last_acct_at", "last_auth_at", "mirror_of", "name", "nas_identifier", "nas_ip_reported", "nas_type", "notes", "octets_mode", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "require_message_authenticator", "secret", "sends_gigawords", "site", "swaps_octets", "tenant_id", "updated_at", "zone_id") VALUES (NEW."address", NEW."coa_address", NEW."coa_port", NEW."created_at", NEW."id", NEW."is_active", NEW."last_acct_at", NEW."last_auth_at", NEW."mirror_of", NEW."name", NEW."nas_identifier", NEW."nas_ip_reported", NEW."nas_type", NEW."notes", NEW."octets_mode", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."require_message_authenticator", NEW."secret", NEW."sends_gigawords", NEW."site", NEW."swaps_octets", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="dca0afa9584e2c1e225b6fde4c3d47764c8c17e3",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_bcd31",
-                    table="aaa_nas",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="nas",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."address" IS DISTINCT FROM (NEW."address") OR OLD."coa_address" IS DISTINCT FROM (NEW."coa_address") OR OLD."coa_port" IS DISTINCT FROM (NEW."coa_port") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."mirror_of" IS DISTINCT FROM (NEW."mirror_of") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."nas_identifier" IS DISTINCT FROM (NEW."nas_identifier") OR OLD."nas_ip_reported" IS DISTINCT FROM (NEW."nas_ip_reported") OR OLD."nas_type" IS DISTINCT FROM (NEW."nas_type") OR OLD."notes" IS DISTINCT FROM (NEW."notes") OR OLD."octets_mode" IS DISTINCT FROM (NEW."octets_mode") OR OLD."require_message_authenticator" IS DISTINCT FROM (NEW."require_message_authenticator") OR OLD."secret" IS DISTINCT FROM (NEW."secret") OR OLD."site" IS DISTINCT FROM (NEW."site") OR OLD."swaps_octets" IS DISTINCT FROM (NEW."swaps_octets") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
-                    func='INSERT INTO "aaa_nashistory" ("address", "coa_address", "coa_port", "created_at", "id", "is_active", "last_acct_at", "last_auth_at", "mirror_of", "name", "nas_identifier", "nas_ip_reported", "nas_type", "notes", "octets_mode", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "require_message_authenticator", "secret", "sends_gigawords", "site", "swaps_octets", "tenant_id", "updated_at", "zone_id") VALUES (NEW."address", NEW."coa_address", NEW."coa_port", NEW."created_at", NEW."id", NEW."is_active", NEW."last_acct_at", NEW."last_auth_at", NEW."mirror_of", NEW."name", NEW."nas_identifier", NEW."nas_ip_reported", NEW."nas_type", NEW."notes", NEW."octets_mode", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."require_message_authenticator", NEW."secret", NEW."sends_gigawords", NEW."site", NEW."swaps_octets", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="26f3d46a6d2d48dce9eab9b20c561cd130f96b61",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_bb26c",
-                    table="aaa_nas",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="nas",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_nashistory" ("address", "coa_address", "coa_port", "created_at", "id", "is_active", "last_acct_at", "last_auth_at", "mirror_of", "name", "nas_identifier", "nas_ip_reported", "nas_type", "notes", "octets_mode", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "require_message_authenticator", "secret", "sends_gigawords", "site", "swaps_octets", "tenant_id", "updated_at", "zone_id") VALUES (OLD."address", OLD."coa_address", OLD."coa_port", OLD."created_at", OLD."id", OLD."is_active", OLD."last_acct_at", OLD."last_auth_at", OLD."mirror_of", OLD."name", OLD."nas_identifier", OLD."nas_ip_reported", OLD."nas_type", OLD."notes", OLD."octets_mode", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."require_message_authenticator", OLD."secret", OLD."sends_gigawords", OLD."site", OLD."swaps_octets", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
-                    hash="4ccc1ef78be94ae2e789b233730c35bb4caccabc",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_de028",
-                    table="aaa_nas",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
             model_name="authattempt",
             index=models.Index(fields=["tenant", "username_key", "-at"], name="auth_attempt_username"),
-        ),
-        migrations.AddIndex(
-            model_name="nashistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_nashist_tenant__7bded9_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="nasrealm",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "nas", "realm"),
-                name="nas_realm_unique_per_nas",
-                violation_error_message="This NAS carries this realm already.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="nasrealm",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("realm", django.db.models.functions.text.Lower("realm"))),
-                name="nas_realm_lower_case",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="nasrealm",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_nasrealmhistory" ("created_at", "guest_id", "guest_nas_id", "id", "nas_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."guest_id", NEW."guest_nas_id", NEW."id", NEW."nas_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."realm", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="9a3ebef6418fcfe56d2e8c7e16a525c5402fe9c2",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_88bf2",
-                    table="aaa_nasrealm",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="nasrealm",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."guest_id" IS DISTINCT FROM (NEW."guest_id") OR OLD."guest_nas_id" IS DISTINCT FROM (NEW."guest_nas_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."nas_id" IS DISTINCT FROM (NEW."nas_id") OR OLD."realm" IS DISTINCT FROM (NEW."realm") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "aaa_nasrealmhistory" ("created_at", "guest_id", "guest_nas_id", "id", "nas_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."guest_id", NEW."guest_nas_id", NEW."id", NEW."nas_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."realm", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="17717d99892e263cb1ffccda4f91874a50542daa",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_e5b94",
-                    table="aaa_nasrealm",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="nasrealm",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_nasrealmhistory" ("created_at", "guest_id", "guest_nas_id", "id", "nas_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."guest_id", OLD."guest_nas_id", OLD."id", OLD."nas_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."realm", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="54c82f3015c1ad7cec027719da24925e30bf0fdf",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_848e5",
-                    table="aaa_nasrealm",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="nasrealmhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_nasreal_tenant__767282_idx"
-            ),
         ),
         migrations.AddIndex(
             model_name="pastsession",
@@ -3662,732 +4177,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="pastsession",
             index=models.Index(fields=["tenant", "unique_key"], name="past_session_key"),
-        ),
-        migrations.AddConstraint(
-            model_name="policy",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "name"), name="policy_name_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="policy",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("plan__isnull", False)),
-                fields=("tenant", "plan"),
-                name="policy_one_per_plan",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="policy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("burst_down_kbps", None), ("down_kbps__isnull", False), _connector="OR"),
-                    models.Q(("burst_up_kbps", None), ("up_kbps__isnull", False), _connector="OR"),
-                ),
-                name="policy_burst_needs_a_rate",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="policy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("guaranteed_down_kbps", None),
-                        ("guaranteed_down_kbps__lte", models.F("down_kbps")),
-                        _connector="OR",
-                    ),
-                    models.Q(
-                        ("guaranteed_up_kbps", None),
-                        ("guaranteed_up_kbps__lte", models.F("up_kbps")),
-                        _connector="OR",
-                    ),
-                ),
-                name="policy_guarantee_within_the_rate",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="policy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("priority", None), ("priority__range", (1, 8)), _connector="OR"),
-                name="policy_priority_in_range",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="policy",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_policyhistory" ("address_list", "burst_down_kbps", "burst_seconds", "burst_up_kbps", "cisco_policy_in", "cisco_policy_out", "created_at", "down_kbps", "filter_id", "guaranteed_down_kbps", "guaranteed_up_kbps", "huawei_qos_profile", "id", "juniper_qos_profile", "name", "nokia_sla_profile", "nokia_subscriber_profile", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "priority", "session_timeout", "tenant_id", "threshold_down_kbps", "threshold_up_kbps", "up_kbps", "updated_at") VALUES (NEW."address_list", NEW."burst_down_kbps", NEW."burst_seconds", NEW."burst_up_kbps", NEW."cisco_policy_in", NEW."cisco_policy_out", NEW."created_at", NEW."down_kbps", NEW."filter_id", NEW."guaranteed_down_kbps", NEW."guaranteed_up_kbps", NEW."huawei_qos_profile", NEW."id", NEW."juniper_qos_profile", NEW."name", NEW."nokia_sla_profile", NEW."nokia_subscriber_profile", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan_id", NEW."priority", NEW."session_timeout", NEW."tenant_id", NEW."threshold_down_kbps", NEW."threshold_up_kbps", NEW."up_kbps", NEW."updated_at"); RETURN NULL;',
-                    hash="2449ad0f0770542cf9ae1863ffb43f0645fe10d3",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_03611",
-                    table="aaa_policy",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="policy",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."address_list" IS DISTINCT FROM (NEW."address_list") OR OLD."burst_down_kbps" IS DISTINCT FROM (NEW."burst_down_kbps") OR OLD."burst_seconds" IS DISTINCT FROM (NEW."burst_seconds") OR OLD."burst_up_kbps" IS DISTINCT FROM (NEW."burst_up_kbps") OR OLD."cisco_policy_in" IS DISTINCT FROM (NEW."cisco_policy_in") OR OLD."cisco_policy_out" IS DISTINCT FROM (NEW."cisco_policy_out") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."down_kbps" IS DISTINCT FROM (NEW."down_kbps") OR OLD."filter_id" IS DISTINCT FROM (NEW."filter_id") OR OLD."guaranteed_down_kbps" IS DISTINCT FROM (NEW."guaranteed_down_kbps") OR OLD."guaranteed_up_kbps" IS DISTINCT FROM (NEW."guaranteed_up_kbps") OR OLD."huawei_qos_profile" IS DISTINCT FROM (NEW."huawei_qos_profile") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."juniper_qos_profile" IS DISTINCT FROM (NEW."juniper_qos_profile") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."nokia_sla_profile" IS DISTINCT FROM (NEW."nokia_sla_profile") OR OLD."nokia_subscriber_profile" IS DISTINCT FROM (NEW."nokia_subscriber_profile") OR OLD."plan_id" IS DISTINCT FROM (NEW."plan_id") OR OLD."priority" IS DISTINCT FROM (NEW."priority") OR OLD."session_timeout" IS DISTINCT FROM (NEW."session_timeout") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."threshold_down_kbps" IS DISTINCT FROM (NEW."threshold_down_kbps") OR OLD."threshold_up_kbps" IS DISTINCT FROM (NEW."threshold_up_kbps") OR OLD."up_kbps" IS DISTINCT FROM (NEW."up_kbps"))',
-                    func='INSERT INTO "aaa_policyhistory" ("address_list", "burst_down_kbps", "burst_seconds", "burst_up_kbps", "cisco_policy_in", "cisco_policy_out", "created_at", "down_kbps", "filter_id", "guaranteed_down_kbps", "guaranteed_up_kbps", "huawei_qos_profile", "id", "juniper_qos_profile", "name", "nokia_sla_profile", "nokia_subscriber_profile", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "priority", "session_timeout", "tenant_id", "threshold_down_kbps", "threshold_up_kbps", "up_kbps", "updated_at") VALUES (NEW."address_list", NEW."burst_down_kbps", NEW."burst_seconds", NEW."burst_up_kbps", NEW."cisco_policy_in", NEW."cisco_policy_out", NEW."created_at", NEW."down_kbps", NEW."filter_id", NEW."guaranteed_down_kbps", NEW."guaranteed_up_kbps", NEW."huawei_qos_profile", NEW."id", NEW."juniper_qos_profile", NEW."name", NEW."nokia_sla_profile", NEW."nokia_subscriber_profile", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan_id", NEW."priority", NEW."session_timeout", NEW."tenant_id", NEW."threshold_down_kbps", NEW."threshold_up_kbps", NEW."up_kbps", NEW."updated_at"); RETURN NULL;',
-                    hash="3707050f88dc95704c4596026d40bfc1bc56fa40",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_4c826",
-                    table="aaa_policy",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="policy",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_policyhistory" ("address_list", "burst_down_kbps", "burst_seconds", "burst_up_kbps", "cisco_policy_in", "cisco_policy_out", "created_at", "down_kbps", "filter_id", "guaranteed_down_kbps", "guaranteed_up_kbps", "huawei_qos_profile", "id", "juniper_qos_profile", "name", "nokia_sla_profile", "nokia_subscriber_profile", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "priority", "session_timeout", "tenant_id", "threshold_down_kbps", "threshold_up_kbps", "up_kbps", "updated_at") VALUES (OLD."address_list", OLD."burst_down_kbps", OLD."burst_seconds", OLD."burst_up_kbps", OLD."cisco_policy_in", OLD."cisco_policy_out", OLD."created_at", OLD."down_kbps", OLD."filter_id", OLD."guaranteed_down_kbps", OLD."guaranteed_up_kbps", OLD."huawei_qos_profile", OLD."id", OLD."juniper_qos_profile", OLD."name", OLD."nokia_sla_profile", OLD."nokia_subscriber_profile", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan_id", OLD."priority", OLD."session_timeout", OLD."tenant_id", OLD."threshold_down_kbps", OLD."threshold_up_kbps", OLD."up_kbps", OLD."updated_at"); RETURN NULL;',
-                    hash="fed24ddcf230b23eb33790c406592ebd35bade18",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_02402",
-                    table="aaa_policy",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="policyhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_policyh_tenant__e4e38d_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="policyreply",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "policy", "nas_type"), name="policy_reply_once_per_type"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceprofile",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("cap_period__in", ["day", "week", "month"])),
-                name="service_profile_cap_period_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="topup",
-            index=models.Index(
-                condition=models.Q(("closed_at", None), ("expires_at__isnull", False)),
-                fields=["tenant", "expires_at"],
-                name="top_up_ends",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceprofile",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "name"), name="service_profile_name_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceprofile",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("interim_seconds__gte", 60)), name="service_profile_interim_bearable"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceprofile",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("mac_lock__in", ["none", "learn", "fixed"])),
-                name="service_profile_mac_lock_known",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="serviceprofile",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_serviceprofilehistory" ("cap_period", "cap_rolls_over", "created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (NEW."cap_period", NEW."cap_rolls_over", NEW."created_at", NEW."delegated_pool", NEW."framed_pool", NEW."id", NEW."idle_timeout", NEW."interim_seconds", NEW."ipv6_pool", NEW."mac_lock", NEW."max_sessions", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."session_timeout", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="7756705a24b250f09d2a2e02f10b5aa9ab3b1443",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_ae04a",
-                    table="aaa_serviceprofile",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="serviceprofile",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."cap_period" IS DISTINCT FROM (NEW."cap_period") OR OLD."cap_rolls_over" IS DISTINCT FROM (NEW."cap_rolls_over") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."delegated_pool" IS DISTINCT FROM (NEW."delegated_pool") OR OLD."framed_pool" IS DISTINCT FROM (NEW."framed_pool") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."idle_timeout" IS DISTINCT FROM (NEW."idle_timeout") OR OLD."interim_seconds" IS DISTINCT FROM (NEW."interim_seconds") OR OLD."ipv6_pool" IS DISTINCT FROM (NEW."ipv6_pool") OR OLD."mac_lock" IS DISTINCT FROM (NEW."mac_lock") OR OLD."max_sessions" IS DISTINCT FROM (NEW."max_sessions") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."session_timeout" IS DISTINCT FROM (NEW."session_timeout") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "aaa_serviceprofilehistory" ("cap_period", "cap_rolls_over", "created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (NEW."cap_period", NEW."cap_rolls_over", NEW."created_at", NEW."delegated_pool", NEW."framed_pool", NEW."id", NEW."idle_timeout", NEW."interim_seconds", NEW."ipv6_pool", NEW."mac_lock", NEW."max_sessions", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."session_timeout", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="3ce8f71fcf87da4f6ec7eaff2270aeb0027b6327",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_cb86c",
-                    table="aaa_serviceprofile",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="serviceprofile",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_serviceprofilehistory" ("cap_period", "cap_rolls_over", "created_at", "delegated_pool", "framed_pool", "id", "idle_timeout", "interim_seconds", "ipv6_pool", "mac_lock", "max_sessions", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_timeout", "tenant_id", "updated_at") VALUES (OLD."cap_period", OLD."cap_rolls_over", OLD."created_at", OLD."delegated_pool", OLD."framed_pool", OLD."id", OLD."idle_timeout", OLD."interim_seconds", OLD."ipv6_pool", OLD."mac_lock", OLD."max_sessions", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."session_timeout", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="f2e53f716b6c9df0df6b157b3eaa9ac3cfa17f64",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_2eaae",
-                    table="aaa_serviceprofile",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="radiussettingshistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_radiuss_tenant__e347a9_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="radiussettings",
-            constraint=models.UniqueConstraint(fields=("tenant",), name="radius_settings_one_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="radiussettings",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        models.Q(("unpaid", "garden"), _negated=True),
-                        models.Q(("suspended", "garden"), _negated=True),
-                        models.Q(("expired", "garden"), _negated=True),
-                    ),
-                    ("garden_policy__isnull", False),
-                    _connector="OR",
-                ),
-                name="radius_settings_garden_has_a_policy",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="radiussettings",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_radiussettingshistory" ("attempt_days", "created_at", "creates_accounts", "expired", "garden_policy_id", "garden_pool", "id", "messages", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile_id", "session_days", "suspended", "tenant_id", "unpaid", "updated_at", "username_template") VALUES (NEW."attempt_days", NEW."created_at", NEW."creates_accounts", NEW."expired", NEW."garden_policy_id", NEW."garden_pool", NEW."id", NEW."messages", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."service_profile_id", NEW."session_days", NEW."suspended", NEW."tenant_id", NEW."unpaid", NEW."updated_at", NEW."username_template"); RETURN NULL;',
-                    hash="21c8185dedd9a2e52c3785ec01e23109a8cd7e2d",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_82df1",
-                    table="aaa_radiussettings",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="radiussettings",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."attempt_days" IS DISTINCT FROM (NEW."attempt_days") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."creates_accounts" IS DISTINCT FROM (NEW."creates_accounts") OR OLD."expired" IS DISTINCT FROM (NEW."expired") OR OLD."garden_policy_id" IS DISTINCT FROM (NEW."garden_policy_id") OR OLD."garden_pool" IS DISTINCT FROM (NEW."garden_pool") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."messages" IS DISTINCT FROM (NEW."messages") OR OLD."service_profile_id" IS DISTINCT FROM (NEW."service_profile_id") OR OLD."session_days" IS DISTINCT FROM (NEW."session_days") OR OLD."suspended" IS DISTINCT FROM (NEW."suspended") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."unpaid" IS DISTINCT FROM (NEW."unpaid") OR OLD."username_template" IS DISTINCT FROM (NEW."username_template"))',
-                    func='INSERT INTO "aaa_radiussettingshistory" ("attempt_days", "created_at", "creates_accounts", "expired", "garden_policy_id", "garden_pool", "id", "messages", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile_id", "session_days", "suspended", "tenant_id", "unpaid", "updated_at", "username_template") VALUES (NEW."attempt_days", NEW."created_at", NEW."creates_accounts", NEW."expired", NEW."garden_policy_id", NEW."garden_pool", NEW."id", NEW."messages", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."service_profile_id", NEW."session_days", NEW."suspended", NEW."tenant_id", NEW."unpaid", NEW."updated_at", NEW."username_template"); RETURN NULL;',
-                    hash="954940ad03ed873af5a6a6e2d14e12a40ac4ecfd",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_97e18",
-                    table="aaa_radiussettings",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="radiussettings",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_radiussettingshistory" ("attempt_days", "created_at", "creates_accounts", "expired", "garden_policy_id", "garden_pool", "id", "messages", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile_id", "session_days", "suspended", "tenant_id", "unpaid", "updated_at", "username_template") VALUES (OLD."attempt_days", OLD."created_at", OLD."creates_accounts", OLD."expired", OLD."garden_policy_id", OLD."garden_pool", OLD."id", OLD."messages", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."service_profile_id", OLD."session_days", OLD."suspended", OLD."tenant_id", OLD."unpaid", OLD."updated_at", OLD."username_template"); RETURN NULL;',
-                    hash="10962e9f1ffd4c8438224367985a40abe3407f34",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_6192f",
-                    table="aaa_radiussettings",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="serviceprofilehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_service_tenant__45823c_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="session",
-            index=models.Index(
-                condition=models.Q(("stopped_at", None)),
-                fields=["tenant", "account"],
-                name="session_open_account",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="session",
-            index=models.Index(
-                condition=models.Q(("stopped_at", None)),
-                fields=["tenant", "nas", "framed_ip"],
-                name="session_open_nas",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="session",
-            index=models.Index(
-                condition=models.Q(("stopped_at", None)),
-                fields=["tenant", "-started_at", "-id"],
-                name="session_open_newest",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="session",
-            index=models.Index(
-                condition=models.Q(("stopped_at__isnull", False)),
-                fields=["tenant", "stopped_at"],
-                name="session_closed",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="session",
-            constraint=models.UniqueConstraint(fields=("tenant", "unique_key"), name="session_unique_key"),
-        ),
-        migrations.AddConstraint(
-            model_name="session",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("ended_by", ""), ("stopped_at", None)),
-                    models.Q(("stopped_at__isnull", False), models.Q(("ended_by", ""), _negated=True)),
-                    _connector="OR",
-                ),
-                name="session_ended_by_something",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="sessionaction",
-            index=models.Index(
-                condition=models.Q(("finished_at", None)),
-                fields=["tenant", "next_at"],
-                name="session_action_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="sessionaction",
-            index=models.Index(fields=["tenant", "-created_at"], name="session_action_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="sessionaction",
-            index=models.Index(fields=["tenant", "account", "-created_at"], name="session_action_account"),
-        ),
-        migrations.AddIndex(
-            model_name="sessionaction",
-            index=models.Index(fields=["tenant", "session_id", "-created_at"], name="session_action_session"),
-        ),
-        migrations.AddIndex(
-            model_name="sessionaction",
-            index=models.Index(fields=["tenant", "nas", "-created_at"], name="session_action_nas"),
-        ),
-        migrations.AddConstraint(
-            model_name="sessionaction",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("finished_at", None)),
-                fields=("tenant", "session_id"),
-                name="session_action_one_open_per_session",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="sessionaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["coa", "disconnect"])), name="session_action_kind_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="sessionaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("finished_at__isnull", False), ("state__in", ["done", "failed"])),
-                    models.Q(("finished_at", None), ("state__in", ["queued", "sent"])),
-                    _connector="OR",
-                ),
-                name="session_action_finished_when_ended",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="topup",
-            index=models.Index(fields=["tenant", "account", "-valid_from"], name="top_up_newest_first"),
-        ),
-        migrations.AddConstraint(
-            model_name="topup",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("bytes__gt", 0)), name="top_up_adds_something"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="topup",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("expires_at", None), ("expires_at__gt", models.F("valid_from")), _connector="OR"
-                ),
-                name="top_up_valid_for_a_time",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="topup",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "closed_at", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "used_bytes", "valid_from") VALUES (NEW."account_id", NEW."bytes", NEW."closed_at", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."used_bytes", NEW."valid_from"); RETURN NULL;',
-                    hash="5a41e5d2526739fea108fcedfc38396a7066a003",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_b072b",
-                    table="aaa_topup",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="topup",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."bytes" IS DISTINCT FROM (NEW."bytes") OR OLD."closed_at" IS DISTINCT FROM (NEW."closed_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."used_bytes" IS DISTINCT FROM (NEW."used_bytes") OR OLD."valid_from" IS DISTINCT FROM (NEW."valid_from"))',
-                    func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "closed_at", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "used_bytes", "valid_from") VALUES (NEW."account_id", NEW."bytes", NEW."closed_at", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."used_bytes", NEW."valid_from"); RETURN NULL;',
-                    hash="c220cb8e78aa85b1cc644f88bae52897f0db32d5",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_25e01",
-                    table="aaa_topup",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="topup",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_topuphistory" ("account_id", "bytes", "closed_at", "created_at", "created_by_id", "expires_at", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "used_bytes", "valid_from") VALUES (OLD."account_id", OLD."bytes", OLD."closed_at", OLD."created_at", OLD."created_by_id", OLD."expires_at", OLD."id", OLD."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at", OLD."used_bytes", OLD."valid_from"); RETURN NULL;',
-                    hash="a3de6929bcfcb23f74334f3b46c143b640c2c69d",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_38fd8",
-                    table="aaa_topup",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="topuphistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_topuphi_tenant__9285cb_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="virtualserver",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "name"), name="virtual_server_name_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="virtualserver",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("realm", django.db.models.functions.text.Lower("realm"))),
-                name="virtual_server_realm_lower_case",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="virtualserver",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_virtualserverhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."description", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."realm", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="0a7e0bad20bccb98fd9c1dff8231130f4c93be8c",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_56202",
-                    table="aaa_virtualserver",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="virtualserver",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."realm" IS DISTINCT FROM (NEW."realm") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "aaa_virtualserverhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."description", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."realm", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="505f7def6a1b8f9f603d82e33b00c5773d605d80",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_3ca08",
-                    table="aaa_virtualserver",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="virtualserver",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_virtualserverhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "realm", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."description", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."realm", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="dd619736b4a203d083f33b04f6edab2163f1261e",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_02ce5",
-                    table="aaa_virtualserver",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="accounthistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_account_tenant__f349aa_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="account",
-            index=models.Index(fields=["tenant", "-id"], name="account_newest_first"),
-        ),
-        migrations.AddIndex(
-            model_name="account",
-            index=models.Index(
-                condition=models.Q(("calling_station_key", ""), _negated=True),
-                fields=["tenant", "calling_station_key", "-id"],
-                name="account_by_station",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="account",
-            index=models.Index(
-                condition=models.Q(("subscription__isnull", False)),
-                fields=["tenant", "subscription"],
-                name="account_by_service",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="account",
-            index=models.Index(fields=["tenant", "policy"], name="account_by_policy"),
-        ),
-        migrations.AddIndex(
-            model_name="account",
-            index=models.Index(fields=["tenant", "service_profile"], name="account_by_profile"),
-        ),
-        migrations.AddIndex(
-            model_name="account",
-            index=models.Index(
-                condition=models.Q(("virtual__isnull", False)),
-                fields=["tenant", "virtual"],
-                name="account_by_virtual",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="account",
-            index=models.Index(
-                condition=models.Q(("expires_at__isnull", False)),
-                fields=["tenant", "expires_at"],
-                name="account_by_expiry",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="account",
-            index=models.Index(
-                condition=models.Q(("inactive_purge_hours__isnull", False)),
-                fields=["tenant", "id"],
-                name="account_to_purge",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "username_key"),
-                name="account_username_unique_per_tenant",
-                violation_error_message="An account with this user name exists already.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("username", ""), _negated=True), name="account_has_a_username"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("over_cap__in", ["block", "throttle"])), name="account_over_cap_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("over_cap", "throttle"), _negated=True),
-                    ("throttle_policy__isnull", False),
-                    _connector="OR",
-                ),
-                name="account_throttles_to_a_policy",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("inactive_purge_hours", None), ("inactive_purge_hours__gt", 0), _connector="OR"
-                ),
-                name="account_purged_after_a_time",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("static_ip4__isnull", False)),
-                fields=("tenant", "static_ip4"),
-                name="account_static_ip4_unique_per_tenant",
-                violation_error_message="Another account has this address.",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="account",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_accounthistory" ("assigned_delegated_prefix", "assigned_ip4", "assigned_ipv6_prefix", "blocked_reason", "calling_station_id", "calling_station_key", "cap_bytes", "created_at", "delegated_prefix", "domain", "enabled", "expires_at", "framed_ipv6_prefix", "id", "inactive_purge_hours", "keeps_policy", "locked_tags", "max_sessions", "name", "over_cap", "password", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "pool_id", "purge_if_seen", "service_profile_id", "settled_at", "static_ip4", "subscription_id", "tenant_id", "throttle_policy_id", "timezone", "uncapped_data", "updated_at", "username", "username_key", "virtual_id", "wanted") VALUES (NEW."assigned_delegated_prefix", NEW."assigned_ip4", NEW."assigned_ipv6_prefix", NEW."blocked_reason", NEW."calling_station_id", NEW."calling_station_key", NEW."cap_bytes", NEW."created_at", NEW."delegated_prefix", NEW."domain", NEW."enabled", NEW."expires_at", NEW."framed_ipv6_prefix", NEW."id", NEW."inactive_purge_hours", NEW."keeps_policy", NEW."locked_tags", NEW."max_sessions", NEW."name", NEW."over_cap", NEW."password", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."policy_id", NEW."pool_id", NEW."purge_if_seen", NEW."service_profile_id", NEW."settled_at", NEW."static_ip4", NEW."subscription_id", NEW."tenant_id", NEW."throttle_policy_id", NEW."timezone", NEW."uncapped_data", NEW."updated_at", NEW."username", NEW."username_key", NEW."virtual_id", NEW."wanted"); RETURN NULL;',
-                    hash="49352ce38d14125cdc7cd5c3210189d680f2441b",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_d5af3",
-                    table="aaa_account",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="account",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."assigned_delegated_prefix" IS DISTINCT FROM (NEW."assigned_delegated_prefix") OR OLD."assigned_ip4" IS DISTINCT FROM (NEW."assigned_ip4") OR OLD."assigned_ipv6_prefix" IS DISTINCT FROM (NEW."assigned_ipv6_prefix") OR OLD."blocked_reason" IS DISTINCT FROM (NEW."blocked_reason") OR OLD."calling_station_id" IS DISTINCT FROM (NEW."calling_station_id") OR OLD."cap_bytes" IS DISTINCT FROM (NEW."cap_bytes") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."delegated_prefix" IS DISTINCT FROM (NEW."delegated_prefix") OR OLD."domain" IS DISTINCT FROM (NEW."domain") OR OLD."enabled" IS DISTINCT FROM (NEW."enabled") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."framed_ipv6_prefix" IS DISTINCT FROM (NEW."framed_ipv6_prefix") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."inactive_purge_hours" IS DISTINCT FROM (NEW."inactive_purge_hours") OR OLD."keeps_policy" IS DISTINCT FROM (NEW."keeps_policy") OR OLD."locked_tags" IS DISTINCT FROM (NEW."locked_tags") OR OLD."max_sessions" IS DISTINCT FROM (NEW."max_sessions") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."over_cap" IS DISTINCT FROM (NEW."over_cap") OR OLD."password" IS DISTINCT FROM (NEW."password") OR OLD."policy_id" IS DISTINCT FROM (NEW."policy_id") OR OLD."pool_id" IS DISTINCT FROM (NEW."pool_id") OR OLD."purge_if_seen" IS DISTINCT FROM (NEW."purge_if_seen") OR OLD."service_profile_id" IS DISTINCT FROM (NEW."service_profile_id") OR OLD."static_ip4" IS DISTINCT FROM (NEW."static_ip4") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."throttle_policy_id" IS DISTINCT FROM (NEW."throttle_policy_id") OR OLD."timezone" IS DISTINCT FROM (NEW."timezone") OR OLD."uncapped_data" IS DISTINCT FROM (NEW."uncapped_data") OR OLD."username" IS DISTINCT FROM (NEW."username") OR OLD."virtual_id" IS DISTINCT FROM (NEW."virtual_id"))',
-                    func='INSERT INTO "aaa_accounthistory" ("assigned_delegated_prefix", "assigned_ip4", "assigned_ipv6_prefix", "blocked_reason", "calling_station_id", "calling_station_key", "cap_bytes", "created_at", "delegated_prefix", "domain", "enabled", "expires_at", "framed_ipv6_prefix", "id", "inactive_purge_hours", "keeps_policy", "locked_tags", "max_sessions", "name", "over_cap", "password", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "pool_id", "purge_if_seen", "service_profile_id", "settled_at", "static_ip4", "subscription_id", "tenant_id", "throttle_policy_id", "timezone", "uncapped_data", "updated_at", "username", "username_key", "virtual_id", "wanted") VALUES (NEW."assigned_delegated_prefix", NEW."assigned_ip4", NEW."assigned_ipv6_prefix", NEW."blocked_reason", NEW."calling_station_id", NEW."calling_station_key", NEW."cap_bytes", NEW."created_at", NEW."delegated_prefix", NEW."domain", NEW."enabled", NEW."expires_at", NEW."framed_ipv6_prefix", NEW."id", NEW."inactive_purge_hours", NEW."keeps_policy", NEW."locked_tags", NEW."max_sessions", NEW."name", NEW."over_cap", NEW."password", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."policy_id", NEW."pool_id", NEW."purge_if_seen", NEW."service_profile_id", NEW."settled_at", NEW."static_ip4", NEW."subscription_id", NEW."tenant_id", NEW."throttle_policy_id", NEW."timezone", NEW."uncapped_data", NEW."updated_at", NEW."username", NEW."username_key", NEW."virtual_id", NEW."wanted"); RETURN NULL;',
-                    hash="b337df5ec2603ff56dbd7656568b9ac6cf882b2c",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_4588e",
-                    table="aaa_account",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="account",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_accounthistory" ("assigned_delegated_prefix", "assigned_ip4", "assigned_ipv6_prefix", "blocked_reason", "calling_station_id", "calling_station_key", "cap_bytes", "created_at", "delegated_prefix", "domain", "enabled", "expires_at", "framed_ipv6_prefix", "id", "inactive_purge_hours", "keeps_policy", "locked_tags", "max_sessions", "name", "over_cap", "password", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "pool_id", "purge_if_seen", "service_profile_id", "settled_at", "static_ip4", "subscription_id", "tenant_id", "throttle_policy_id", "timezone", "uncapped_data", "updated_at", "username", "username_key", "virtual_id", "wanted") VALUES (OLD."assigned_delegated_prefix", OLD."assigned_ip4", OLD."assigned_ipv6_prefix", OLD."blocked_reason", OLD."calling_station_id", OLD."calling_station_key", OLD."cap_bytes", OLD."created_at", OLD."delegated_prefix", OLD."domain", OLD."enabled", OLD."expires_at", OLD."framed_ipv6_prefix", OLD."id", OLD."inactive_purge_hours", OLD."keeps_policy", OLD."locked_tags", OLD."max_sessions", OLD."name", OLD."over_cap", OLD."password", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."policy_id", OLD."pool_id", OLD."purge_if_seen", OLD."service_profile_id", OLD."settled_at", OLD."static_ip4", OLD."subscription_id", OLD."tenant_id", OLD."throttle_policy_id", OLD."timezone", OLD."uncapped_data", OLD."updated_at", OLD."username", OLD."username_key", OLD."virtual_id", OLD."wanted"); RETURN NULL;',
-                    hash="17e9226cd074fd46b64ecf7a58e956347de7d7fd",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_65cef",
-                    table="aaa_account",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="virtualserverhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_virtual_tenant__9b5fc8_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="voucherbatch",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "name"), name="voucher_batch_name_unique_per_tenant"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="voucherbatch",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_voucherbatchhistory" ("created_at", "created_by_id", "data_bytes", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "prefix", "quantity", "service_profile_id", "sheet_id", "tenant_id", "updated_at", "use_before", "valid_minutes") VALUES (NEW."created_at", NEW."created_by_id", NEW."data_bytes", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."policy_id", NEW."prefix", NEW."quantity", NEW."service_profile_id", NEW."sheet_id", NEW."tenant_id", NEW."updated_at", NEW."use_before", NEW."valid_minutes"); RETURN NULL;',
-                    hash="019570f23c103b9225b6db08782bd7795dd9b1ae",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_9968e",
-                    table="aaa_voucherbatch",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="voucherbatch",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."data_bytes" IS DISTINCT FROM (NEW."data_bytes") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."policy_id" IS DISTINCT FROM (NEW."policy_id") OR OLD."prefix" IS DISTINCT FROM (NEW."prefix") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."service_profile_id" IS DISTINCT FROM (NEW."service_profile_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."use_before" IS DISTINCT FROM (NEW."use_before") OR OLD."valid_minutes" IS DISTINCT FROM (NEW."valid_minutes"))',
-                    func='INSERT INTO "aaa_voucherbatchhistory" ("created_at", "created_by_id", "data_bytes", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "prefix", "quantity", "service_profile_id", "sheet_id", "tenant_id", "updated_at", "use_before", "valid_minutes") VALUES (NEW."created_at", NEW."created_by_id", NEW."data_bytes", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."policy_id", NEW."prefix", NEW."quantity", NEW."service_profile_id", NEW."sheet_id", NEW."tenant_id", NEW."updated_at", NEW."use_before", NEW."valid_minutes"); RETURN NULL;',
-                    hash="33789424b00b2cefc34837492077b1399787f285",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_fe3d3",
-                    table="aaa_voucherbatch",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="voucherbatch",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "aaa_voucherbatchhistory" ("created_at", "created_by_id", "data_bytes", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "policy_id", "prefix", "quantity", "service_profile_id", "sheet_id", "tenant_id", "updated_at", "use_before", "valid_minutes") VALUES (OLD."created_at", OLD."created_by_id", OLD."data_bytes", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."policy_id", OLD."prefix", OLD."quantity", OLD."service_profile_id", OLD."sheet_id", OLD."tenant_id", OLD."updated_at", OLD."use_before", OLD."valid_minutes"); RETURN NULL;',
-                    hash="118db567ab84a369fc61e1ce4ce408f512a65b9c",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_8d825",
-                    table="aaa_voucherbatch",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="voucher",
-            index=models.Index(fields=["tenant", "batch", "state"], name="voucher_by_batch"),
-        ),
-        migrations.AddIndex(
-            model_name="voucher",
-            index=models.Index(
-                condition=models.Q(("state", "active")), fields=["tenant", "ends_at"], name="voucher_ends"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="voucher",
-            index=models.Index(
-                condition=models.Q(("account__isnull", False)),
-                fields=["tenant", "account"],
-                name="voucher_by_account",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="voucher",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "code_hash"), name="voucher_code_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="voucher",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["unused", "active", "used_up", "revoked"])),
-                name="voucher_state_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="voucher",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", "active"), _negated=True), ("used_at__isnull", False), _connector="OR"
-                ),
-                name="voucher_used_when_active",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="voucherbatchhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="aaa_voucher_tenant__f5e332_idx"
-            ),
         ),
         migrations.RunSQL(
             TABLES_SQL, "DROP TABLE aaa_reservation; DROP FUNCTION account_state_is_made CASCADE"
