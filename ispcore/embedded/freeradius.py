@@ -4,6 +4,7 @@ FreeRADIUS is a program of the system; everything it writes is in the data direc
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -41,6 +42,10 @@ SCREEN = """
 """
 READY = b"Ready to process requests"
 START_SECONDS = 30
+# The number of a request, which makes the same message another one.
+VARIES = re.compile(r"\(\d+\) ?")
+SAY_AGAIN_SECONDS = 60.0
+MOST_TOLD = 1000
 
 
 class Stop(BaseException):
@@ -168,9 +173,10 @@ def _serve(home: Home, given: Mapping[str, str], host: str, port: int) -> int:
         server.start()
         print(SCREEN.format(host=host, port=port, next_port=port + 1, log=log), flush=True)
         shown = log.stat().st_size
+        told: dict[str, float] = {}
         while server.process is not None and server.process.poll() is None:
             time.sleep(0.5)
-            shown = _show_errors(log, shown)
+            shown = _show_errors(log, shown, told)
             # `make run` may have had to take another port for its database.
             if not _is_own_database(given) and (now := _database_url(home, given)) != url:
                 url = now
@@ -239,12 +245,22 @@ def _environment(home: Home, given: Mapping[str, str], url: str, host: str, port
     return parse_env(result.stdout, source="manage.py radius_env")
 
 
-def _show_errors(log: Path, shown: int) -> int:
-    """Print the complete lines of errors since `shown` and return how far that was."""
+def _show_errors(log: Path, shown: int, told: dict[str, float]) -> int:
+    """Print the complete lines of errors since `shown` and return how far that was.
+
+    What `told` remembers from the last minute is not said again: without a database every packet is an error.
+    """
     with log.open("rb") as file:
         file.seek(shown)
         complete, newline, _ = file.read().rpartition(b"\n")
     for line in complete.splitlines():
-        if b" : error: " in line.lower():
-            print(line.decode(errors="replace"), flush=True)
+        when, error, text = line.decode(errors="replace").partition(" : E")
+        text = VARIES.sub("", text)
+        if not error or text[:4].lower() != "rror":
+            continue
+        if time.monotonic() - told.get(text, -SAY_AGAIN_SECONDS) >= SAY_AGAIN_SECONDS:
+            print(f"{when} E{text}", flush=True)
+            told[text] = time.monotonic()
+    if len(told) > MOST_TOLD:
+        told.clear()
     return shown + len(complete) + len(newline)
