@@ -78,7 +78,7 @@ WHERE (must_end OR tells)
   AND NOT EXISTS (
       SELECT FROM aaa_sessionaction AS earlier
       WHERE earlier.tenant_id = %(tenant)s AND earlier.session_id = judged.id AND earlier.wanted = judged.wanted
-        AND earlier.finished_at > %(at)s - %(again)s)
+        AND earlier.finished_at > %(again_since)s)
 ORDER BY judged.id
 ON CONFLICT (tenant_id, session_id) WHERE finished_at IS NULL DO UPDATE
 SET wanted = EXCLUDED.wanted, cause = EXCLUDED.cause, updated_at = EXCLUDED.updated_at, next_at = EXCLUDED.next_at,
@@ -104,7 +104,7 @@ def act_on_differences(
                 "tenant": current_tenant_id(),
                 "ids": list(account_ids) if account_ids is not None else None,
                 "at": at,
-                "again": AGAIN_AFTER,
+                "again_since": at - AGAIN_AFTER,
                 "types": list(NasType.values),
                 "without_coa": WITHOUT_COA,
                 "cause": cause,

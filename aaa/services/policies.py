@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
 from aaa import rendering
 from aaa.models import NasType, Policy
@@ -164,7 +163,7 @@ def render_policies(policies: Iterable[Policy]) -> None:
             """
             INSERT INTO aaa_policyreply AS reply
                 (id, tenant_id, created_at, updated_at, policy_id, nas_type, r1, r2, r3, r4, r5, r6)
-            SELECT uuidv7(), %s, %s, %s, made.*
+            SELECT uuidv7(), %s, now(), now(), made.*
             FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
                         %s::text[]) AS made (policy_id, nas_type, r1, r2, r3, r4, r5, r6)
             ON CONFLICT (tenant_id, policy_id, nas_type) DO UPDATE
@@ -173,7 +172,7 @@ def render_policies(policies: Iterable[Policy]) -> None:
             WHERE (reply.r1, reply.r2, reply.r3, reply.r4, reply.r5, reply.r6) IS DISTINCT FROM
                   (EXCLUDED.r1, EXCLUDED.r2, EXCLUDED.r3, EXCLUDED.r4, EXCLUDED.r5, EXCLUDED.r6)
             """,
-            [current_tenant_id(), timezone.now(), timezone.now(), *(list(column) for column in columns)],
+            [current_tenant_id(), *(list(column) for column in columns)],
         )
 
 

@@ -1,6 +1,7 @@
 """What is no longer wanted: accounts that nobody used for as long as they say, old attempts and old sessions."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -71,4 +72,5 @@ def drop_old_months(*, at: datetime) -> int:
 
 
 def _default(name: str) -> int:
-    return int(getattr(RadiusSettings(), name))
+    field: Any = RadiusSettings._meta.get_field(name)
+    return int(field.default)
