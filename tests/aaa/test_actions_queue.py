@@ -14,8 +14,8 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from aaa.models import ActionCause, ActionKind, Nas, NasType, Session, SessionAction
-from aaa.services import delivery
+from aaa.models import ActionCause, ActionKind, Nas, NasType, Policy, Session, SessionAction
+from aaa.services import delivery, policies, settling
 from aaa.services.actions import request_coa, request_disconnect, request_job
 from aaa.tasks import find_due_actions
 from ispcore import redis
@@ -106,7 +106,7 @@ import os, signal, sys
 import django
 django.setup()
 from uuid import UUID
-from aaa.services import delivery
+from aaa.services import delivery, policies, settling
 
 store = delivery.store
 
@@ -255,3 +255,28 @@ class TestThroughARealWorker:
             ("done", "ack"),
             ("queued", "nak"),
         ]
+
+
+def test_a_changed_speed_reaches_the_live_session_and_leaves_nothing_to_do(peer: NasPeer, tenant):
+    at = timezone.now()
+    [session] = online(tenant, peer, "faster-")
+    with tenant_context(tenant.pk):
+        account, policy = session.account, Policy.objects.get()
+        settling.settle([account.pk], at=at)
+        account.refresh_from_db()
+        Session.objects.update(applied=account.wanted)
+        SessionAction.objects.all().delete()
+        Policy.objects.update(down_kbps=200_000, up_kbps=100_000)
+        policy.refresh_from_db()
+        policies.render_policies([policy])
+
+        queued = settling.settle([account.pk], at=at)
+
+    delivery.send_due(tenant_id=tenant.pk)
+    assert queued == 1
+    assert [entry["rate"] for entry in peer.of("faster-0")] == ["100M/200M"]
+    with tenant_context(tenant.pk):
+        account.refresh_from_db()
+        session.refresh_from_db()
+        assert session.applied == account.wanted
+        assert settling.settle([account.pk], at=at) == 0
