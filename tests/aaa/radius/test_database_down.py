@@ -1,5 +1,6 @@
 """The database stops, hangs and comes back: log-ins wait, accounting is answered and kept."""
 
+import atexit
 import contextlib
 import selectors
 import socket
@@ -21,8 +22,6 @@ from tests.aaa.radius.conftest import SECRET, MakeProvider, Provider, Server, fr
 from tests.workers import wait_until
 
 SILENCE_SECONDS = 1.0
-# Whoever started a process keeps it, until the plugin stops the database at the end of the run.
-_started: list[Postgres] = []
 USER = {"User_Name": "jane", "Framed_IP_Address": "192.0.2.7"}
 # Accepted again within this time of the database's return; stock FreeRADIUS needs 18 to 28 s.
 BACK_SECONDS = 8
@@ -38,7 +37,8 @@ def postgres(django_db_setup: None) -> Iterator[Postgres]:
     yield server
     connections.close_all()
     server.start(die_with_parent=True)
-    _started.append(server)
+    # The plugin stops the database at the end; whoever started a process has to see it go.
+    atexit.register(server.stop)
 
 
 @pytest.fixture

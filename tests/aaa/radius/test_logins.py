@@ -3,13 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from aaa.models import Account, AccountState, RadiusSettings
+from aaa.services.nas import grant_realm
 from aaa.services.settings import change_settings
 from ispcore.tenants.context import tenant_context
+from tests import servers
 from tests.aaa.radius.client import NasClient
 from tests.aaa.radius.conftest import MakeProvider, Provider
 
@@ -278,14 +280,25 @@ def test_what_a_packet_says_of_its_nas_gains_nothing(make_provider: MakeProvider
 
 
 def test_the_database_role_of_the_server_reads_no_table(provider: Provider) -> None:
-    with transaction.atomic(), pytest.raises(Exception, match="permission denied"):
-        _as_radius("SELECT * FROM aaa_account")
+    with (
+        psycopg.connect(servers.servers.radius_url) as link,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="aaa_account"),
+    ):
+        link.execute("SELECT * FROM aaa_account")
 
 
-def _as_radius(query: str) -> None:
-    import psycopg
+def test_a_realm_leads_to_the_guest_whose_customers_the_nas_carries(make_provider: MakeProvider) -> None:
+    north, south = make_provider("north"), make_provider("south")
+    north.account("jane", "northern")
+    south.account("jane", "southern")
+    nas = north.nas()
+    with tenant_context(north.tenant.pk):
+        grant_realm(nas_id=north.record_of(nas).pk, realm="south.example", guest=south.tenant.slug)
 
-    from tests import servers
+    guest = nas.log_in("jane@South.example", "southern", chap=True)
+    own = nas.log_in("jane", "northern")
+    nobody = nas.log_in("jane@elsewhere.example", "northern")
 
-    with psycopg.connect(servers.servers.radius_url) as link:
-        link.execute(query)
+    assert [answer is not None and answer.accepted for answer in (guest, own, nobody)] == [True, True, False]
+    assert south.attempts() == [("jane@South.example", True, "")]
+    assert north.attempts() == [("jane", True, ""), ("jane@elsewhere.example", False, "unknown")]
