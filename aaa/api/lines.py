@@ -78,6 +78,7 @@ class LineView(ApiView):
     """Something of one service; `{id}` is an id or a service number."""
 
     app_label = "aaa"
+    more_errors = ("422",)
 
     def line(self, pk: str) -> Subscription:
         is_number = re.fullmatch(r"[0-9]{1,10}", pk) and int(pk) <= MAX_NUMBER

@@ -44,6 +44,7 @@ class UsageView(ApiView):
     """What was used."""
 
     app_label = "aaa"
+    more_errors = ("404", "422")
     query_parameters = frozenset({"account_id", "service_id", "step", "timezone", "from", "until"})
 
     @extend_schema(

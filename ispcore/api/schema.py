@@ -219,6 +219,7 @@ class EnvelopeSchema(AutoSchema):
             statuses.append("412")
         if self._may_be_a_task():
             statuses.append("404")
+        statuses += getattr(self.view, "more_errors", ())
         return sorted(set(statuses))
 
     def _roles(self) -> list[Role] | None:
