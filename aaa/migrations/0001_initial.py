@@ -4213,6 +4213,6 @@ class Migration(migrations.Migration):
             "ALTER TABLE aaa_session DROP CONSTRAINT aaa_session_tenant_key",
             "ALTER TABLE aaa_session ADD CONSTRAINT aaa_session_tenant_key UNIQUE (tenant_id, id)",
         ),
-        LoadFunctions(digest="f62deaea4777c08f39c63a53ead03e983753524080a0521f2570df9e44aa8288"),
+        LoadFunctions(digest="79ea17776b3031d302aa5e8f43f15f5765f69494ef666b62f5e914c3e3a669be"),
         migrations.RunSQL(FIRST_PARTITIONS_SQL, migrations.RunSQL.noop),
     ]

@@ -17,6 +17,8 @@ DECLARE
     q record;
     s aaa_session;
     a record;
+    -- In a variable of its own: compared with an expression of another collation, the column's index would not serve.
+    login_key text := lower(login COLLATE pg_unicode_fast);
     told text := aaa_class(class);
     token uuid := nullif(left(told, 36), '')::uuid;
     key uuid;
@@ -98,11 +100,11 @@ BEGIN
 
         s.id := uuidv7();
         SELECT c.id INTO s.account_id FROM aaa_account AS c
-        WHERE c.tenant_id = q.tenant_id AND c.username_key = lower(login COLLATE pg_unicode_fast);
+        WHERE c.tenant_id = q.tenant_id AND c.username_key = login_key;
         IF s.account_id IS NULL AND q.realm IS NOT NULL THEN
             SELECT c.id INTO s.account_id FROM aaa_account AS c
             WHERE c.tenant_id = q.tenant_id
-              AND c.username_key = regexp_replace(lower(login COLLATE pg_unicode_fast), '@[^@]*$', '');
+              AND c.username_key = regexp_replace(login_key, '@[^@]*$', '');
         END IF;
         INSERT INTO aaa_session (
             id, tenant_id, account_id, nas_id, unique_key, acct_session_id, class_token, username, station, station_key,

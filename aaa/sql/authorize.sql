@@ -28,25 +28,28 @@ BEGIN
     message := '';
     FOR attempt IN 1..2 LOOP
         SELECT q.tenant_id, q.nas_type, q.realm, c.id, c.password, c.enabled, c.expires_at, c.uncapped_data,
-               c.calling_station_key, c.policy_id, c.pool_id, c.blocked_reason, c.over_cap, c.throttle_policy_id, c.wanted,
+               c.calling_station_key, c.pool_id, c.blocked_reason, c.over_cap, c.throttle_policy_id, c.wanted,
                coalesce(c.static_ip4, c.assigned_ip4) AS ip4,
                coalesce(c.framed_ipv6_prefix, c.assigned_ipv6_prefix) AS prefix,
                coalesce(c.delegated_prefix, c.assigned_delegated_prefix) AS delegated,
                coalesce(c.max_sessions, p.max_sessions) AS max_sessions,
                p.interim_seconds, p.session_timeout, p.idle_timeout, p.framed_pool, p.ipv6_pool, p.delegated_pool, p.mac_lock,
-               s.used_bytes, s.allowance_bytes, s.period_ends_at
+               s.used_bytes, s.allowance_bytes, s.period_ends_at,
+               given.session_timeout AS policy_timeout, reply.r1, reply.r2, reply.r3, reply.r4, reply.r5, reply.r6
         INTO a
         FROM aaa_asked(nas, login) AS q
         LEFT JOIN aaa_account AS c ON c.tenant_id = q.tenant_id AND c.username_key = key
         LEFT JOIN aaa_serviceprofile AS p ON p.id = c.service_profile_id
-        LEFT JOIN aaa_accountstate AS s ON s.tenant_id = c.tenant_id AND s.account_id = c.id;
+        LEFT JOIN aaa_accountstate AS s ON s.tenant_id = c.tenant_id AND s.account_id = c.id
+        LEFT JOIN aaa_policy AS given ON given.id = c.policy_id
+        LEFT JOIN aaa_policyreply AS reply
+            ON reply.tenant_id = c.tenant_id AND reply.policy_id = c.policy_id AND reply.nas_type = q.nas_type;
         EXIT WHEN a.id IS NOT NULL OR a.realm IS NULL;
         -- The guest may keep its user names without the realm that leads to them.
         key := regexp_replace(key, '@[^@]*$', '');
     END LOOP;
     nas_type := a.nas_type;
     context := 'active';
-    policy := a.policy_id;
     most_sessions := a.max_sessions;
     IF a.id IS NULL THEN
         reason := 'unknown';
@@ -138,7 +141,15 @@ BEGIN
             framed_pool := nullif(a.framed_pool, '');
         END IF;
     END IF;
-    IF policy IS NOT NULL THEN
+    IF context = 'active' THEN
+        r1 := a.r1;
+        r2 := a.r2;
+        r3 := a.r3;
+        r4 := a.r4;
+        r5 := a.r5;
+        r6 := a.r6;
+        policy_timeout := a.policy_timeout;
+    ELSE
         SELECT reply.r1, reply.r2, reply.r3, reply.r4, reply.r5, reply.r6, given.session_timeout
         INTO r1, r2, r3, r4, r5, r6, policy_timeout
         FROM aaa_policy AS given

@@ -7,10 +7,11 @@ $$;
 -- Open a sealed secret with the key the connection brought in isp.radius_key; aaa/models/sealing.py says how it is
 -- made. Raises an error that names what is wrong and shows nothing of the secret.
 CREATE FUNCTION aaa_open(sealed text, bound_to text) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     key_id text := split_part(sealed, '.', 2);
-    pads text;
+    keys text := ',' || coalesce(current_setting('isp.radius_key', true), '');
+    pads text := split_part(split_part(keys, ',' || key_id || ':', 2), ',', 1);
     inner_pad bytea;
     outer_pad bytea;
     body bytea;
@@ -24,13 +25,11 @@ BEGIN
     IF sealed = '' THEN
         RETURN '';
     END IF;
-    SELECT key INTO pads FROM string_to_table(current_setting('isp.radius_key', true), ',') AS key
-    WHERE key ^@ (key_id || ':');
-    IF split_part(sealed, '.', 1) <> 'h1' OR pads IS NULL THEN
+    IF split_part(sealed, '.', 1) <> 'h1' OR pads = '' THEN
         RAISE EXCEPTION 'isp.radius_key of this connection has no key named %', key_id;
     END IF;
-    inner_pad := decode(split_part(pads, ':', 2), 'hex');
-    outer_pad := decode(split_part(pads, ':', 3), 'hex');
+    inner_pad := decode(split_part(pads, ':', 1), 'hex');
+    outer_pad := decode(split_part(pads, ':', 2), 'hex');
     body := decode(split_part(sealed, '.', 3), 'base64');
     size := length(body) - 48;
     nonce := substr(body, 1, 16);

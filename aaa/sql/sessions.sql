@@ -6,7 +6,7 @@ $$;
 
 -- Take a session that ended since then back from the past ones: a packet of it has come after all.
 CREATE FUNCTION aaa_bring_back(tenant uuid, key uuid, since timestamptz) RETURNS aaa_session
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     s aaa_session;
 BEGIN

@@ -9,7 +9,7 @@ $$;
 -- rounded down, what is left over to the last, so that the parts are the whole.
 CREATE FUNCTION aaa_add_usage(tenant uuid, account uuid, zone text, since timestamptz, till timestamptz,
     in4 bigint, out4 bigint, in6 bigint, out6 bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     hours_kept CONSTANT interval := '92 days';  -- aaa.services.sweeping.HOURLY_USAGE_DAYS
     -- A day ends with its last moment, and what is counted at midnight sharp was used before.

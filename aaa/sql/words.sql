@@ -41,13 +41,18 @@ $$;
 -- How many of an account's sessions and reservations are of other stations than this one. A session no report came of
 -- after `since` has ended without a word. An account's two nameless stations are never the same one.
 CREATE FUNCTION aaa_others(tenant uuid, account uuid, here text, since timestamptz) RETURNS bigint
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT (SELECT count(*) FROM aaa_session AS s
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (
+        SELECT count(*) FROM (
+            SELECT FROM aaa_session AS s
             WHERE s.tenant_id = tenant AND s.account_id = account AND s.stopped_at IS NULL AND s.last_seen_at > since
-              AND (s.station_key <> here OR here = ''))
-         + (SELECT count(*) FROM aaa_reservation AS r
+              AND (s.station_key <> here OR here = '')
+            UNION ALL
+            SELECT FROM aaa_reservation AS r
             WHERE r.account_id = account AND r.expires_at > now() AND r.station_key <> here
               AND NOT EXISTS (SELECT FROM aaa_session AS s
                               WHERE s.tenant_id = tenant AND s.account_id = account AND s.stopped_at IS NULL
-                                AND (s.station_key = r.station_key OR '-' || s.class_token = r.station_key)))
-$$;
+                                AND (s.station_key = r.station_key OR '-' || s.class_token = r.station_key))
+        ) AS others);
+END $$;

@@ -51,10 +51,7 @@ def main() -> None:
             if reason := Stock.missing():
                 print(f"stock is left out: {reason}")
             else:
-                (directory / "stock").mkdir()
-                variants.append(
-                    Stock(servers, directory / "stock", threads=options.threads, port=_free_ports())
-                )
+                variants.append(Stock(servers, threads=options.threads, port=_free_ports()))
         if "isp" in options.variants.split(","):
             variants.append(
                 Isp(servers, directory / "isp", tenant, threads=options.threads, port=_free_ports())

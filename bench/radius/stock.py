@@ -6,6 +6,7 @@ EAP is off: it needs certificates and is not measured.
 import os
 import re
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -44,8 +45,9 @@ FROM generate_series(0, 1) AS past, generate_series(0, CASE past WHEN 0 THEN {op
 class Stock:
     name = "stock"
 
-    def __init__(self, servers: Servers, directory: Path, *, threads: int, port: int) -> None:
-        self.servers, self.directory, self.threads, self.port = servers, directory, threads, port
+    def __init__(self, servers: Servers, *, threads: int, port: int) -> None:
+        self.servers, self.threads, self.port = servers, threads, port
+        self.directory: Path | None = None
         self.pid = 0
 
     @staticmethod
@@ -67,6 +69,8 @@ class Stock:
             connection.execute("VACUUM ANALYZE")
 
     def start(self) -> None:
+        # The package's configuration does not quote paths, and that of the scratch directory has a space.
+        self.directory = Path(tempfile.mkdtemp(prefix="isp-stock-"))
         raddb = self.directory / "raddb"
         shutil.copytree(PACKAGED, raddb, symlinks=True)
         (raddb / "mods-enabled/eap").unlink()
@@ -80,6 +84,7 @@ class Stock:
             (r"^run_dir = .*", f"run_dir = {self.directory}/run"),
             (r"^(\s*(?:start|max|max_spare)_servers = ).*", rf"\g<1>{self.threads}"),
             (r"^max_requests = .*", "max_requests = 131072"),
+            (r"^\s*(?:user|group) = freerad$", ""),  # The servers' own account runs it.
         )
         port = psycopg.conninfo.conninfo_to_dict(self.servers.admin_url)["port"]
         database = f"host=127.0.0.1 port={port} dbname=radius user=radius password=radpass"
@@ -119,6 +124,8 @@ class Stock:
         if self.pid:
             self._process.terminate()
             self._process.wait(20)
+        if self.directory is not None:
+            shutil.rmtree(self.directory)
 
     def _listen(self, site: Path) -> None:
         """Take two listeners on the loopback for those of the package."""
