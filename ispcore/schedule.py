@@ -21,7 +21,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "hardware.tasks.make_reading_partitions",
         "schedule": crontab(hour="2", minute="5"),
     },
+    "fold-address-usage": {"task": "ipam.tasks.fold_usage", "schedule": 10.0},
+    "sample-address-usage": {"task": "ipam.tasks.sample_usage", "schedule": crontab(minute="0")},
+    "end-quarantines": {"task": "ipam.tasks.end_quarantines", "schedule": 60.0},
     "poll-olts": {"task": "hardware.tasks.poll_due", "schedule": 10.0},
+    "settle-lost-lines": {"task": "ipam.tasks.settle_lost_lines", "schedule": crontab(minute="*/10")},
     "release-ended-holds": {"task": "subscribers.tasks.release_ended_holds", "schedule": 60.0},
     "apply-due-plan-changes": {
         "task": "subscribers.tasks.apply_due_plan_changes",
