@@ -28,11 +28,12 @@ class Zone:
 
 @dataclass(frozen=True)
 class Series:
-    """One of several lines; `tone` is empty for the house's colour."""
+    """One of several lines; `tone` is empty for the house's colour. `says` stands for what was not measured."""
 
     name: str
     points: Sequence[Point]
     tone: str = ""
+    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,8 @@ def strip(marks: Sequence[Mark], *, start: datetime, end: datetime) -> str:
 
 def _summary(series: Series, unit: str) -> str:
     values = [value for _, value in series.points if value is not None]
-    if not values:
-        return ""
+    if not values or series.says:
+        return series.says
     text = (
         f"{len(values)} readings between {min(values):.1f} and {max(values):.1f} {unit}; "
         f"the last one {values[-1]:.1f} {unit}."
