@@ -9,9 +9,10 @@ from django.db import connection
 from ipam.models import Address, AddressState, PastAssignment, Pool, Subnet
 from ipam.models.pools import DAY_SECONDS
 from ipam.services import naming, pools, space
-from ipam.services.allocation import COLUMNS
+from ipam.services.allocation import COLUMNS, LineUnknown
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.tenants.context import current_tenant_id
+from subscribers.models import Subscription
 
 _LISTED = ", ".join(f"gone.{name}" for name in COLUMNS)
 LOCK_SQL = "SELECT id FROM ipam_address WHERE tenant_id = %s AND id = ANY (%s) ORDER BY id FOR UPDATE"
@@ -197,6 +198,18 @@ def unreserve(*, at: datetime, address_id: UUID, user_id: UUID | None = None) ->
     return row
 
 
+def describe(*, address_id: UUID, **fields: str) -> Address:
+    """Change the host name or the note of an address; what is not given stays.
+
+    Raises AddressUnknown.
+    """
+    row = _find(address_id, None, None, None, None)
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.save(update_fields=[*fields, "updated_at"])
+    return row
+
+
 def _find(
     address_id: UUID | None,
     vrf_id: UUID | None,
@@ -225,4 +238,6 @@ def _find(
         there: Address | None = Address.objects.filter(vrf_id=last.vrf_id, address=last.address).first()
         if there and there.state != AddressState.ASSIGNED:
             return there
+    if not Subscription.objects.filter(pk=subscription_id).exists():
+        raise LineUnknown
     raise NotHolder(what="an address" + (" of this pool" if pool_id else ""))

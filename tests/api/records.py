@@ -17,6 +17,7 @@ from hardware.models import (
     SignalLimits,
     WaitingOnu,
 )
+from ipam.models import Address, Pool, Subnet, Vrf
 from ispcore.files.models import StoredFile
 from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
@@ -32,6 +33,7 @@ from subscribers.models import (
     Zone,
 )
 from tests.factories import (
+    AddressFactory,
     BillingProfileFactory,
     CustomFieldFactory,
     ImportFactory,
@@ -39,9 +41,12 @@ from tests.factories import (
     OnuFactory,
     PlanFactory,
     PonPortFactory,
+    PoolFactory,
     PremiseFactory,
+    SubnetFactory,
     SubscriberFactory,
     SubscriptionFactory,
+    VrfFactory,
     ZoneFactory,
 )
 
@@ -101,6 +106,10 @@ def make_premise() -> Any:
 
 
 MAKE: dict = {
+    Vrf: VrfFactory,
+    Subnet: SubnetFactory,
+    Pool: PoolFactory,
+    Address: AddressFactory,
     Olt: OltFactory,
     PonPort: PonPortFactory,
     Onu: OnuFactory,

@@ -23,13 +23,16 @@ from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
 from tests.api.routes import api_routes
 from tests.factories import (
+    AddressFactory,
     BillingProfileFactory,
     ImportFactory,
     OltFactory,
     OnuFactory,
     PlanFactory,
     PonPortFactory,
+    PoolFactory,
     PremiseFactory,
+    SubnetFactory,
     SubscriberFactory,
     SubscriptionFactory,
     ZoneFactory,
@@ -69,6 +72,10 @@ RECORD = {
     "hardware/outages": "outage",
     "hardware/signal-limits": "signal_limits",
     "ping": "job",
+    "ipam/vrfs": "vrf",
+    "ipam/subnets": "subnet",
+    "ipam/pools": "pool",
+    "ipam/addresses": "address",
     "subscribers": "customer",
     "subscribers/by-document": "document",
     "subscribers/by-phone": "phone",
@@ -104,6 +111,22 @@ BODIES: dict[str, Any] = {
         {"ip": "{ip}", "index": "0/1/0/1"},
     ],
     "hardware/onu-presets": [],  # Names no record.
+    "ipam/subnets": [{"vrf_id": "{vrf}", "network": "10.0.0.0/8"}],
+    "ipam/pools": [{"vrf_id": "{vrf}", "name": "New"}],
+    "ipam/allocate": [
+        {"pool_id": "{pool}", "assigned_to": "x"},
+        {"subnet_id": "{subnet}", "assigned_to": "x"},
+        {"pool_id": "{pool}", "service_id": "{line}"},
+    ],
+    "ipam/release": [
+        {"address_id": "{address}"},
+        {"vrf_id": "{vrf}", "address": "198.51.100.7"},
+        {"service_id": "{line}"},
+    ],
+    "ipam/reserve": [
+        {"pool_id": "{pool}", "address": "198.51.100.7", "reserved_for": "x"},
+        {"subnet_id": "{subnet}", "address": "198.51.100.7", "reserved_for": "x"},
+    ],
     "services": [{"customer_id": "{customer}", "product_id": "{plan}", "premise_id": "{premise}"}],
     "subscribers": [{"full_name": "New", "status": "active", "billing_profile_id": "{billing_profile}"}],
     "zones": [{"name": "New", "parent_id": "{zone}"}],
@@ -127,6 +150,18 @@ FILTERS = {
     "hardware/onu-presets": ["name=Their*"],
     "hardware/provisioning-jobs": ["olt_id={olt}", "onu_id={onu}"],
     "hardware/olts": ["ip={ip}"],
+    "ipam/vrfs": ["name=Their*"],
+    "ipam/subnets": ["vrf_id={vrf}", "network=198.51.100.0/24", "contains=198.51.100.7"],
+    "ipam/pools": ["vrf_id={vrf}", "subnet_id={subnet}", "name=Their*"],
+    "ipam/addresses": [
+        "vrf_id={vrf}",
+        "subnet_id={subnet}",
+        "pool_id={pool}",
+        "service_id={line}",
+        "address=198.51.100.7",
+        "network=198.51.100.0/24",
+        "search=198.51.100.",
+    ],
     "tasks": ["kind=theirs"],
     "files": ["name=theirs.csv", "app_label=subscribers"],
     "subscribers": [
@@ -183,6 +218,12 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         )
         of_import = ImportFactory(name="Theirs", sha256="0" * 64)
         line = SubscriptionFactory(plan=plan, premise=premise, subscriber=customer)
+        subnet = SubnetFactory(vrf__name="Theirs")
+        pool = PoolFactory(vrf=subnet.vrf, name="Theirs")
+        address = AddressFactory(
+            subnet=subnet, pool=pool, address="198.51.100.7", state="assigned", free_since=None,
+            assigned_at=timezone.now(), subscription=line,
+        )  # fmt: skip
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
@@ -192,6 +233,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "file": file.pk, "line": line.pk, "customer": customer.pk, "custom_field": custom_field.pk,
         "import": of_import.pk,
         "waiting": waiting.pk, "preset": preset.pk, "change": change.pk,
+        "vrf": subnet.vrf_id, "subnet": subnet.pk, "pool": pool.pk, "address": address.pk,
         "outage": outage.pk, "signal_limits": signal_limits.pk,
     }  # fmt: skip
     texts = {"ip": olt.ip, "serial": onu.serial, "document": "AB1234", "phone": "5550001234"}
@@ -235,7 +277,7 @@ def test_every_verb_on_their_record_is_404(api, theirs, other_tenant, tenant):
     assert not any(
         rows
         for label, rows in everything_of(tenant).items()
-        if label.startswith(("hardware", "jobs", "subscribers"))
+        if label.startswith(("hardware", "ipam", "jobs", "subscribers"))
     )
 
 
