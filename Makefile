@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware clean venv venv-dev
+.PHONY: help run test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -50,6 +50,9 @@ bench-api-layers: venv-dev ## Measure what each layer of an API request costs
 
 bench-hardware: venv-dev ## Measure polling, storing and charting of OLTs
 	@exec $(PY) -m bench.hardware
+
+bench-ipam: venv-dev ## Measure how fast addresses are handed out, beside plain SQL
+	@exec $(PY) -m bench.ipam
 
 clean: ## Remove the virtual environment and caches; the data in .run stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

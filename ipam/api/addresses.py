@@ -7,7 +7,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -28,7 +28,6 @@ from ispcore.api.fields import (
 from ispcore.api.filters import HouseFilterSet, HouseOrdering, HouseSearch
 from ispcore.api.request import caller_of
 from ispcore.api.rows import reader_of
-from ispcore.api.schema import RESPONSE_HEADERS
 from ispcore.api.views import ApiView, ListModelMixin, RetrieveModelMixin, TenantViewSet, created, etag, valid
 
 HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?\Z")
@@ -186,15 +185,11 @@ class ReserveInput(StrictSerializer):
         return attrs
 
 
-VERSION = OpenApiParameter(
-    "ETag", str, OpenApiParameter.HEADER, description=RESPONSE_HEADERS["ETag"], response=[200, 201]
-)
-
-
 class AllocateView(ApiView):
     """Handing out an address."""
 
     app_label = "ipam"
+    answers_with_record = True
     verbs: ClassVar[dict[str, str]] = {"post": "change"}
 
     @extend_schema(
@@ -204,7 +199,6 @@ class AllocateView(ApiView):
             201: IpAddressSerializer,
         },
         operation_id="ipam_allocate",
-        parameters=[VERSION],
     )
     def post(self, request: Request) -> Response:
         """Give the next free address, or the one named, to a service or to what `assigned_to` names.
@@ -221,13 +215,13 @@ class ReleaseView(ApiView):
     """Taking an address back."""
 
     app_label = "ipam"
+    answers_with_record = True
     verbs: ClassVar[dict[str, str]] = {"post": "change"}
 
     @extend_schema(
         request=ReleaseInput,
         responses={200: IpAddressSerializer},
         operation_id="ipam_release",
-        parameters=[VERSION],
     )
     def post(self, request: Request) -> Response:
         """Take an address back. It rests for its pool's time before it has a new holder. Safe to repeat."""
@@ -240,6 +234,7 @@ class ReserveView(ApiView):
     """Keeping an address back."""
 
     app_label = "ipam"
+    answers_with_record = True
     verbs: ClassVar[dict[str, str]] = {"post": "change"}
 
     @extend_schema(
@@ -249,7 +244,6 @@ class ReserveView(ApiView):
             201: IpAddressSerializer,
         },
         operation_id="ipam_reserve",
-        parameters=[VERSION],
     )
     def post(self, request: Request) -> Response:
         """Keep an address back: it is not handed out until it is let go, or given by name."""
