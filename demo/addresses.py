@@ -10,7 +10,17 @@ from typing import Any
 
 from django.db import connection
 
-from ipam.models import Pool, Vrf
+from ipam.models import (
+    Address,
+    AddressState,
+    Drift,
+    DriftKind,
+    Pool,
+    Reconciliation,
+    ReconciliationStatus,
+    SeenIn,
+    Vrf,
+)
 from ipam.services import cgnat, layout, pools, space, usage
 from ispcore.tenants.context import current_tenant_id
 from subscribers.models import Plan, Zone
@@ -95,6 +105,8 @@ RESERVED = (
     (BUSINESS, "203.0.113.41", "Offer to the hotel, until the end of the month"),
 )
 FIELD_DEVICES = 58
+# Of the range that IEEE 802 leaves to local use.
+MACS = ("02:00:5e:10:00:17", "02:00:5e:10:00:2a", "02:00:5e:10:00:63")
 
 
 def load(*, at: datetime, whole: bool) -> None:
@@ -113,6 +125,7 @@ def load(*, at: datetime, whole: bool) -> None:
     book.invent_samples()
     if whole:
         book.map_ports()
+        book.disagree()
 
 
 class _Book:
@@ -307,6 +320,31 @@ class _Book:
             valid_from=self.at - timedelta(days=400),
             note="2016 ports a line, 32 lines a public address",
         )
+
+    def disagree(self) -> None:
+        """File last night's comparison with a router's ARP list, and where it found the book wrong."""
+        vrf, found_at = self.vrfs["default"], self.at - timedelta(hours=5)
+        rows = Address.objects.filter(pool=self.pools[HOMES])
+        held = list(rows.filter(state=AddressState.ASSIGNED).order_by("address")[:12])
+        free = rows.filter(state=AddressState.FREE).order_by("-address").first()
+        if len(held) < 12 or free is None:
+            return
+        run = Reconciliation.objects.create(
+            vrf=vrf, seen_in=SeenIn.ARP, status=ReconciliationStatus.DONE, addresses_seen=93, drifts_found=4,
+            started_at=found_at, finished_at=found_at + timedelta(seconds=2),
+        )  # fmt: skip
+        of_run: dict[str, Any] = {"reconciliation": run, "vrf": vrf}
+        seen: dict[str, Any] = {**of_run, "seen_at": found_at}
+        Drift.objects.bulk_create(
+            [
+                Drift(**seen, kind=DriftKind.USED_BUT_FREE, address=free.address, record=free, seen_as=MACS[0]),
+                Drift(**seen, kind=DriftKind.USED_BY_OTHER, address=held[3].address, record=held[3],
+                      holder_id=held[3].subscription_id, seen_subscription_id=held[7].subscription_id, seen_as=MACS[1]),
+                Drift(**of_run, kind=DriftKind.ASSIGNED_NOT_SEEN, address=held[11].address, record=held[11],
+                      holder_id=held[11].subscription_id),
+                Drift(**seen, kind=DriftKind.UNKNOWN_ADDRESS, address="192.0.2.77", seen_as=MACS[2]),
+            ]
+        )  # fmt: skip
 
     def _run(self, sql: str, **given: Any) -> None:
         with connection.cursor() as cursor:

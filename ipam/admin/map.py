@@ -260,16 +260,19 @@ def _counted(rows: QuerySet[Address], length: int, most: int | None = None) -> d
         function="network",
         output_field=CidrField(),
     )
-    states = (AddressState.ASSIGNED, AddressState.RESERVED, AddressState.QUARANTINED)
+    states = [
+        state.value for state in (AddressState.ASSIGNED, AddressState.RESERVED, AddressState.QUARANTINED)
+    ]
     found = (
         rows.filter(state__in=states)
         .annotate(block=block)
         .order_by("block")
-        .values_list("block", *(Count("pk", filter=Q(state=state)) for state in states))
+        .values("block")
+        .annotate(**{state: Count("pk", filter=Q(state=state)) for state in states})
+        .values_list("block", *states)
     )
     return {
-        block: dict(zip((state.value for state in states), counts, strict=True))
-        for block, *counts in (found[:most] if most else found)
+        block: dict(zip(states, counts, strict=True)) for block, *counts in (found[:most] if most else found)
     }
 
 

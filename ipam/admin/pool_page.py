@@ -122,9 +122,7 @@ def _chart(pool: Pool, counts: usage.Counts, samples: list[Any], full_on: Any, n
             series.append(Series("At this pace", ahead, "ahead", says=f"At this pace it is full on {day}."))
     zones = [
         Zone("Fine", f"below {pool.warn_percent} %", 0, pool.warn_percent, "good"),
-        Zone(
-            "Nearly full", f"from {pool.warn_percent} %", pool.warn_percent, pool.critical_percent, "warning"
-        ),
+        Zone("Warning", f"from {pool.warn_percent} %", pool.warn_percent, pool.critical_percent, "warning"),
         Zone("Critical", f"from {pool.critical_percent} %", pool.critical_percent, 100, "danger"),
     ]
     zones = [zone for zone in zones if zone.high > zone.low]
