@@ -3,9 +3,10 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from ipam.models import Address, AddressState, Pool, PoolUsage, UsageDelta
+from ipam.models import Address, AddressState, Pool, PoolUsage, Reconciliation, Subnet, UsageDelta
 from ipam.selectors import ENDED
-from ipam.services import allocation, lines, usage
+from ipam.services import allocation, imports, lines, reconciliation, usage
+from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask, TenantTask
 from ispcore.tenants.context import tenant_context
 
@@ -63,3 +64,39 @@ def end_quarantines() -> int:
                 freed = allocation.end_quarantines(at=timezone.now())
             total += max(freed, 0)
     return total
+
+
+@shared_task(name="ipam.tasks.check_book")
+def check_book(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: imports.check_book(run, at=at))
+
+
+@shared_task(name="ipam.tasks.take_in_book")
+def take_in_book(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: imports.take_in_book(run, at=at))
+
+
+@shared_task(name="ipam.tasks.reconcile")
+def reconcile(*, tenant_id: str, job_id: str) -> None:
+    """Compare the address book with what is in use."""
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: reconciliation.reconcile(run, at=at))
+
+
+@shared_task(base=PlatformTask, name="ipam.tasks.reconcile_all")
+def reconcile_all() -> int:
+    """Start the nightly comparison with live sessions, where something tells of them; forget old comparisons."""
+    at = timezone.now()
+    concerned = Reconciliation._base_manager.using("platform").filter(
+        started_at__lt=at - reconciliation.KEPT_FOR
+    )
+    tenants = concerned.values_list("tenant_id")
+    if reconciliation.has_session_sources():
+        tenants = tenants.union(Subnet._base_manager.using("platform").values_list("tenant_id"))
+    started = 0
+    for (tenant_id,) in set(tenants):
+        with tenant_context(tenant_id):
+            started += reconciliation.reconcile_all(at=at)
+    return started

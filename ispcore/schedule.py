@@ -26,6 +26,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "end-quarantines": {"task": "ipam.tasks.end_quarantines", "schedule": 60.0},
     "poll-olts": {"task": "hardware.tasks.poll_due", "schedule": 10.0},
     "settle-lost-lines": {"task": "ipam.tasks.settle_lost_lines", "schedule": crontab(minute="*/10")},
+    "reconcile-addresses": {
+        "task": "ipam.tasks.reconcile_all",
+        "schedule": crontab(hour="2", minute="35"),
+    },
     "release-ended-holds": {"task": "subscribers.tasks.release_ended_holds", "schedule": 60.0},
     "apply-due-plan-changes": {
         "task": "subscribers.tasks.apply_due_plan_changes",

@@ -21,6 +21,7 @@ from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
+from tests.api.records import make_book_import, make_cgnat_rule, make_drift, make_reconciliation
 from tests.api.routes import api_routes
 from tests.factories import (
     AddressFactory,
@@ -56,6 +57,7 @@ WITHOUT_RECORDS = {
     "subscribers/resolve": "names no record; tests/subscribers/test_identity.py asks it for two tenants",
     "subscriber-settings": "one record of the caller's own tenant; tests/subscribers/test_settings.py asks it for two",
     "exports": "its filters are those of the lists; tests/files/test_exports.py exports for two tenants",
+    "ipam/cgnat/lookup": "names no record; tests/ipam/test_cgnat.py asks it for two tenants",
     "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
 }
 # Which of their records stands in the path.
@@ -76,6 +78,11 @@ RECORD = {
     "ipam/subnets": "subnet",
     "ipam/pools": "pool",
     "ipam/addresses": "address",
+    "ipam/cgnat-rules": "cgnat_rule",
+    "ipam/imports": "book_import",
+    "ipam/reconciliations": "reconciliation",
+    "ipam/drifts": "drift",
+    "ipam/waiting-services": "line",
     "subscribers": "customer",
     "subscribers/by-document": "document",
     "subscribers/by-phone": "phone",
@@ -112,6 +119,16 @@ BODIES: dict[str, Any] = {
     ],
     "hardware/onu-presets": [],  # Names no record.
     "ipam/subnets": [{"vrf_id": "{vrf}", "network": "10.0.0.0/8"}],
+    "ipam/cgnat-rules": [
+        {
+            "name": "New",
+            "vrf_id": "{vrf}",
+            "inside_first": "100.64.0.0",
+            "inside_last": "100.64.0.1",
+            "public_first": "203.0.113.1",
+            "public_last": "203.0.113.1",
+        }
+    ],
     "ipam/pools": [{"vrf_id": "{vrf}", "name": "New"}],
     "ipam/allocate": [
         {"pool_id": "{pool}", "assigned_to": "x"},
@@ -151,6 +168,24 @@ FILTERS = {
     "hardware/provisioning-jobs": ["olt_id={olt}", "onu_id={onu}"],
     "hardware/olts": ["ip={ip}"],
     "ipam/vrfs": ["name=Their*"],
+    "ipam/cgnat-rules": [
+        "vrf_id={vrf}",
+        "pool_id={pool}",
+        "public_address=203.0.113.1",
+        "inside_address=100.64.0.1",
+    ],
+    "ipam/imports": ["status=uploaded", "file_format=csv"],
+    "ipam/reconciliations": ["vrf_id={vrf}", "seen_in=arp", "status=running"],
+    "ipam/drifts": [
+        "vrf_id={vrf}",
+        "reconciliation_id={reconciliation}",
+        "address=192.0.2.1",
+        "kind=unknown_address",
+        "service_id={line}",
+        "seen_service_id={line}",
+        "is_open=true",
+    ],
+    "ipam/waiting-services": ["product_id={plan}", "pool=Their*"],
     "ipam/subnets": ["vrf_id={vrf}", "network=198.51.100.0/24", "contains=198.51.100.7"],
     "ipam/pools": ["vrf_id={vrf}", "subnet_id={subnet}", "name=Their*"],
     "ipam/addresses": [
@@ -224,6 +259,9 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
             subnet=subnet, pool=pool, address="198.51.100.7", state="assigned", free_since=None,
             assigned_at=timezone.now(), subscription=line,
         )  # fmt: skip
+        cgnat_rule, book_import, reconciliation, drift = (
+            make() for make in (make_cgnat_rule, make_book_import, make_reconciliation, make_drift)
+        )
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
@@ -235,6 +273,8 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "waiting": waiting.pk, "preset": preset.pk, "change": change.pk,
         "vrf": subnet.vrf_id, "subnet": subnet.pk, "pool": pool.pk, "address": address.pk,
         "outage": outage.pk, "signal_limits": signal_limits.pk,
+        "cgnat_rule": cgnat_rule.pk, "book_import": book_import.pk, "reconciliation": reconciliation.pk,
+        "drift": drift.pk,
     }  # fmt: skip
     texts = {"ip": olt.ip, "serial": onu.serial, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}

@@ -19,7 +19,9 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, CustomFieldKind, Hold, Plan, PlanZone, Subscriber
 from subscribers.services import customers
+from tests.api.records import make_drift
 from tests.factories import (
+    AddressFactory,
     BillingProfileFactory,
     OltFactory,
     OnuFactory,
@@ -34,7 +36,10 @@ from tests.files.exported import content_of, exported, request_export, run, tabl
 
 pytestmark = pytest.mark.django_db
 
-LISTS = ["subscribers", "services", "premises", "zones", "internet-plans", "billing-profiles", "olts", "onus"]
+LISTS = [
+    "subscribers", "services", "premises", "zones", "internet-plans", "billing-profiles", "olts", "onus", "addresses",
+    "drifts",
+]  # fmt: skip
 
 
 def make_subscriber(**fields: Any) -> Subscriber:
@@ -238,6 +243,8 @@ class TestContent:
             "billing-profiles": BillingProfileFactory,
             "olts": OltFactory,
             "onus": OnuFactory,
+            "addresses": AddressFactory,
+            "drifts": make_drift,
         }[name]
 
         def queries() -> int:
