@@ -139,6 +139,56 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "OLT",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="olt_name_unique_per_tenant"),
+                    models.UniqueConstraint(
+                        fields=("tenant", "ip", "snmp_port"),
+                        name="olt_ip_unique_per_tenant",
+                        violation_error_message="An OLT with this IP address and SNMP port is already registered.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("vendor__in", ["huawei", "ufiber"])), name="olt_vendor_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("snmp_port__range", (1, 65535))), name="olt_snmp_port_in_range"
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_olthistory" ("community", "created_at", "id", "ip", "last_answer_at", "last_error", "model", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "snmp_port", "snmp_version", "sys_descr", "sys_name", "sys_object_id", "tenant_id", "updated_at", "uptime_seconds", "vendor") VALUES (NEW."community", NEW."created_at", NEW."id", NEW."ip", NEW."last_answer_at", NEW."last_error", NEW."model", NEW."name", NEW."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."site", NEW."snmp_port", NEW."snmp_version", NEW."sys_descr", NEW."sys_name", NEW."sys_object_id", NEW."tenant_id", NEW."updated_at", NEW."uptime_seconds", NEW."vendor"); RETURN NULL;',
+                            hash="12a03ef49747492542d3d8fefbe59809c124c1c7",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_89ebb",
+                            table="hardware_olt",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."community" IS DISTINCT FROM (NEW."community") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."ip" IS DISTINCT FROM (NEW."ip") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."notes" IS DISTINCT FROM (NEW."notes") OR OLD."site" IS DISTINCT FROM (NEW."site") OR OLD."snmp_port" IS DISTINCT FROM (NEW."snmp_port") OR OLD."snmp_version" IS DISTINCT FROM (NEW."snmp_version") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."vendor" IS DISTINCT FROM (NEW."vendor"))',
+                            func='INSERT INTO "hardware_olthistory" ("community", "created_at", "id", "ip", "last_answer_at", "last_error", "model", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "snmp_port", "snmp_version", "sys_descr", "sys_name", "sys_object_id", "tenant_id", "updated_at", "uptime_seconds", "vendor") VALUES (NEW."community", NEW."created_at", NEW."id", NEW."ip", NEW."last_answer_at", NEW."last_error", NEW."model", NEW."name", NEW."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."site", NEW."snmp_port", NEW."snmp_version", NEW."sys_descr", NEW."sys_name", NEW."sys_object_id", NEW."tenant_id", NEW."updated_at", NEW."uptime_seconds", NEW."vendor"); RETURN NULL;',
+                            hash="cce52c1f8ec411b6a5df243697b17988254cf8e2",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_18b72",
+                            table="hardware_olt",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_olthistory" ("community", "created_at", "id", "ip", "last_answer_at", "last_error", "model", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "snmp_port", "snmp_version", "sys_descr", "sys_name", "sys_object_id", "tenant_id", "updated_at", "uptime_seconds", "vendor") VALUES (OLD."community", OLD."created_at", OLD."id", OLD."ip", OLD."last_answer_at", OLD."last_error", OLD."model", OLD."name", OLD."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."site", OLD."snmp_port", OLD."snmp_version", OLD."sys_descr", OLD."sys_name", OLD."sys_object_id", OLD."tenant_id", OLD."updated_at", OLD."uptime_seconds", OLD."vendor"); RETURN NULL;',
+                            hash="acbcbb3afa840e67c1fc07d2bd36b9ad051e0c6c",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_3e253",
+                            table="hardware_olt",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -205,6 +255,30 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "olt", "-started_at"], name="discovery_run_newest"),
+                    models.Index(fields=["tenant", "job"], name="discovery_run_by_job"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("finished_at", None)),
+                        fields=("tenant", "olt"),
+                        name="discovery_run_one_running_per_olt",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("finished_at", None), ("outcome", "running")),
+                            models.Q(
+                                models.Q(("outcome", "running"), _negated=True),
+                                ("finished_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="discovery_run_finished_when_ended",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="OltHistory",
@@ -293,6 +367,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_ol_tenant__d23950_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -344,6 +423,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "PON port",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "olt", "index"), name="pon_port_unique_per_olt")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -470,6 +552,24 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "ONU",
+                "indexes": [
+                    models.Index(fields=["tenant", "serial"], name="onu_by_serial"),
+                    models.Index(fields=["tenant", "status", "olt"], name="onu_by_status"),
+                    models.Index(fields=["tenant", "pon_port"], name="onu_by_port"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "olt", "serial"), name="onu_serial_unique_per_olt"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["online", "offline", "unknown", "vanished"])),
+                        name="onu_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("vanished_at", None), ("status", "vanished"), _connector="XOR"),
+                        name="onu_vanished_has_time",
+                    ),
+                ],
             },
         ),
         migrations.SeparateDatabaseAndState(
@@ -526,144 +626,6 @@ class Migration(migrations.Migration):
                     ],
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="olt",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="olt_name_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="olt",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "ip", "snmp_port"),
-                name="olt_ip_unique_per_tenant",
-                violation_error_message="An OLT with this IP address and SNMP port is already registered.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="olt",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("vendor__in", ["huawei", "ufiber"])), name="olt_vendor_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="olt",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("snmp_port__range", (1, 65535))), name="olt_snmp_port_in_range"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="olt",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_olthistory" ("community", "created_at", "id", "ip", "last_answer_at", "last_error", "model", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "snmp_port", "snmp_version", "sys_descr", "sys_name", "sys_object_id", "tenant_id", "updated_at", "uptime_seconds", "vendor") VALUES (NEW."community", NEW."created_at", NEW."id", NEW."ip", NEW."last_answer_at", NEW."last_error", NEW."model", NEW."name", NEW."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."site", NEW."snmp_port", NEW."snmp_version", NEW."sys_descr", NEW."sys_name", NEW."sys_object_id", NEW."tenant_id", NEW."updated_at", NEW."uptime_seconds", NEW."vendor"); RETURN NULL;',
-                    hash="12a03ef49747492542d3d8fefbe59809c124c1c7",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_89ebb",
-                    table="hardware_olt",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="olt",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."community" IS DISTINCT FROM (NEW."community") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."ip" IS DISTINCT FROM (NEW."ip") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."notes" IS DISTINCT FROM (NEW."notes") OR OLD."site" IS DISTINCT FROM (NEW."site") OR OLD."snmp_port" IS DISTINCT FROM (NEW."snmp_port") OR OLD."snmp_version" IS DISTINCT FROM (NEW."snmp_version") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."vendor" IS DISTINCT FROM (NEW."vendor"))',
-                    func='INSERT INTO "hardware_olthistory" ("community", "created_at", "id", "ip", "last_answer_at", "last_error", "model", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "snmp_port", "snmp_version", "sys_descr", "sys_name", "sys_object_id", "tenant_id", "updated_at", "uptime_seconds", "vendor") VALUES (NEW."community", NEW."created_at", NEW."id", NEW."ip", NEW."last_answer_at", NEW."last_error", NEW."model", NEW."name", NEW."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."site", NEW."snmp_port", NEW."snmp_version", NEW."sys_descr", NEW."sys_name", NEW."sys_object_id", NEW."tenant_id", NEW."updated_at", NEW."uptime_seconds", NEW."vendor"); RETURN NULL;',
-                    hash="cce52c1f8ec411b6a5df243697b17988254cf8e2",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_18b72",
-                    table="hardware_olt",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="olt",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_olthistory" ("community", "created_at", "id", "ip", "last_answer_at", "last_error", "model", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "snmp_port", "snmp_version", "sys_descr", "sys_name", "sys_object_id", "tenant_id", "updated_at", "uptime_seconds", "vendor") VALUES (OLD."community", OLD."created_at", OLD."id", OLD."ip", OLD."last_answer_at", OLD."last_error", OLD."model", OLD."name", OLD."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."site", OLD."snmp_port", OLD."snmp_version", OLD."sys_descr", OLD."sys_name", OLD."sys_object_id", OLD."tenant_id", OLD."updated_at", OLD."uptime_seconds", OLD."vendor"); RETURN NULL;',
-                    hash="acbcbb3afa840e67c1fc07d2bd36b9ad051e0c6c",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_3e253",
-                    table="hardware_olt",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="discoveryrun",
-            index=models.Index(fields=["tenant", "olt", "-started_at"], name="discovery_run_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="discoveryrun",
-            index=models.Index(fields=["tenant", "job"], name="discovery_run_by_job"),
-        ),
-        migrations.AddConstraint(
-            model_name="discoveryrun",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("finished_at", None)),
-                fields=("tenant", "olt"),
-                name="discovery_run_one_running_per_olt",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="discoveryrun",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("finished_at", None), ("outcome", "running")),
-                    models.Q(models.Q(("outcome", "running"), _negated=True), ("finished_at__isnull", False)),
-                    _connector="OR",
-                ),
-                name="discovery_run_finished_when_ended",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="olthistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_ol_tenant__d23950_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ponport",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "olt", "index"), name="pon_port_unique_per_olt"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="onu",
-            index=models.Index(fields=["tenant", "serial"], name="onu_by_serial"),
-        ),
-        migrations.AddIndex(
-            model_name="onu",
-            index=models.Index(fields=["tenant", "status", "olt"], name="onu_by_status"),
-        ),
-        migrations.AddIndex(
-            model_name="onu",
-            index=models.Index(fields=["tenant", "pon_port"], name="onu_by_port"),
-        ),
-        migrations.AddConstraint(
-            model_name="onu",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "olt", "serial"), name="onu_serial_unique_per_olt"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="onu",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["online", "offline", "unknown", "vanished"])),
-                name="onu_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="onu",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("vanished_at", None), ("status", "vanished"), _connector="XOR"),
-                name="onu_vanished_has_time",
-            ),
         ),
         migrations.RunSQL("ALTER TABLE hardware_onu SET (fillfactor = 70)", migrations.RunSQL.noop),
         IsolateTenantTable("Olt"),

@@ -67,7 +67,33 @@ class Migration(migrations.Migration):
                 ("status_read_at", models.DateTimeField(null=True)),
                 ("optics_read_at", models.DateTimeField(null=True)),
                 ("inventory_read_at", models.DateTimeField(null=True)),
+                (
+                    "olt",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="polling",
+                        to="hardware.olt",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "status_due_at"], name="olt_polling_status_due")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "olt"), name="olt_polling_one_per_olt")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="OnuEvent",
@@ -102,7 +128,41 @@ class Migration(migrations.Migration):
                     "detail",
                     models.CharField(blank=True, help_text="A down cause, or a signal class.", max_length=80),
                 ),
+                (
+                    "onu",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="hardware.onu",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "onu", "-at"], name="onu_event_newest")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                ["online", "offline", "signal", "authorised", "removed", "restarted"],
+                            )
+                        ),
+                        name="onu_event_kind_known",
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="OnuPreset",
@@ -191,9 +251,66 @@ class Migration(migrations.Migration):
                         verbose_name="Ethernet port with the VLAN untagged",
                     ),
                 ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "ONU preset",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "name"), name="onu_preset_name_unique_per_tenant"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("vendor__in", ["huawei", "zte", "vsol", "bdcom", "cdata", "fiberhome", "ufiber"])
+                        ),
+                        name="onu_preset_vendor_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_onupresethistory" ("created_at", "gem_port", "id", "line_profile", "name", "native_vlan_port", "onu_type", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile", "tcont_profile", "tenant_id", "updated_at", "user_vlan", "vendor", "vlan") VALUES (NEW."created_at", NEW."gem_port", NEW."id", NEW."line_profile", NEW."name", NEW."native_vlan_port", NEW."onu_type", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."service_profile", NEW."tcont_profile", NEW."tenant_id", NEW."updated_at", NEW."user_vlan", NEW."vendor", NEW."vlan"); RETURN NULL;',
+                            hash="9995b0f10e33897506e0292b0deef168e9f2fec8",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_26ac4",
+                            table="hardware_onupreset",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."gem_port" IS DISTINCT FROM (NEW."gem_port") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."line_profile" IS DISTINCT FROM (NEW."line_profile") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."native_vlan_port" IS DISTINCT FROM (NEW."native_vlan_port") OR OLD."onu_type" IS DISTINCT FROM (NEW."onu_type") OR OLD."service_profile" IS DISTINCT FROM (NEW."service_profile") OR OLD."tcont_profile" IS DISTINCT FROM (NEW."tcont_profile") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."user_vlan" IS DISTINCT FROM (NEW."user_vlan") OR OLD."vendor" IS DISTINCT FROM (NEW."vendor") OR OLD."vlan" IS DISTINCT FROM (NEW."vlan"))',
+                            func='INSERT INTO "hardware_onupresethistory" ("created_at", "gem_port", "id", "line_profile", "name", "native_vlan_port", "onu_type", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile", "tcont_profile", "tenant_id", "updated_at", "user_vlan", "vendor", "vlan") VALUES (NEW."created_at", NEW."gem_port", NEW."id", NEW."line_profile", NEW."name", NEW."native_vlan_port", NEW."onu_type", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."service_profile", NEW."tcont_profile", NEW."tenant_id", NEW."updated_at", NEW."user_vlan", NEW."vendor", NEW."vlan"); RETURN NULL;',
+                            hash="2c2b73a4d4c597ed468356fc0b92b7558569e60d",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_8e6a2",
+                            table="hardware_onupreset",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_onupresethistory" ("created_at", "gem_port", "id", "line_profile", "name", "native_vlan_port", "onu_type", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile", "tcont_profile", "tenant_id", "updated_at", "user_vlan", "vendor", "vlan") VALUES (OLD."created_at", OLD."gem_port", OLD."id", OLD."line_profile", OLD."name", OLD."native_vlan_port", OLD."onu_type", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."service_profile", OLD."tcont_profile", OLD."tenant_id", OLD."updated_at", OLD."user_vlan", OLD."vendor", OLD."vlan"); RETURN NULL;',
+                            hash="e6ba5ce04b487a4dedfec994d9a0ba61918b7d45",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_bf095",
+                            table="hardware_onupreset",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -283,9 +400,36 @@ class Migration(migrations.Migration):
                         verbose_name="Ethernet port with the VLAN untagged",
                     ),
                 ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="hardware.onupreset",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_on_tenant__d8f120_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -335,7 +479,106 @@ class Migration(migrations.Migration):
                 ("confirmed_at", models.DateTimeField(null=True)),
                 ("resolved_at", models.DateTimeField(null=True)),
                 ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "olt",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outages",
+                        to="hardware.olt",
+                    ),
+                ),
+                (
+                    "pon_port",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Empty: the whole OLT.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outages",
+                        to="hardware.ponport",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "status", "-started_at"], name="outage_by_status")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("status__in", ("suspected", "confirmed"))),
+                        fields=("tenant", "olt", "pon_port"),
+                        name="outage_one_open_per_port",
+                        nulls_distinct=False,
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["suspected", "confirmed", "resolved", "closed"])),
+                        name="outage_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("cause__in", ["fibre", "power", "olt", "unknown"])),
+                        name="outage_cause_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_outagehistory" ("cause", "closed_at", "closed_by_id", "confirmed_at", "created_at", "customers_affected", "id", "note", "olt_id", "onus_affected", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_port_id", "resolved_at", "started_at", "status", "tenant_id", "updated_at") VALUES (NEW."cause", NEW."closed_at", NEW."closed_by_id", NEW."confirmed_at", NEW."created_at", NEW."customers_affected", NEW."id", NEW."note", NEW."olt_id", NEW."onus_affected", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pon_port_id", NEW."resolved_at", NEW."started_at", NEW."status", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="5927cf44fe9099cd628a97d4cdc8346bc85ae2a8",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_acb5e",
+                            table="hardware_outage",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."cause" IS DISTINCT FROM (NEW."cause") OR OLD."closed_at" IS DISTINCT FROM (NEW."closed_at") OR OLD."closed_by_id" IS DISTINCT FROM (NEW."closed_by_id") OR OLD."confirmed_at" IS DISTINCT FROM (NEW."confirmed_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."olt_id" IS DISTINCT FROM (NEW."olt_id") OR OLD."pon_port_id" IS DISTINCT FROM (NEW."pon_port_id") OR OLD."resolved_at" IS DISTINCT FROM (NEW."resolved_at") OR OLD."started_at" IS DISTINCT FROM (NEW."started_at") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "hardware_outagehistory" ("cause", "closed_at", "closed_by_id", "confirmed_at", "created_at", "customers_affected", "id", "note", "olt_id", "onus_affected", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_port_id", "resolved_at", "started_at", "status", "tenant_id", "updated_at") VALUES (NEW."cause", NEW."closed_at", NEW."closed_by_id", NEW."confirmed_at", NEW."created_at", NEW."customers_affected", NEW."id", NEW."note", NEW."olt_id", NEW."onus_affected", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pon_port_id", NEW."resolved_at", NEW."started_at", NEW."status", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="d8a7ea550ede710b95197c89ff987981a97f0dd2",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_5fbc7",
+                            table="hardware_outage",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_outagehistory" ("cause", "closed_at", "closed_by_id", "confirmed_at", "created_at", "customers_affected", "id", "note", "olt_id", "onus_affected", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_port_id", "resolved_at", "started_at", "status", "tenant_id", "updated_at") VALUES (OLD."cause", OLD."closed_at", OLD."closed_by_id", OLD."confirmed_at", OLD."created_at", OLD."customers_affected", OLD."id", OLD."note", OLD."olt_id", OLD."onus_affected", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pon_port_id", OLD."resolved_at", OLD."started_at", OLD."status", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="88da49529a68342648d1360b175e2611b8dd46b2",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_36f71",
+                            table="hardware_outage",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="OutageHistory",
@@ -384,9 +627,72 @@ class Migration(migrations.Migration):
                 ("confirmed_at", models.DateTimeField(null=True)),
                 ("resolved_at", models.DateTimeField(null=True)),
                 ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "olt",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="hardware.olt",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="hardware.outage",
+                    ),
+                ),
+                (
+                    "pon_port",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Empty: the whole OLT.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="hardware.ponport",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_ou_tenant__3d46fa_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -405,9 +711,43 @@ class Migration(migrations.Migration):
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 ("down_at", models.DateTimeField()),
                 ("up_at", models.DateTimeField(null=True)),
+                (
+                    "onu",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outages",
+                        to="hardware.onu",
+                    ),
+                ),
+                (
+                    "outage",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="members",
+                        to="hardware.outage",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "affected ONU",
+                "indexes": [models.Index(fields=["tenant", "onu"], name="outage_onu_by_onu")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "outage", "onu"), name="outage_onu_once")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -470,7 +810,140 @@ class Migration(migrations.Migration):
                 ("message", models.CharField(blank=True, max_length=1000)),
                 ("started_at", models.DateTimeField(null=True)),
                 ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "job",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="jobs.job",
+                    ),
+                ),
+                (
+                    "olt",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="provisioning_jobs",
+                        to="hardware.olt",
+                    ),
+                ),
+                (
+                    "onu",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="provisioning_jobs",
+                        to="hardware.onu",
+                    ),
+                ),
+                (
+                    "preset",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="hardware.onupreset",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "subscription",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="subscribers.subscription",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "olt", "-created_at"], name="provisioning_job_of_olt"),
+                    models.Index(fields=["tenant", "onu", "-created_at"], name="provisioning_job_of_onu"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("status__in", ("planned", "running"))),
+                        fields=("tenant", "serial"),
+                        name="provisioning_job_one_unfinished_per_serial",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("action__in", ["authorize", "unauthorize", "reboot"])),
+                        name="provisioning_job_action_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["planned", "running", "succeeded", "failed", "rolled_back"])
+                        ),
+                        name="provisioning_job_status_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_provisioningjobhistory" ("action", "created_at", "description", "error_code", "finished_at", "id", "job_id", "message", "olt_id", "onu_id", "onu_number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan", "pon_port", "preset_id", "requested_by_id", "serial", "started_at", "status", "steps_done", "subscription_id", "tenant_id", "transcript", "updated_at") VALUES (NEW."action", NEW."created_at", NEW."description", NEW."error_code", NEW."finished_at", NEW."id", NEW."job_id", NEW."message", NEW."olt_id", NEW."onu_id", NEW."onu_number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan", NEW."pon_port", NEW."preset_id", NEW."requested_by_id", NEW."serial", NEW."started_at", NEW."status", NEW."steps_done", NEW."subscription_id", NEW."tenant_id", NEW."transcript", NEW."updated_at"); RETURN NULL;',
+                            hash="86c33641bca80efd8ccc6a57e5e08873fb2da6d9",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_29381",
+                            table="hardware_provisioningjob",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."action" IS DISTINCT FROM (NEW."action") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."error_code" IS DISTINCT FROM (NEW."error_code") OR OLD."finished_at" IS DISTINCT FROM (NEW."finished_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."job_id" IS DISTINCT FROM (NEW."job_id") OR OLD."olt_id" IS DISTINCT FROM (NEW."olt_id") OR OLD."onu_id" IS DISTINCT FROM (NEW."onu_id") OR OLD."onu_number" IS DISTINCT FROM (NEW."onu_number") OR OLD."plan" IS DISTINCT FROM (NEW."plan") OR OLD."pon_port" IS DISTINCT FROM (NEW."pon_port") OR OLD."preset_id" IS DISTINCT FROM (NEW."preset_id") OR OLD."requested_by_id" IS DISTINCT FROM (NEW."requested_by_id") OR OLD."serial" IS DISTINCT FROM (NEW."serial") OR OLD."started_at" IS DISTINCT FROM (NEW."started_at") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "hardware_provisioningjobhistory" ("action", "created_at", "description", "error_code", "finished_at", "id", "job_id", "message", "olt_id", "onu_id", "onu_number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan", "pon_port", "preset_id", "requested_by_id", "serial", "started_at", "status", "steps_done", "subscription_id", "tenant_id", "transcript", "updated_at") VALUES (NEW."action", NEW."created_at", NEW."description", NEW."error_code", NEW."finished_at", NEW."id", NEW."job_id", NEW."message", NEW."olt_id", NEW."onu_id", NEW."onu_number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan", NEW."pon_port", NEW."preset_id", NEW."requested_by_id", NEW."serial", NEW."started_at", NEW."status", NEW."steps_done", NEW."subscription_id", NEW."tenant_id", NEW."transcript", NEW."updated_at"); RETURN NULL;',
+                            hash="eb09883585181cfd2e6495795d8c1da46bff1aee",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_c90e2",
+                            table="hardware_provisioningjob",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_provisioningjobhistory" ("action", "created_at", "description", "error_code", "finished_at", "id", "job_id", "message", "olt_id", "onu_id", "onu_number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan", "pon_port", "preset_id", "requested_by_id", "serial", "started_at", "status", "steps_done", "subscription_id", "tenant_id", "transcript", "updated_at") VALUES (OLD."action", OLD."created_at", OLD."description", OLD."error_code", OLD."finished_at", OLD."id", OLD."job_id", OLD."message", OLD."olt_id", OLD."onu_id", OLD."onu_number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan", OLD."pon_port", OLD."preset_id", OLD."requested_by_id", OLD."serial", OLD."started_at", OLD."status", OLD."steps_done", OLD."subscription_id", OLD."tenant_id", OLD."transcript", OLD."updated_at"); RETURN NULL;',
+                            hash="162a90acc79cc143d1c69c89cc86d8ecefad6309",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_f6e19",
+                            table="hardware_provisioningjob",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ProvisioningJobHistory",
@@ -532,9 +1005,107 @@ class Migration(migrations.Migration):
                 ("message", models.CharField(blank=True, max_length=1000)),
                 ("started_at", models.DateTimeField(null=True)),
                 ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "job",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="jobs.job",
+                    ),
+                ),
+                (
+                    "olt",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="hardware.olt",
+                    ),
+                ),
+                (
+                    "onu",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="hardware.onu",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="hardware.provisioningjob",
+                    ),
+                ),
+                (
+                    "preset",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="hardware.onupreset",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "subscription",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="subscribers.subscription",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_pr_tenant__a51530_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -577,10 +1148,69 @@ class Migration(migrations.Migration):
                     "olt_critical_below_dbm",
                     models.FloatField(default=-30.0, verbose_name="at the OLT: critical below, dBm"),
                 ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "signal limits",
                 "verbose_name_plural": "signal limits",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "pon_class"), name="signal_limits_one_per_class"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("critical_below_dbm__lt", models.F("warning_below_dbm")),
+                            ("warning_below_dbm__lt", models.F("overload_above_dbm")),
+                            ("olt_critical_below_dbm__lt", models.F("olt_warning_below_dbm")),
+                        ),
+                        name="signal_limits_in_order",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_signallimitshistory" ("created_at", "critical_below_dbm", "id", "olt_critical_below_dbm", "olt_warning_below_dbm", "overload_above_dbm", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_class", "tenant_id", "updated_at", "warning_below_dbm") VALUES (NEW."created_at", NEW."critical_below_dbm", NEW."id", NEW."olt_critical_below_dbm", NEW."olt_warning_below_dbm", NEW."overload_above_dbm", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pon_class", NEW."tenant_id", NEW."updated_at", NEW."warning_below_dbm"); RETURN NULL;',
+                            hash="7fdde2e98016c9c6fb9c608ef49d685fb30d5c14",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_6435f",
+                            table="hardware_signallimits",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."critical_below_dbm" IS DISTINCT FROM (NEW."critical_below_dbm") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."olt_critical_below_dbm" IS DISTINCT FROM (NEW."olt_critical_below_dbm") OR OLD."olt_warning_below_dbm" IS DISTINCT FROM (NEW."olt_warning_below_dbm") OR OLD."overload_above_dbm" IS DISTINCT FROM (NEW."overload_above_dbm") OR OLD."pon_class" IS DISTINCT FROM (NEW."pon_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."warning_below_dbm" IS DISTINCT FROM (NEW."warning_below_dbm"))',
+                            func='INSERT INTO "hardware_signallimitshistory" ("created_at", "critical_below_dbm", "id", "olt_critical_below_dbm", "olt_warning_below_dbm", "overload_above_dbm", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_class", "tenant_id", "updated_at", "warning_below_dbm") VALUES (NEW."created_at", NEW."critical_below_dbm", NEW."id", NEW."olt_critical_below_dbm", NEW."olt_warning_below_dbm", NEW."overload_above_dbm", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pon_class", NEW."tenant_id", NEW."updated_at", NEW."warning_below_dbm"); RETURN NULL;',
+                            hash="a7643f7714cd70e5953b6fd7346974eb07841202",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_798ce",
+                            table="hardware_signallimits",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "hardware_signallimitshistory" ("created_at", "critical_below_dbm", "id", "olt_critical_below_dbm", "olt_warning_below_dbm", "overload_above_dbm", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_class", "tenant_id", "updated_at", "warning_below_dbm") VALUES (OLD."created_at", OLD."critical_below_dbm", OLD."id", OLD."olt_critical_below_dbm", OLD."olt_warning_below_dbm", OLD."overload_above_dbm", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pon_class", OLD."tenant_id", OLD."updated_at", OLD."warning_below_dbm"); RETURN NULL;',
+                            hash="4830bec07bd3bb1d1d15b5b4e1d6750ea841156d",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_266a2",
+                            table="hardware_signallimits",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -623,9 +1253,36 @@ class Migration(migrations.Migration):
                     "olt_critical_below_dbm",
                     models.FloatField(default=-30.0, verbose_name="at the OLT: critical below, dBm"),
                 ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="hardware.signallimits",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_si_tenant__d5c58f_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -648,9 +1305,35 @@ class Migration(migrations.Migration):
                 ("software", models.CharField(blank=True, max_length=80)),
                 ("first_seen_at", models.DateTimeField()),
                 ("last_seen_at", models.DateTimeField()),
+                (
+                    "olt",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="waiting_onus",
+                        to="hardware.olt",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "waiting ONU",
+                "indexes": [models.Index(fields=["tenant", "serial"], name="waiting_onu_by_serial")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "olt", "serial"), name="waiting_onu_once_per_olt"
+                    )
+                ],
             },
         ),
         pgtrigger.migrations.RemoveTrigger(
@@ -1059,792 +1742,6 @@ class Migration(migrations.Migration):
                     ("status__in", ["online", "offline", "unknown", "vanished", "authorised", "removed"])
                 ),
                 name="onu_status_known",
-            ),
-        ),
-        migrations.AddField(
-            model_name="oltpolling",
-            name="olt",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="polling",
-                to="hardware.olt",
-            ),
-        ),
-        migrations.AddField(
-            model_name="oltpolling",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="onuevent",
-            name="onu",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="events",
-                to="hardware.onu",
-            ),
-        ),
-        migrations.AddField(
-            model_name="onuevent",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="onupreset",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="onupresethistory",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="history",
-                to="hardware.onupreset",
-            ),
-        ),
-        migrations.AddField(
-            model_name="onupresethistory",
-            name="tenant",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outage",
-            name="closed_by",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="outage",
-            name="olt",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="outages",
-                to="hardware.olt",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outage",
-            name="pon_port",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                help_text="Empty: the whole OLT.",
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="outages",
-                to="hardware.ponport",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outage",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outagehistory",
-            name="closed_by",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="outagehistory",
-            name="olt",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="hardware.olt",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outagehistory",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="history",
-                to="hardware.outage",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outagehistory",
-            name="pon_port",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                help_text="Empty: the whole OLT.",
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="hardware.ponport",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outagehistory",
-            name="tenant",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outageonu",
-            name="onu",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="outages",
-                to="hardware.onu",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outageonu",
-            name="outage",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="members",
-                to="hardware.outage",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outageonu",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjob",
-            name="job",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="jobs.job",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjob",
-            name="olt",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="provisioning_jobs",
-                to="hardware.olt",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjob",
-            name="onu",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="provisioning_jobs",
-                to="hardware.onu",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjob",
-            name="preset",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to="hardware.onupreset",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjob",
-            name="requested_by",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjob",
-            name="subscription",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to="subscribers.subscription",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjob",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjobhistory",
-            name="job",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="jobs.job",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjobhistory",
-            name="olt",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="hardware.olt",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjobhistory",
-            name="onu",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="hardware.onu",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjobhistory",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="history",
-                to="hardware.provisioningjob",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjobhistory",
-            name="preset",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="hardware.onupreset",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjobhistory",
-            name="requested_by",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjobhistory",
-            name="subscription",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="subscribers.subscription",
-            ),
-        ),
-        migrations.AddField(
-            model_name="provisioningjobhistory",
-            name="tenant",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="signallimits",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="signallimitshistory",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="history",
-                to="hardware.signallimits",
-            ),
-        ),
-        migrations.AddField(
-            model_name="signallimitshistory",
-            name="tenant",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="waitingonu",
-            name="olt",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="waiting_onus",
-                to="hardware.olt",
-            ),
-        ),
-        migrations.AddField(
-            model_name="waitingonu",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="oltpolling",
-            index=models.Index(fields=["tenant", "status_due_at"], name="olt_polling_status_due"),
-        ),
-        migrations.AddConstraint(
-            model_name="oltpolling",
-            constraint=models.UniqueConstraint(fields=("tenant", "olt"), name="olt_polling_one_per_olt"),
-        ),
-        migrations.AddIndex(
-            model_name="onuevent",
-            index=models.Index(fields=["tenant", "onu", "-at"], name="onu_event_newest"),
-        ),
-        migrations.AddConstraint(
-            model_name="onuevent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("kind__in", ["online", "offline", "signal", "authorised", "removed", "restarted"])
-                ),
-                name="onu_event_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="onupreset",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "name"), name="onu_preset_name_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="onupreset",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("vendor__in", ["huawei", "zte", "vsol", "bdcom", "cdata", "fiberhome", "ufiber"])
-                ),
-                name="onu_preset_vendor_known",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="onupreset",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_onupresethistory" ("created_at", "gem_port", "id", "line_profile", "name", "native_vlan_port", "onu_type", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile", "tcont_profile", "tenant_id", "updated_at", "user_vlan", "vendor", "vlan") VALUES (NEW."created_at", NEW."gem_port", NEW."id", NEW."line_profile", NEW."name", NEW."native_vlan_port", NEW."onu_type", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."service_profile", NEW."tcont_profile", NEW."tenant_id", NEW."updated_at", NEW."user_vlan", NEW."vendor", NEW."vlan"); RETURN NULL;',
-                    hash="9995b0f10e33897506e0292b0deef168e9f2fec8",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_26ac4",
-                    table="hardware_onupreset",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="onupreset",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."gem_port" IS DISTINCT FROM (NEW."gem_port") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."line_profile" IS DISTINCT FROM (NEW."line_profile") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."native_vlan_port" IS DISTINCT FROM (NEW."native_vlan_port") OR OLD."onu_type" IS DISTINCT FROM (NEW."onu_type") OR OLD."service_profile" IS DISTINCT FROM (NEW."service_profile") OR OLD."tcont_profile" IS DISTINCT FROM (NEW."tcont_profile") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."user_vlan" IS DISTINCT FROM (NEW."user_vlan") OR OLD."vendor" IS DISTINCT FROM (NEW."vendor") OR OLD."vlan" IS DISTINCT FROM (NEW."vlan"))',
-                    func='INSERT INTO "hardware_onupresethistory" ("created_at", "gem_port", "id", "line_profile", "name", "native_vlan_port", "onu_type", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile", "tcont_profile", "tenant_id", "updated_at", "user_vlan", "vendor", "vlan") VALUES (NEW."created_at", NEW."gem_port", NEW."id", NEW."line_profile", NEW."name", NEW."native_vlan_port", NEW."onu_type", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."service_profile", NEW."tcont_profile", NEW."tenant_id", NEW."updated_at", NEW."user_vlan", NEW."vendor", NEW."vlan"); RETURN NULL;',
-                    hash="2c2b73a4d4c597ed468356fc0b92b7558569e60d",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_8e6a2",
-                    table="hardware_onupreset",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="onupreset",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_onupresethistory" ("created_at", "gem_port", "id", "line_profile", "name", "native_vlan_port", "onu_type", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "service_profile", "tcont_profile", "tenant_id", "updated_at", "user_vlan", "vendor", "vlan") VALUES (OLD."created_at", OLD."gem_port", OLD."id", OLD."line_profile", OLD."name", OLD."native_vlan_port", OLD."onu_type", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."service_profile", OLD."tcont_profile", OLD."tenant_id", OLD."updated_at", OLD."user_vlan", OLD."vendor", OLD."vlan"); RETURN NULL;',
-                    hash="e6ba5ce04b487a4dedfec994d9a0ba61918b7d45",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_bf095",
-                    table="hardware_onupreset",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="onupresethistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_on_tenant__d8f120_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="outage",
-            index=models.Index(fields=["tenant", "status", "-started_at"], name="outage_by_status"),
-        ),
-        migrations.AddConstraint(
-            model_name="outage",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status__in", ("suspected", "confirmed"))),
-                fields=("tenant", "olt", "pon_port"),
-                name="outage_one_open_per_port",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="outage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["suspected", "confirmed", "resolved", "closed"])),
-                name="outage_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="outage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("cause__in", ["fibre", "power", "olt", "unknown"])),
-                name="outage_cause_known",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="outage",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_outagehistory" ("cause", "closed_at", "closed_by_id", "confirmed_at", "created_at", "customers_affected", "id", "note", "olt_id", "onus_affected", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_port_id", "resolved_at", "started_at", "status", "tenant_id", "updated_at") VALUES (NEW."cause", NEW."closed_at", NEW."closed_by_id", NEW."confirmed_at", NEW."created_at", NEW."customers_affected", NEW."id", NEW."note", NEW."olt_id", NEW."onus_affected", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pon_port_id", NEW."resolved_at", NEW."started_at", NEW."status", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="5927cf44fe9099cd628a97d4cdc8346bc85ae2a8",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_acb5e",
-                    table="hardware_outage",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="outage",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."cause" IS DISTINCT FROM (NEW."cause") OR OLD."closed_at" IS DISTINCT FROM (NEW."closed_at") OR OLD."closed_by_id" IS DISTINCT FROM (NEW."closed_by_id") OR OLD."confirmed_at" IS DISTINCT FROM (NEW."confirmed_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."olt_id" IS DISTINCT FROM (NEW."olt_id") OR OLD."pon_port_id" IS DISTINCT FROM (NEW."pon_port_id") OR OLD."resolved_at" IS DISTINCT FROM (NEW."resolved_at") OR OLD."started_at" IS DISTINCT FROM (NEW."started_at") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "hardware_outagehistory" ("cause", "closed_at", "closed_by_id", "confirmed_at", "created_at", "customers_affected", "id", "note", "olt_id", "onus_affected", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_port_id", "resolved_at", "started_at", "status", "tenant_id", "updated_at") VALUES (NEW."cause", NEW."closed_at", NEW."closed_by_id", NEW."confirmed_at", NEW."created_at", NEW."customers_affected", NEW."id", NEW."note", NEW."olt_id", NEW."onus_affected", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pon_port_id", NEW."resolved_at", NEW."started_at", NEW."status", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="d8a7ea550ede710b95197c89ff987981a97f0dd2",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_5fbc7",
-                    table="hardware_outage",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="outage",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_outagehistory" ("cause", "closed_at", "closed_by_id", "confirmed_at", "created_at", "customers_affected", "id", "note", "olt_id", "onus_affected", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_port_id", "resolved_at", "started_at", "status", "tenant_id", "updated_at") VALUES (OLD."cause", OLD."closed_at", OLD."closed_by_id", OLD."confirmed_at", OLD."created_at", OLD."customers_affected", OLD."id", OLD."note", OLD."olt_id", OLD."onus_affected", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pon_port_id", OLD."resolved_at", OLD."started_at", OLD."status", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="88da49529a68342648d1360b175e2611b8dd46b2",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_36f71",
-                    table="hardware_outage",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="outagehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_ou_tenant__3d46fa_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="outageonu",
-            index=models.Index(fields=["tenant", "onu"], name="outage_onu_by_onu"),
-        ),
-        migrations.AddConstraint(
-            model_name="outageonu",
-            constraint=models.UniqueConstraint(fields=("tenant", "outage", "onu"), name="outage_onu_once"),
-        ),
-        migrations.AddIndex(
-            model_name="provisioningjob",
-            index=models.Index(fields=["tenant", "olt", "-created_at"], name="provisioning_job_of_olt"),
-        ),
-        migrations.AddIndex(
-            model_name="provisioningjob",
-            index=models.Index(fields=["tenant", "onu", "-created_at"], name="provisioning_job_of_onu"),
-        ),
-        migrations.AddConstraint(
-            model_name="provisioningjob",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status__in", ("planned", "running"))),
-                fields=("tenant", "serial"),
-                name="provisioning_job_one_unfinished_per_serial",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="provisioningjob",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("action__in", ["authorize", "unauthorize", "reboot"])),
-                name="provisioning_job_action_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="provisioningjob",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status__in", ["planned", "running", "succeeded", "failed", "rolled_back"])
-                ),
-                name="provisioning_job_status_known",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="provisioningjob",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_provisioningjobhistory" ("action", "created_at", "description", "error_code", "finished_at", "id", "job_id", "message", "olt_id", "onu_id", "onu_number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan", "pon_port", "preset_id", "requested_by_id", "serial", "started_at", "status", "steps_done", "subscription_id", "tenant_id", "transcript", "updated_at") VALUES (NEW."action", NEW."created_at", NEW."description", NEW."error_code", NEW."finished_at", NEW."id", NEW."job_id", NEW."message", NEW."olt_id", NEW."onu_id", NEW."onu_number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan", NEW."pon_port", NEW."preset_id", NEW."requested_by_id", NEW."serial", NEW."started_at", NEW."status", NEW."steps_done", NEW."subscription_id", NEW."tenant_id", NEW."transcript", NEW."updated_at"); RETURN NULL;',
-                    hash="86c33641bca80efd8ccc6a57e5e08873fb2da6d9",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_29381",
-                    table="hardware_provisioningjob",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="provisioningjob",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."action" IS DISTINCT FROM (NEW."action") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."error_code" IS DISTINCT FROM (NEW."error_code") OR OLD."finished_at" IS DISTINCT FROM (NEW."finished_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."job_id" IS DISTINCT FROM (NEW."job_id") OR OLD."olt_id" IS DISTINCT FROM (NEW."olt_id") OR OLD."onu_id" IS DISTINCT FROM (NEW."onu_id") OR OLD."onu_number" IS DISTINCT FROM (NEW."onu_number") OR OLD."plan" IS DISTINCT FROM (NEW."plan") OR OLD."pon_port" IS DISTINCT FROM (NEW."pon_port") OR OLD."preset_id" IS DISTINCT FROM (NEW."preset_id") OR OLD."requested_by_id" IS DISTINCT FROM (NEW."requested_by_id") OR OLD."serial" IS DISTINCT FROM (NEW."serial") OR OLD."started_at" IS DISTINCT FROM (NEW."started_at") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "hardware_provisioningjobhistory" ("action", "created_at", "description", "error_code", "finished_at", "id", "job_id", "message", "olt_id", "onu_id", "onu_number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan", "pon_port", "preset_id", "requested_by_id", "serial", "started_at", "status", "steps_done", "subscription_id", "tenant_id", "transcript", "updated_at") VALUES (NEW."action", NEW."created_at", NEW."description", NEW."error_code", NEW."finished_at", NEW."id", NEW."job_id", NEW."message", NEW."olt_id", NEW."onu_id", NEW."onu_number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan", NEW."pon_port", NEW."preset_id", NEW."requested_by_id", NEW."serial", NEW."started_at", NEW."status", NEW."steps_done", NEW."subscription_id", NEW."tenant_id", NEW."transcript", NEW."updated_at"); RETURN NULL;',
-                    hash="eb09883585181cfd2e6495795d8c1da46bff1aee",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_c90e2",
-                    table="hardware_provisioningjob",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="provisioningjob",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_provisioningjobhistory" ("action", "created_at", "description", "error_code", "finished_at", "id", "job_id", "message", "olt_id", "onu_id", "onu_number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan", "pon_port", "preset_id", "requested_by_id", "serial", "started_at", "status", "steps_done", "subscription_id", "tenant_id", "transcript", "updated_at") VALUES (OLD."action", OLD."created_at", OLD."description", OLD."error_code", OLD."finished_at", OLD."id", OLD."job_id", OLD."message", OLD."olt_id", OLD."onu_id", OLD."onu_number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan", OLD."pon_port", OLD."preset_id", OLD."requested_by_id", OLD."serial", OLD."started_at", OLD."status", OLD."steps_done", OLD."subscription_id", OLD."tenant_id", OLD."transcript", OLD."updated_at"); RETURN NULL;',
-                    hash="162a90acc79cc143d1c69c89cc86d8ecefad6309",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_f6e19",
-                    table="hardware_provisioningjob",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="provisioningjobhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_pr_tenant__a51530_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="signallimits",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "pon_class"), name="signal_limits_one_per_class"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="signallimits",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("critical_below_dbm__lt", models.F("warning_below_dbm")),
-                    ("warning_below_dbm__lt", models.F("overload_above_dbm")),
-                    ("olt_critical_below_dbm__lt", models.F("olt_warning_below_dbm")),
-                ),
-                name="signal_limits_in_order",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="signallimits",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_signallimitshistory" ("created_at", "critical_below_dbm", "id", "olt_critical_below_dbm", "olt_warning_below_dbm", "overload_above_dbm", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_class", "tenant_id", "updated_at", "warning_below_dbm") VALUES (NEW."created_at", NEW."critical_below_dbm", NEW."id", NEW."olt_critical_below_dbm", NEW."olt_warning_below_dbm", NEW."overload_above_dbm", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pon_class", NEW."tenant_id", NEW."updated_at", NEW."warning_below_dbm"); RETURN NULL;',
-                    hash="7fdde2e98016c9c6fb9c608ef49d685fb30d5c14",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_6435f",
-                    table="hardware_signallimits",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="signallimits",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."critical_below_dbm" IS DISTINCT FROM (NEW."critical_below_dbm") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."olt_critical_below_dbm" IS DISTINCT FROM (NEW."olt_critical_below_dbm") OR OLD."olt_warning_below_dbm" IS DISTINCT FROM (NEW."olt_warning_below_dbm") OR OLD."overload_above_dbm" IS DISTINCT FROM (NEW."overload_above_dbm") OR OLD."pon_class" IS DISTINCT FROM (NEW."pon_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."warning_below_dbm" IS DISTINCT FROM (NEW."warning_below_dbm"))',
-                    func='INSERT INTO "hardware_signallimitshistory" ("created_at", "critical_below_dbm", "id", "olt_critical_below_dbm", "olt_warning_below_dbm", "overload_above_dbm", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_class", "tenant_id", "updated_at", "warning_below_dbm") VALUES (NEW."created_at", NEW."critical_below_dbm", NEW."id", NEW."olt_critical_below_dbm", NEW."olt_warning_below_dbm", NEW."overload_above_dbm", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pon_class", NEW."tenant_id", NEW."updated_at", NEW."warning_below_dbm"); RETURN NULL;',
-                    hash="a7643f7714cd70e5953b6fd7346974eb07841202",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_798ce",
-                    table="hardware_signallimits",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="signallimits",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "hardware_signallimitshistory" ("created_at", "critical_below_dbm", "id", "olt_critical_below_dbm", "olt_warning_below_dbm", "overload_above_dbm", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pon_class", "tenant_id", "updated_at", "warning_below_dbm") VALUES (OLD."created_at", OLD."critical_below_dbm", OLD."id", OLD."olt_critical_below_dbm", OLD."olt_warning_below_dbm", OLD."overload_above_dbm", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pon_class", OLD."tenant_id", OLD."updated_at", OLD."warning_below_dbm"); RETURN NULL;',
-                    hash="4830bec07bd3bb1d1d15b5b4e1d6750ea841156d",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_266a2",
-                    table="hardware_signallimits",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="signallimitshistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="hardware_si_tenant__d5c58f_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="waitingonu",
-            index=models.Index(fields=["tenant", "serial"], name="waiting_onu_by_serial"),
-        ),
-        migrations.AddConstraint(
-            model_name="waitingonu",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "olt", "serial"), name="waiting_onu_once_per_olt"
             ),
         ),
         IsolateTenantTable("OltPolling"),

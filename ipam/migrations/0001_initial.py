@@ -142,6 +142,96 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Vrf",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(help_text="For example 'default' or 'management'.", max_length=80)),
+                (
+                    "rd",
+                    models.CharField(
+                        blank=True,
+                        help_text="As routers know it, such as 64500:1; may be empty.",
+                        max_length=26,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(\\d{1,10}|\\d{1,3}(\\.\\d{1,3}){3}):\\d{1,10}\\Z",
+                                "A route distinguisher is an AS number or an IPv4 address, a colon and a number, such as 64500:1.",
+                            )
+                        ],
+                        verbose_name="route distinguisher",
+                    ),
+                ),
+                ("description", models.CharField(blank=True, max_length=200)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "VRF",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="vrf_name_unique_per_tenant"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("rd", ""), _negated=True),
+                        fields=("tenant", "rd"),
+                        name="vrf_rd_unique_per_tenant",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_vrfhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rd", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."description", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."rd", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="f4b34dc2ba57b76f2c78b4931aa9226f0b859d4e",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_cf49a",
+                            table="ipam_vrf",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."rd" IS DISTINCT FROM (NEW."rd") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "ipam_vrfhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rd", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."description", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."rd", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="2e239ba7ba6b8716499ac94aa3751086fa0566af",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_63a83",
+                            table="ipam_vrf",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_vrfhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rd", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."description", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."rd", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="399e8695107963b63f0eb063f37de7de374bf65c",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_879d3",
+                            table="ipam_vrf",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Pool",
             fields=[
                 (
@@ -245,7 +335,88 @@ class Migration(migrations.Migration):
                         to="tenants.tenant",
                     ),
                 ),
+                (
+                    "vrf",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pools",
+                        to="ipam.vrf",
+                        verbose_name="VRF",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "vrf"], name="pool_by_vrf")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="pool_name_unique_per_tenant"),
+                    models.UniqueConstraint(
+                        fields=("tenant", "id", "vrf", "family", "prefix_length"), name="pool_shape"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["address", "prefix"])), name="pool_kind_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("purpose__in", ["dynamic", "static", "cgnat", "management"])),
+                        name="pool_purpose_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("family", 4), ("kind", "address"), ("prefix_length", 32)),
+                            models.Q(("family", 6), ("kind", "address"), ("prefix_length", 128)),
+                            models.Q(("family", 4), ("kind", "prefix"), ("prefix_length__range", (8, 31))),
+                            models.Q(("family", 6), ("kind", "prefix"), ("prefix_length__range", (16, 127))),
+                            _connector="OR",
+                        ),
+                        name="pool_length_fits_its_kind",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("warn_percent__gte", 1),
+                            ("warn_percent__lte", models.F("critical_percent")),
+                            ("critical_percent__lte", 100),
+                        ),
+                        name="pool_thresholds_in_order",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_poolhistory" ("created_at", "critical_percent", "dns_servers", "family", "hold_seconds", "id", "is_active", "kind", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix_length", "purpose", "tenant_id", "updated_at", "vrf_id", "warn_percent") VALUES (NEW."created_at", NEW."critical_percent", NEW."dns_servers", NEW."family", NEW."hold_seconds", NEW."id", NEW."is_active", NEW."kind", NEW."name", NEW."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."prefix_length", NEW."purpose", NEW."tenant_id", NEW."updated_at", NEW."vrf_id", NEW."warn_percent"); RETURN NULL;',
+                            hash="f665d42d034a522a11c4b3984946aa6e715899a1",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_901c6",
+                            table="ipam_pool",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."critical_percent" IS DISTINCT FROM (NEW."critical_percent") OR OLD."dns_servers" IS DISTINCT FROM (NEW."dns_servers") OR OLD."family" IS DISTINCT FROM (NEW."family") OR OLD."hold_seconds" IS DISTINCT FROM (NEW."hold_seconds") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."notes" IS DISTINCT FROM (NEW."notes") OR OLD."prefix_length" IS DISTINCT FROM (NEW."prefix_length") OR OLD."purpose" IS DISTINCT FROM (NEW."purpose") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."vrf_id" IS DISTINCT FROM (NEW."vrf_id") OR OLD."warn_percent" IS DISTINCT FROM (NEW."warn_percent"))',
+                            func='INSERT INTO "ipam_poolhistory" ("created_at", "critical_percent", "dns_servers", "family", "hold_seconds", "id", "is_active", "kind", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix_length", "purpose", "tenant_id", "updated_at", "vrf_id", "warn_percent") VALUES (NEW."created_at", NEW."critical_percent", NEW."dns_servers", NEW."family", NEW."hold_seconds", NEW."id", NEW."is_active", NEW."kind", NEW."name", NEW."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."prefix_length", NEW."purpose", NEW."tenant_id", NEW."updated_at", NEW."vrf_id", NEW."warn_percent"); RETURN NULL;',
+                            hash="bf63f56c99efe2ae3b4e6efdb60508a083b1577a",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_efc11",
+                            table="ipam_pool",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_poolhistory" ("created_at", "critical_percent", "dns_servers", "family", "hold_seconds", "id", "is_active", "kind", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix_length", "purpose", "tenant_id", "updated_at", "vrf_id", "warn_percent") VALUES (OLD."created_at", OLD."critical_percent", OLD."dns_servers", OLD."family", OLD."hold_seconds", OLD."id", OLD."is_active", OLD."kind", OLD."name", OLD."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."prefix_length", OLD."purpose", OLD."tenant_id", OLD."updated_at", OLD."vrf_id", OLD."warn_percent"); RETURN NULL;',
+                            hash="df12cc01301db403a19e0f4885d8f984c7e22c43",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_a7df0",
+                            table="ipam_pool",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Exclusion",
@@ -287,6 +458,48 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["first"],
+                "indexes": [models.Index(fields=["tenant", "pool", "first"], name="exclusion_by_pool")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("first__lte", models.F("last"))), name="exclusion_in_order"
+                    )
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_exclusionhistory" ("created_at", "first", "id", "last", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "reason", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."first", NEW."id", NEW."last", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pool_id", NEW."reason", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="14afaeb6a4a5a209e0f63cde0c787966248d0164",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_62a43",
+                            table="ipam_exclusion",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."first" IS DISTINCT FROM (NEW."first") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."last" IS DISTINCT FROM (NEW."last") OR OLD."pool_id" IS DISTINCT FROM (NEW."pool_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "ipam_exclusionhistory" ("created_at", "first", "id", "last", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "reason", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."first", NEW."id", NEW."last", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pool_id", NEW."reason", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="8ef2665eba08e5301ad1765f8a81319290f047fe",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_60deb",
+                            table="ipam_exclusion",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_exclusionhistory" ("created_at", "first", "id", "last", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "reason", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."first", OLD."id", OLD."last", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pool_id", OLD."reason", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="79d3f07b56b0565925abb603f0dc346aa7d76dd1",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_d6b3e",
+                            table="ipam_exclusion",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -364,9 +577,93 @@ class Migration(migrations.Migration):
                         to="ipam.pool",
                     ),
                 ),
+                (
+                    "vrf",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ipam.vrf",
+                        verbose_name="inside VRF",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "CGNAT rule",
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "public_first", "public_last"], name="cgnat_rule_by_public"
+                    ),
+                    models.Index(fields=["tenant", "vrf", "inside_first"], name="cgnat_rule_by_inside"),
+                    models.Index(fields=["tenant", "pool"], name="cgnat_rule_by_pool"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("inside_first__lte", models.F("inside_last")),
+                            ("public_first__lte", models.F("public_last")),
+                        ),
+                        name="cgnat_rule_ranges_in_order",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("first_port__range", (1, 65535)),
+                            ("ports_per_line__gte", 1),
+                            (
+                                "ports_per_line__lte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.Value(65536), "-", models.F("first_port")
+                                ),
+                            ),
+                        ),
+                        name="cgnat_rule_ports_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("valid_until", None),
+                            ("valid_until__gt", models.F("valid_from")),
+                            _connector="OR",
+                        ),
+                        name="cgnat_rule_valid_for_a_time",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_cgnatrulehistory" ("created_at", "created_by_id", "first_port", "id", "inside_first", "inside_last", "name", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "ports_per_line", "public_first", "public_last", "tenant_id", "updated_at", "valid_from", "valid_until", "vrf_id") VALUES (NEW."created_at", NEW."created_by_id", NEW."first_port", NEW."id", NEW."inside_first", NEW."inside_last", NEW."name", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pool_id", NEW."ports_per_line", NEW."public_first", NEW."public_last", NEW."tenant_id", NEW."updated_at", NEW."valid_from", NEW."valid_until", NEW."vrf_id"); RETURN NULL;',
+                            hash="efacdccee4dcef9b2d5210d6496d1d6c5f12402b",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_6319c",
+                            table="ipam_cgnatrule",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."first_port" IS DISTINCT FROM (NEW."first_port") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."inside_first" IS DISTINCT FROM (NEW."inside_first") OR OLD."inside_last" IS DISTINCT FROM (NEW."inside_last") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."pool_id" IS DISTINCT FROM (NEW."pool_id") OR OLD."ports_per_line" IS DISTINCT FROM (NEW."ports_per_line") OR OLD."public_first" IS DISTINCT FROM (NEW."public_first") OR OLD."public_last" IS DISTINCT FROM (NEW."public_last") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."valid_from" IS DISTINCT FROM (NEW."valid_from") OR OLD."valid_until" IS DISTINCT FROM (NEW."valid_until") OR OLD."vrf_id" IS DISTINCT FROM (NEW."vrf_id"))',
+                            func='INSERT INTO "ipam_cgnatrulehistory" ("created_at", "created_by_id", "first_port", "id", "inside_first", "inside_last", "name", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "ports_per_line", "public_first", "public_last", "tenant_id", "updated_at", "valid_from", "valid_until", "vrf_id") VALUES (NEW."created_at", NEW."created_by_id", NEW."first_port", NEW."id", NEW."inside_first", NEW."inside_last", NEW."name", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pool_id", NEW."ports_per_line", NEW."public_first", NEW."public_last", NEW."tenant_id", NEW."updated_at", NEW."valid_from", NEW."valid_until", NEW."vrf_id"); RETURN NULL;',
+                            hash="b97aa5443c2ff8c8cb023f8cd7b28d31a3937267",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_74dda",
+                            table="ipam_cgnatrule",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_cgnatrulehistory" ("created_at", "created_by_id", "first_port", "id", "inside_first", "inside_last", "name", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "ports_per_line", "public_first", "public_last", "tenant_id", "updated_at", "valid_from", "valid_until", "vrf_id") VALUES (OLD."created_at", OLD."created_by_id", OLD."first_port", OLD."id", OLD."inside_first", OLD."inside_last", OLD."name", OLD."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pool_id", OLD."ports_per_line", OLD."public_first", OLD."public_last", OLD."tenant_id", OLD."updated_at", OLD."valid_from", OLD."valid_until", OLD."vrf_id"); RETURN NULL;',
+                            hash="68f47c09cd62b920e3fa9930c40bf304c9616bfe",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_0917a",
+                            table="ipam_cgnatrule",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -430,6 +727,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "level"], name="pool_usage_by_level")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "pool"), name="pool_usage_one_per_pool"),
+                    models.CheckConstraint(
+                        condition=models.Q(("level__in", ["ok", "warning", "critical", "full"])),
+                        name="pool_usage_level_known",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Subnet",
@@ -535,7 +842,80 @@ class Migration(migrations.Migration):
                         to="subscribers.zone",
                     ),
                 ),
+                (
+                    "vrf",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subnets",
+                        to="ipam.vrf",
+                        verbose_name="VRF",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "vrf", "first_address", "last_address"], name="subnet_by_address"
+                    ),
+                    models.Index(fields=["tenant", "parent"], name="subnet_by_parent"),
+                    models.Index(fields=["tenant", "zone"], name="subnet_by_zone"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "vrf", "network"), name="subnet_network_unique_per_vrf"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("vlan_id", None), ("vlan_id__range", (1, 4094)), _connector="OR"),
+                        name="subnet_vlan_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("parent", None), ("parent_network", None)),
+                            models.Q(("parent__isnull", False), ("parent_network__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="subnet_parent_with_network",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_subnethistory" ("created_at", "dns_servers", "first_address", "gateway", "id", "last_address", "name", "network", "next_address", "notes", "parent_id", "parent_network", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "tenant_id", "updated_at", "vlan_id", "vrf_id", "zone_id") VALUES (NEW."created_at", NEW."dns_servers", NEW."first_address", NEW."gateway", NEW."id", NEW."last_address", NEW."name", NEW."network", NEW."next_address", NEW."notes", NEW."parent_id", NEW."parent_network", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."site", NEW."tenant_id", NEW."updated_at", NEW."vlan_id", NEW."vrf_id", NEW."zone_id"); RETURN NULL;',
+                            hash="060015708d19a6b297a1afe3677d99e62cb9e5e5",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_971e6",
+                            table="ipam_subnet",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."dns_servers" IS DISTINCT FROM (NEW."dns_servers") OR OLD."gateway" IS DISTINCT FROM (NEW."gateway") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."network" IS DISTINCT FROM (NEW."network") OR OLD."notes" IS DISTINCT FROM (NEW."notes") OR OLD."parent_id" IS DISTINCT FROM (NEW."parent_id") OR OLD."site" IS DISTINCT FROM (NEW."site") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."vlan_id" IS DISTINCT FROM (NEW."vlan_id") OR OLD."vrf_id" IS DISTINCT FROM (NEW."vrf_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
+                            func='INSERT INTO "ipam_subnethistory" ("created_at", "dns_servers", "first_address", "gateway", "id", "last_address", "name", "network", "next_address", "notes", "parent_id", "parent_network", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "tenant_id", "updated_at", "vlan_id", "vrf_id", "zone_id") VALUES (NEW."created_at", NEW."dns_servers", NEW."first_address", NEW."gateway", NEW."id", NEW."last_address", NEW."name", NEW."network", NEW."next_address", NEW."notes", NEW."parent_id", NEW."parent_network", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."site", NEW."tenant_id", NEW."updated_at", NEW."vlan_id", NEW."vrf_id", NEW."zone_id"); RETURN NULL;',
+                            hash="c419f42be0bbb6e9dbce8262b9762ebcd6ea128b",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_cbd0b",
+                            table="ipam_subnet",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_subnethistory" ("created_at", "dns_servers", "first_address", "gateway", "id", "last_address", "name", "network", "next_address", "notes", "parent_id", "parent_network", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "tenant_id", "updated_at", "vlan_id", "vrf_id", "zone_id") VALUES (OLD."created_at", OLD."dns_servers", OLD."first_address", OLD."gateway", OLD."id", OLD."last_address", OLD."name", OLD."network", OLD."next_address", OLD."notes", OLD."parent_id", OLD."parent_network", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."site", OLD."tenant_id", OLD."updated_at", OLD."vlan_id", OLD."vrf_id", OLD."zone_id"); RETURN NULL;',
+                            hash="f2ebd9a6a8b717b9dc238e10190c37f067cfdf53",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_19bf9",
+                            table="ipam_subnet",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="PoolRange",
@@ -590,9 +970,66 @@ class Migration(migrations.Migration):
                         to="ipam.subnet",
                     ),
                 ),
+                (
+                    "vrf",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ipam.vrf",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["first"],
+                "indexes": [
+                    models.Index(fields=["tenant", "pool", "first"], name="pool_range_by_pool"),
+                    models.Index(fields=["tenant", "subnet"], name="pool_range_by_subnet"),
+                    models.Index(fields=["tenant", "vrf", "first", "last"], name="pool_range_by_address"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("first__lte", models.F("last"))), name="pool_range_in_order"
+                    )
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_poolrangehistory" ("created_at", "family", "first", "id", "last", "next_address", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "prefix_length", "subnet_id", "subnet_network", "tenant_id", "updated_at", "vrf_id") VALUES (NEW."created_at", NEW."family", NEW."first", NEW."id", NEW."last", NEW."next_address", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pool_id", NEW."prefix_length", NEW."subnet_id", NEW."subnet_network", NEW."tenant_id", NEW."updated_at", NEW."vrf_id"); RETURN NULL;',
+                            hash="e6dd4a29b2928b824d8bf0edf3c493532a17b1a2",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_d76ba",
+                            table="ipam_poolrange",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."family" IS DISTINCT FROM (NEW."family") OR OLD."first" IS DISTINCT FROM (NEW."first") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."last" IS DISTINCT FROM (NEW."last") OR OLD."pool_id" IS DISTINCT FROM (NEW."pool_id") OR OLD."prefix_length" IS DISTINCT FROM (NEW."prefix_length") OR OLD."subnet_id" IS DISTINCT FROM (NEW."subnet_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."vrf_id" IS DISTINCT FROM (NEW."vrf_id"))',
+                            func='INSERT INTO "ipam_poolrangehistory" ("created_at", "family", "first", "id", "last", "next_address", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "prefix_length", "subnet_id", "subnet_network", "tenant_id", "updated_at", "vrf_id") VALUES (NEW."created_at", NEW."family", NEW."first", NEW."id", NEW."last", NEW."next_address", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pool_id", NEW."prefix_length", NEW."subnet_id", NEW."subnet_network", NEW."tenant_id", NEW."updated_at", NEW."vrf_id"); RETURN NULL;',
+                            hash="3b2939ab49167c6a197ee5fab8ce2de69a3df84f",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_3fac1",
+                            table="ipam_poolrange",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ipam_poolrangehistory" ("created_at", "family", "first", "id", "last", "next_address", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "prefix_length", "subnet_id", "subnet_network", "tenant_id", "updated_at", "vrf_id") VALUES (OLD."created_at", OLD."family", OLD."first", OLD."id", OLD."last", OLD."next_address", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pool_id", OLD."prefix_length", OLD."subnet_id", OLD."subnet_network", OLD."tenant_id", OLD."updated_at", OLD."vrf_id"); RETURN NULL;',
+                            hash="fe7a05579b7a742e937ccd89ae4b72a975894dcc",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_be03e",
+                            table="ipam_poolrange",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -710,9 +1147,106 @@ class Migration(migrations.Migration):
                         to="ipam.subnet",
                     ),
                 ),
+                (
+                    "vrf",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="addresses",
+                        to="ipam.vrf",
+                        verbose_name="VRF",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "addresses",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "free")),
+                        fields=["tenant", "pool", "free_since", "address"],
+                        name="address_next_free",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "quarantined")),
+                        fields=["tenant", "quarantined_until"],
+                        name="address_rest_ends",
+                    ),
+                    models.Index(fields=["tenant", "address", "id"], name="address_by_address"),
+                    models.Index(fields=["tenant", "pool", "address"], name="address_by_pool"),
+                    models.Index(fields=["tenant", "subnet", "address"], name="address_by_subnet"),
+                    models.Index(
+                        condition=models.Q(("state__in", ["reserved", "quarantined"])),
+                        fields=["tenant", "state", "address"],
+                        name="address_by_rare_state",
+                    ),
+                    models.Index(
+                        condition=models.Q(("hostname", ""), _negated=True),
+                        fields=["tenant", "hostname", "id"],
+                        name="address_by_hostname",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "vrf", "address"), name="address_once_per_vrf"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("subscription__isnull", False)),
+                        fields=("tenant", "subscription", "pool"),
+                        name="address_one_per_service_and_pool",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("state", "assigned"),
+                                models.Q(
+                                    ("subscription__isnull", False),
+                                    models.Q(("assigned_to", ""), _negated=True),
+                                    _connector="XOR",
+                                ),
+                            ),
+                            models.Q(
+                                models.Q(("state", "assigned"), _negated=True),
+                                ("assigned_to", ""),
+                                ("subscription", None),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="address_holder_fits_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("assigned_at", None),
+                                ("free_since__isnull", False),
+                                ("quarantined_until", None),
+                                ("state", "free"),
+                            ),
+                            models.Q(
+                                ("assigned_at", None),
+                                ("free_since", None),
+                                ("quarantined_until", None),
+                                ("state", "reserved"),
+                            ),
+                            models.Q(
+                                ("assigned_at__isnull", False),
+                                ("free_since", None),
+                                ("quarantined_until", None),
+                                ("state", "assigned"),
+                            ),
+                            models.Q(
+                                ("assigned_at", None),
+                                ("free_since", None),
+                                ("quarantined_until__isnull", False),
+                                ("state", "quarantined"),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="address_times_fit_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "reserved"), ("reserved_for", ""), _connector="OR"),
+                        name="address_reserved_for_fits_state",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -753,6 +1287,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "subnet"), name="subnet_usage_one_per_subnet")
+                ]
+            },
         ),
         migrations.CreateModel(
             name="UsageDelta",
@@ -821,51 +1360,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.CreateModel(
-            name="Vrf",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("name", models.CharField(help_text="For example 'default' or 'management'.", max_length=80)),
-                (
-                    "rd",
-                    models.CharField(
-                        blank=True,
-                        help_text="As routers know it, such as 64500:1; may be empty.",
-                        max_length=26,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^(\\d{1,10}|\\d{1,3}(\\.\\d{1,3}){3}):\\d{1,10}\\Z",
-                                "A route distinguisher is an AS number or an IPv4 address, a colon and a number, such as 64500:1.",
-                            )
-                        ],
-                        verbose_name="route distinguisher",
-                    ),
-                ),
-                ("description", models.CharField(blank=True, max_length=200)),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
             options={
-                "verbose_name": "VRF",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "pool", "at"), name="usage_sample_one_per_hour")
+                ]
             },
         ),
         migrations.CreateModel(
@@ -1001,19 +1499,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_subnet_tenant__a74d90_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="subnet",
-            name="vrf",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="subnets",
-                to="ipam.vrf",
-                verbose_name="VRF",
-            ),
         ),
         migrations.CreateModel(
             name="Reconciliation",
@@ -1103,6 +1594,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "-started_at"], name="reconciliation_newest"),
+                    models.Index(fields=["tenant", "vrf"], name="reconciliation_by_vrf"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["running", "done", "failed"])),
+                        name="reconciliation_status_known",
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="PoolRangeHistory",
@@ -1186,19 +1689,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_poolra_tenant__4f7083_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="poolrange",
-            name="vrf",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="ipam.vrf",
-            ),
         ),
         migrations.CreateModel(
             name="PoolHistory",
@@ -1331,19 +1827,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_poolhi_tenant__a778e4_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="pool",
-            name="vrf",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="pools",
-                to="ipam.vrf",
-                verbose_name="VRF",
-            ),
         ),
         migrations.CreateModel(
             name="PastAssignment",
@@ -1420,6 +1909,27 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "vrf", "address", "-ended_at"], name="past_by_address"),
+                    models.Index(fields=["tenant", "subscription", "-ended_at"], name="past_by_service"),
+                    models.Index(fields=["tenant", "pool"], name="past_by_pool"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("ended_at__gte", models.F("began_at"))),
+                        name="past_assignment_in_order",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("subscription__isnull", False),
+                            models.Q(("assigned_to", ""), _negated=True),
+                            _connector="XOR",
+                        ),
+                        name="past_assignment_has_holder",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Drift",
@@ -1544,6 +2054,39 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "record"], name="drift_by_record"),
+                    models.Index(
+                        condition=models.Q(("repaired_at", None)),
+                        fields=["tenant", "kind", "-id"],
+                        name="drift_open",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "reconciliation", "vrf", "address", "kind"),
+                        name="drift_once_per_reconciliation",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                ["used_but_free", "used_by_other", "assigned_not_seen", "unknown_address"],
+                            )
+                        ),
+                        name="drift_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("repair", ""), ("repaired_at", None)),
+                            models.Q(("repaired_at__isnull", False), models.Q(("repair", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="drift_repair_has_time",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CgnatRuleHistory",
@@ -1650,19 +2193,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_cgnatr_tenant__46e6f8_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="cgnatrule",
-            name="vrf",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="ipam.vrf",
-                verbose_name="inside VRF",
-            ),
         ),
         migrations.CreateModel(
             name="BookImport",
@@ -1767,19 +2303,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "address import",
+                "indexes": [models.Index(fields=["tenant", "-created_at"], name="book_import_newest")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                ["uploaded", "checking", "checked", "importing", "imported", "failed"],
+                            )
+                        ),
+                        name="book_import_status_known",
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="address",
-            name="vrf",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="addresses",
-                to="ipam.vrf",
-                verbose_name="VRF",
-            ),
         ),
         migrations.CreateModel(
             name="VrfHistory",
@@ -1837,6 +2373,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_vrfhis_tenant__8266e4_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1888,7 +2429,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("tenant", "of_import", "row_number"), name="book_import_row_once"
                     )
-                ],
+                ]
             },
         ),
         migrations.CreateModel(
@@ -1950,711 +2491,6 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
-        ),
-        migrations.AddIndex(
-            model_name="exclusion",
-            index=models.Index(fields=["tenant", "pool", "first"], name="exclusion_by_pool"),
-        ),
-        migrations.AddConstraint(
-            model_name="exclusion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("first__lte", models.F("last"))), name="exclusion_in_order"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="exclusion",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_exclusionhistory" ("created_at", "first", "id", "last", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "reason", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."first", NEW."id", NEW."last", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pool_id", NEW."reason", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="14afaeb6a4a5a209e0f63cde0c787966248d0164",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_62a43",
-                    table="ipam_exclusion",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="exclusion",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."first" IS DISTINCT FROM (NEW."first") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."last" IS DISTINCT FROM (NEW."last") OR OLD."pool_id" IS DISTINCT FROM (NEW."pool_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "ipam_exclusionhistory" ("created_at", "first", "id", "last", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "reason", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."first", NEW."id", NEW."last", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pool_id", NEW."reason", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="8ef2665eba08e5301ad1765f8a81319290f047fe",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_60deb",
-                    table="ipam_exclusion",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="exclusion",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_exclusionhistory" ("created_at", "first", "id", "last", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "reason", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."first", OLD."id", OLD."last", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pool_id", OLD."reason", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="79d3f07b56b0565925abb603f0dc346aa7d76dd1",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_d6b3e",
-                    table="ipam_exclusion",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="poolusage",
-            index=models.Index(fields=["tenant", "level"], name="pool_usage_by_level"),
-        ),
-        migrations.AddConstraint(
-            model_name="poolusage",
-            constraint=models.UniqueConstraint(fields=("tenant", "pool"), name="pool_usage_one_per_pool"),
-        ),
-        migrations.AddConstraint(
-            model_name="poolusage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("level__in", ["ok", "warning", "critical", "full"])),
-                name="pool_usage_level_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subnetusage",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "subnet"), name="subnet_usage_one_per_subnet"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="usagesample",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "pool", "at"), name="usage_sample_one_per_hour"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="vrf",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="vrf_name_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="vrf",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("rd", ""), _negated=True),
-                fields=("tenant", "rd"),
-                name="vrf_rd_unique_per_tenant",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="vrf",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_vrfhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rd", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."description", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."rd", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="f4b34dc2ba57b76f2c78b4931aa9226f0b859d4e",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_cf49a",
-                    table="ipam_vrf",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="vrf",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."rd" IS DISTINCT FROM (NEW."rd") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "ipam_vrfhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rd", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."description", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."rd", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="2e239ba7ba6b8716499ac94aa3751086fa0566af",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_63a83",
-                    table="ipam_vrf",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="vrf",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_vrfhistory" ("created_at", "description", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rd", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."description", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."rd", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="399e8695107963b63f0eb063f37de7de374bf65c",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_879d3",
-                    table="ipam_vrf",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subnethistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_subnet_tenant__a74d90_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subnet",
-            index=models.Index(
-                fields=["tenant", "vrf", "first_address", "last_address"], name="subnet_by_address"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subnet",
-            index=models.Index(fields=["tenant", "parent"], name="subnet_by_parent"),
-        ),
-        migrations.AddIndex(
-            model_name="subnet",
-            index=models.Index(fields=["tenant", "zone"], name="subnet_by_zone"),
-        ),
-        migrations.AddConstraint(
-            model_name="subnet",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "vrf", "network"), name="subnet_network_unique_per_vrf"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subnet",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("vlan_id", None), ("vlan_id__range", (1, 4094)), _connector="OR"),
-                name="subnet_vlan_in_range",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subnet",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("parent", None), ("parent_network", None)),
-                    models.Q(("parent__isnull", False), ("parent_network__isnull", False)),
-                    _connector="OR",
-                ),
-                name="subnet_parent_with_network",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subnet",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_subnethistory" ("created_at", "dns_servers", "first_address", "gateway", "id", "last_address", "name", "network", "next_address", "notes", "parent_id", "parent_network", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "tenant_id", "updated_at", "vlan_id", "vrf_id", "zone_id") VALUES (NEW."created_at", NEW."dns_servers", NEW."first_address", NEW."gateway", NEW."id", NEW."last_address", NEW."name", NEW."network", NEW."next_address", NEW."notes", NEW."parent_id", NEW."parent_network", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."site", NEW."tenant_id", NEW."updated_at", NEW."vlan_id", NEW."vrf_id", NEW."zone_id"); RETURN NULL;',
-                    hash="060015708d19a6b297a1afe3677d99e62cb9e5e5",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_971e6",
-                    table="ipam_subnet",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subnet",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."dns_servers" IS DISTINCT FROM (NEW."dns_servers") OR OLD."gateway" IS DISTINCT FROM (NEW."gateway") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."network" IS DISTINCT FROM (NEW."network") OR OLD."notes" IS DISTINCT FROM (NEW."notes") OR OLD."parent_id" IS DISTINCT FROM (NEW."parent_id") OR OLD."site" IS DISTINCT FROM (NEW."site") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."vlan_id" IS DISTINCT FROM (NEW."vlan_id") OR OLD."vrf_id" IS DISTINCT FROM (NEW."vrf_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
-                    func='INSERT INTO "ipam_subnethistory" ("created_at", "dns_servers", "first_address", "gateway", "id", "last_address", "name", "network", "next_address", "notes", "parent_id", "parent_network", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "tenant_id", "updated_at", "vlan_id", "vrf_id", "zone_id") VALUES (NEW."created_at", NEW."dns_servers", NEW."first_address", NEW."gateway", NEW."id", NEW."last_address", NEW."name", NEW."network", NEW."next_address", NEW."notes", NEW."parent_id", NEW."parent_network", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."site", NEW."tenant_id", NEW."updated_at", NEW."vlan_id", NEW."vrf_id", NEW."zone_id"); RETURN NULL;',
-                    hash="c419f42be0bbb6e9dbce8262b9762ebcd6ea128b",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_cbd0b",
-                    table="ipam_subnet",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subnet",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_subnethistory" ("created_at", "dns_servers", "first_address", "gateway", "id", "last_address", "name", "network", "next_address", "notes", "parent_id", "parent_network", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "site", "tenant_id", "updated_at", "vlan_id", "vrf_id", "zone_id") VALUES (OLD."created_at", OLD."dns_servers", OLD."first_address", OLD."gateway", OLD."id", OLD."last_address", OLD."name", OLD."network", OLD."next_address", OLD."notes", OLD."parent_id", OLD."parent_network", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."site", OLD."tenant_id", OLD."updated_at", OLD."vlan_id", OLD."vrf_id", OLD."zone_id"); RETURN NULL;',
-                    hash="f2ebd9a6a8b717b9dc238e10190c37f067cfdf53",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_19bf9",
-                    table="ipam_subnet",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="reconciliation",
-            index=models.Index(fields=["tenant", "-started_at"], name="reconciliation_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="reconciliation",
-            index=models.Index(fields=["tenant", "vrf"], name="reconciliation_by_vrf"),
-        ),
-        migrations.AddConstraint(
-            model_name="reconciliation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["running", "done", "failed"])),
-                name="reconciliation_status_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="poolrangehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_poolra_tenant__4f7083_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="poolrange",
-            index=models.Index(fields=["tenant", "pool", "first"], name="pool_range_by_pool"),
-        ),
-        migrations.AddIndex(
-            model_name="poolrange",
-            index=models.Index(fields=["tenant", "subnet"], name="pool_range_by_subnet"),
-        ),
-        migrations.AddIndex(
-            model_name="poolrange",
-            index=models.Index(fields=["tenant", "vrf", "first", "last"], name="pool_range_by_address"),
-        ),
-        migrations.AddConstraint(
-            model_name="poolrange",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("first__lte", models.F("last"))), name="pool_range_in_order"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="poolrange",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_poolrangehistory" ("created_at", "family", "first", "id", "last", "next_address", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "prefix_length", "subnet_id", "subnet_network", "tenant_id", "updated_at", "vrf_id") VALUES (NEW."created_at", NEW."family", NEW."first", NEW."id", NEW."last", NEW."next_address", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pool_id", NEW."prefix_length", NEW."subnet_id", NEW."subnet_network", NEW."tenant_id", NEW."updated_at", NEW."vrf_id"); RETURN NULL;',
-                    hash="e6dd4a29b2928b824d8bf0edf3c493532a17b1a2",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_d76ba",
-                    table="ipam_poolrange",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="poolrange",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."family" IS DISTINCT FROM (NEW."family") OR OLD."first" IS DISTINCT FROM (NEW."first") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."last" IS DISTINCT FROM (NEW."last") OR OLD."pool_id" IS DISTINCT FROM (NEW."pool_id") OR OLD."prefix_length" IS DISTINCT FROM (NEW."prefix_length") OR OLD."subnet_id" IS DISTINCT FROM (NEW."subnet_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."vrf_id" IS DISTINCT FROM (NEW."vrf_id"))',
-                    func='INSERT INTO "ipam_poolrangehistory" ("created_at", "family", "first", "id", "last", "next_address", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "prefix_length", "subnet_id", "subnet_network", "tenant_id", "updated_at", "vrf_id") VALUES (NEW."created_at", NEW."family", NEW."first", NEW."id", NEW."last", NEW."next_address", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pool_id", NEW."prefix_length", NEW."subnet_id", NEW."subnet_network", NEW."tenant_id", NEW."updated_at", NEW."vrf_id"); RETURN NULL;',
-                    hash="3b2939ab49167c6a197ee5fab8ce2de69a3df84f",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_3fac1",
-                    table="ipam_poolrange",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="poolrange",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_poolrangehistory" ("created_at", "family", "first", "id", "last", "next_address", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "prefix_length", "subnet_id", "subnet_network", "tenant_id", "updated_at", "vrf_id") VALUES (OLD."created_at", OLD."family", OLD."first", OLD."id", OLD."last", OLD."next_address", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pool_id", OLD."prefix_length", OLD."subnet_id", OLD."subnet_network", OLD."tenant_id", OLD."updated_at", OLD."vrf_id"); RETURN NULL;',
-                    hash="fe7a05579b7a742e937ccd89ae4b72a975894dcc",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_be03e",
-                    table="ipam_poolrange",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="poolhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_poolhi_tenant__a778e4_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pool",
-            index=models.Index(fields=["tenant", "vrf"], name="pool_by_vrf"),
-        ),
-        migrations.AddConstraint(
-            model_name="pool",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="pool_name_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="pool",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "id", "vrf", "family", "prefix_length"), name="pool_shape"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="pool",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["address", "prefix"])), name="pool_kind_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="pool",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("purpose__in", ["dynamic", "static", "cgnat", "management"])),
-                name="pool_purpose_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="pool",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("family", 4), ("kind", "address"), ("prefix_length", 32)),
-                    models.Q(("family", 6), ("kind", "address"), ("prefix_length", 128)),
-                    models.Q(("family", 4), ("kind", "prefix"), ("prefix_length__range", (8, 31))),
-                    models.Q(("family", 6), ("kind", "prefix"), ("prefix_length__range", (16, 127))),
-                    _connector="OR",
-                ),
-                name="pool_length_fits_its_kind",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="pool",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("warn_percent__gte", 1),
-                    ("warn_percent__lte", models.F("critical_percent")),
-                    ("critical_percent__lte", 100),
-                ),
-                name="pool_thresholds_in_order",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="pool",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_poolhistory" ("created_at", "critical_percent", "dns_servers", "family", "hold_seconds", "id", "is_active", "kind", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix_length", "purpose", "tenant_id", "updated_at", "vrf_id", "warn_percent") VALUES (NEW."created_at", NEW."critical_percent", NEW."dns_servers", NEW."family", NEW."hold_seconds", NEW."id", NEW."is_active", NEW."kind", NEW."name", NEW."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."prefix_length", NEW."purpose", NEW."tenant_id", NEW."updated_at", NEW."vrf_id", NEW."warn_percent"); RETURN NULL;',
-                    hash="f665d42d034a522a11c4b3984946aa6e715899a1",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_901c6",
-                    table="ipam_pool",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="pool",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."critical_percent" IS DISTINCT FROM (NEW."critical_percent") OR OLD."dns_servers" IS DISTINCT FROM (NEW."dns_servers") OR OLD."family" IS DISTINCT FROM (NEW."family") OR OLD."hold_seconds" IS DISTINCT FROM (NEW."hold_seconds") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."notes" IS DISTINCT FROM (NEW."notes") OR OLD."prefix_length" IS DISTINCT FROM (NEW."prefix_length") OR OLD."purpose" IS DISTINCT FROM (NEW."purpose") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."vrf_id" IS DISTINCT FROM (NEW."vrf_id") OR OLD."warn_percent" IS DISTINCT FROM (NEW."warn_percent"))',
-                    func='INSERT INTO "ipam_poolhistory" ("created_at", "critical_percent", "dns_servers", "family", "hold_seconds", "id", "is_active", "kind", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix_length", "purpose", "tenant_id", "updated_at", "vrf_id", "warn_percent") VALUES (NEW."created_at", NEW."critical_percent", NEW."dns_servers", NEW."family", NEW."hold_seconds", NEW."id", NEW."is_active", NEW."kind", NEW."name", NEW."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."prefix_length", NEW."purpose", NEW."tenant_id", NEW."updated_at", NEW."vrf_id", NEW."warn_percent"); RETURN NULL;',
-                    hash="bf63f56c99efe2ae3b4e6efdb60508a083b1577a",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_efc11",
-                    table="ipam_pool",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="pool",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_poolhistory" ("created_at", "critical_percent", "dns_servers", "family", "hold_seconds", "id", "is_active", "kind", "name", "notes", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix_length", "purpose", "tenant_id", "updated_at", "vrf_id", "warn_percent") VALUES (OLD."created_at", OLD."critical_percent", OLD."dns_servers", OLD."family", OLD."hold_seconds", OLD."id", OLD."is_active", OLD."kind", OLD."name", OLD."notes", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."prefix_length", OLD."purpose", OLD."tenant_id", OLD."updated_at", OLD."vrf_id", OLD."warn_percent"); RETURN NULL;',
-                    hash="df12cc01301db403a19e0f4885d8f984c7e22c43",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_a7df0",
-                    table="ipam_pool",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pastassignment",
-            index=models.Index(fields=["tenant", "vrf", "address", "-ended_at"], name="past_by_address"),
-        ),
-        migrations.AddIndex(
-            model_name="pastassignment",
-            index=models.Index(fields=["tenant", "subscription", "-ended_at"], name="past_by_service"),
-        ),
-        migrations.AddIndex(
-            model_name="pastassignment",
-            index=models.Index(fields=["tenant", "pool"], name="past_by_pool"),
-        ),
-        migrations.AddConstraint(
-            model_name="pastassignment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("ended_at__gte", models.F("began_at"))), name="past_assignment_in_order"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="pastassignment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("subscription__isnull", False),
-                    models.Q(("assigned_to", ""), _negated=True),
-                    _connector="XOR",
-                ),
-                name="past_assignment_has_holder",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="drift",
-            index=models.Index(fields=["tenant", "record"], name="drift_by_record"),
-        ),
-        migrations.AddIndex(
-            model_name="drift",
-            index=models.Index(
-                condition=models.Q(("repaired_at", None)), fields=["tenant", "kind", "-id"], name="drift_open"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="drift",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "reconciliation", "vrf", "address", "kind"),
-                name="drift_once_per_reconciliation",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="drift",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("kind__in", ["used_but_free", "used_by_other", "assigned_not_seen", "unknown_address"])
-                ),
-                name="drift_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="drift",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("repair", ""), ("repaired_at", None)),
-                    models.Q(("repaired_at__isnull", False), models.Q(("repair", ""), _negated=True)),
-                    _connector="OR",
-                ),
-                name="drift_repair_has_time",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="cgnatrulehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_cgnatr_tenant__46e6f8_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="cgnatrule",
-            index=models.Index(fields=["tenant", "public_first", "public_last"], name="cgnat_rule_by_public"),
-        ),
-        migrations.AddIndex(
-            model_name="cgnatrule",
-            index=models.Index(fields=["tenant", "vrf", "inside_first"], name="cgnat_rule_by_inside"),
-        ),
-        migrations.AddIndex(
-            model_name="cgnatrule",
-            index=models.Index(fields=["tenant", "pool"], name="cgnat_rule_by_pool"),
-        ),
-        migrations.AddConstraint(
-            model_name="cgnatrule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("inside_first__lte", models.F("inside_last")),
-                    ("public_first__lte", models.F("public_last")),
-                ),
-                name="cgnat_rule_ranges_in_order",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="cgnatrule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("first_port__range", (1, 65535)),
-                    ("ports_per_line__gte", 1),
-                    (
-                        "ports_per_line__lte",
-                        django.db.models.expressions.CombinedExpression(
-                            models.Value(65536), "-", models.F("first_port")
-                        ),
-                    ),
-                ),
-                name="cgnat_rule_ports_in_range",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="cgnatrule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("valid_until", None), ("valid_until__gt", models.F("valid_from")), _connector="OR"
-                ),
-                name="cgnat_rule_valid_for_a_time",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="cgnatrule",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_cgnatrulehistory" ("created_at", "created_by_id", "first_port", "id", "inside_first", "inside_last", "name", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "ports_per_line", "public_first", "public_last", "tenant_id", "updated_at", "valid_from", "valid_until", "vrf_id") VALUES (NEW."created_at", NEW."created_by_id", NEW."first_port", NEW."id", NEW."inside_first", NEW."inside_last", NEW."name", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pool_id", NEW."ports_per_line", NEW."public_first", NEW."public_last", NEW."tenant_id", NEW."updated_at", NEW."valid_from", NEW."valid_until", NEW."vrf_id"); RETURN NULL;',
-                    hash="efacdccee4dcef9b2d5210d6496d1d6c5f12402b",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_6319c",
-                    table="ipam_cgnatrule",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="cgnatrule",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."first_port" IS DISTINCT FROM (NEW."first_port") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."inside_first" IS DISTINCT FROM (NEW."inside_first") OR OLD."inside_last" IS DISTINCT FROM (NEW."inside_last") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."pool_id" IS DISTINCT FROM (NEW."pool_id") OR OLD."ports_per_line" IS DISTINCT FROM (NEW."ports_per_line") OR OLD."public_first" IS DISTINCT FROM (NEW."public_first") OR OLD."public_last" IS DISTINCT FROM (NEW."public_last") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."valid_from" IS DISTINCT FROM (NEW."valid_from") OR OLD."valid_until" IS DISTINCT FROM (NEW."valid_until") OR OLD."vrf_id" IS DISTINCT FROM (NEW."vrf_id"))',
-                    func='INSERT INTO "ipam_cgnatrulehistory" ("created_at", "created_by_id", "first_port", "id", "inside_first", "inside_last", "name", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "ports_per_line", "public_first", "public_last", "tenant_id", "updated_at", "valid_from", "valid_until", "vrf_id") VALUES (NEW."created_at", NEW."created_by_id", NEW."first_port", NEW."id", NEW."inside_first", NEW."inside_last", NEW."name", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pool_id", NEW."ports_per_line", NEW."public_first", NEW."public_last", NEW."tenant_id", NEW."updated_at", NEW."valid_from", NEW."valid_until", NEW."vrf_id"); RETURN NULL;',
-                    hash="b97aa5443c2ff8c8cb023f8cd7b28d31a3937267",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_74dda",
-                    table="ipam_cgnatrule",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="cgnatrule",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ipam_cgnatrulehistory" ("created_at", "created_by_id", "first_port", "id", "inside_first", "inside_last", "name", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_id", "ports_per_line", "public_first", "public_last", "tenant_id", "updated_at", "valid_from", "valid_until", "vrf_id") VALUES (OLD."created_at", OLD."created_by_id", OLD."first_port", OLD."id", OLD."inside_first", OLD."inside_last", OLD."name", OLD."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pool_id", OLD."ports_per_line", OLD."public_first", OLD."public_last", OLD."tenant_id", OLD."updated_at", OLD."valid_from", OLD."valid_until", OLD."vrf_id"); RETURN NULL;',
-                    hash="68f47c09cd62b920e3fa9930c40bf304c9616bfe",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_0917a",
-                    table="ipam_cgnatrule",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="bookimport",
-            index=models.Index(fields=["tenant", "-created_at"], name="book_import_newest"),
-        ),
-        migrations.AddConstraint(
-            model_name="bookimport",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status__in", ["uploaded", "checking", "checked", "importing", "imported", "failed"])
-                ),
-                name="book_import_status_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="address",
-            index=models.Index(
-                condition=models.Q(("state", "free")),
-                fields=["tenant", "pool", "free_since", "address"],
-                name="address_next_free",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="address",
-            index=models.Index(
-                condition=models.Q(("state", "quarantined")),
-                fields=["tenant", "quarantined_until"],
-                name="address_rest_ends",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="address",
-            index=models.Index(fields=["tenant", "address", "id"], name="address_by_address"),
-        ),
-        migrations.AddIndex(
-            model_name="address",
-            index=models.Index(fields=["tenant", "pool", "address"], name="address_by_pool"),
-        ),
-        migrations.AddIndex(
-            model_name="address",
-            index=models.Index(fields=["tenant", "subnet", "address"], name="address_by_subnet"),
-        ),
-        migrations.AddIndex(
-            model_name="address",
-            index=models.Index(
-                condition=models.Q(("state__in", ["reserved", "quarantined"])),
-                fields=["tenant", "state", "address"],
-                name="address_by_rare_state",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="address",
-            index=models.Index(
-                condition=models.Q(("hostname", ""), _negated=True),
-                fields=["tenant", "hostname", "id"],
-                name="address_by_hostname",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="address",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "vrf", "address"), name="address_once_per_vrf"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="address",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("subscription__isnull", False)),
-                fields=("tenant", "subscription", "pool"),
-                name="address_one_per_service_and_pool",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="address",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("state", "assigned"),
-                        models.Q(
-                            ("subscription__isnull", False),
-                            models.Q(("assigned_to", ""), _negated=True),
-                            _connector="XOR",
-                        ),
-                    ),
-                    models.Q(
-                        models.Q(("state", "assigned"), _negated=True),
-                        ("assigned_to", ""),
-                        ("subscription", None),
-                    ),
-                    _connector="OR",
-                ),
-                name="address_holder_fits_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="address",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("assigned_at", None),
-                        ("free_since__isnull", False),
-                        ("quarantined_until", None),
-                        ("state", "free"),
-                    ),
-                    models.Q(
-                        ("assigned_at", None),
-                        ("free_since", None),
-                        ("quarantined_until", None),
-                        ("state", "reserved"),
-                    ),
-                    models.Q(
-                        ("assigned_at__isnull", False),
-                        ("free_since", None),
-                        ("quarantined_until", None),
-                        ("state", "assigned"),
-                    ),
-                    models.Q(
-                        ("assigned_at", None),
-                        ("free_since", None),
-                        ("quarantined_until__isnull", False),
-                        ("state", "quarantined"),
-                    ),
-                    _connector="OR",
-                ),
-                name="address_times_fit_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="address",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state", "reserved"), ("reserved_for", ""), _connector="OR"),
-                name="address_reserved_for_fits_state",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="vrfhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="ipam_vrfhis_tenant__8266e4_idx"
-            ),
         ),
         IsolateTenantTable("Vrf"),
         IsolateTenantTable("Subnet"),

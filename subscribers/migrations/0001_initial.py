@@ -148,6 +148,61 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "name"), name="billing_profile_name_unique_per_tenant"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("cycle", "anniversary"), ("cycle_day", None)),
+                            models.Q(
+                                ("cycle", "day_of_month"),
+                                ("cycle_day__isnull", False),
+                                ("cycle_day__range", (1, 31)),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="billing_profile_day_fits_cycle",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_billingprofilehistory" ("created_at", "currency", "cycle", "cycle_day", "due_days", "grace_days", "id", "name", "payment_kind", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."currency", NEW."cycle", NEW."cycle_day", NEW."due_days", NEW."grace_days", NEW."id", NEW."name", NEW."payment_kind", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="fd52ce6f845b98f6beb911f62a8ecaa52ccc492d",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_a1538",
+                            table="subscribers_billingprofile",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."cycle" IS DISTINCT FROM (NEW."cycle") OR OLD."cycle_day" IS DISTINCT FROM (NEW."cycle_day") OR OLD."due_days" IS DISTINCT FROM (NEW."due_days") OR OLD."grace_days" IS DISTINCT FROM (NEW."grace_days") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."payment_kind" IS DISTINCT FROM (NEW."payment_kind") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "subscribers_billingprofilehistory" ("created_at", "currency", "cycle", "cycle_day", "due_days", "grace_days", "id", "name", "payment_kind", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."currency", NEW."cycle", NEW."cycle_day", NEW."due_days", NEW."grace_days", NEW."id", NEW."name", NEW."payment_kind", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="0155f95f2e733865ea4e5e59a02f3a4561566a96",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_56854",
+                            table="subscribers_billingprofile",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_billingprofilehistory" ("created_at", "currency", "cycle", "cycle_day", "due_days", "grace_days", "id", "name", "payment_kind", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tax_class", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."currency", OLD."cycle", OLD."cycle_day", OLD."due_days", OLD."grace_days", OLD."id", OLD."name", OLD."payment_kind", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tax_class", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="e51b3d9bcf9e3f574443b7fd26582e7854c3781e",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_d9676",
+                            table="subscribers_billingprofile",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="BillingProfileHistory",
@@ -249,75 +304,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__2c18d0_idx"
+                    )
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name="Hold",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "reason",
-                    models.CharField(
-                        choices=[
-                            ("non_payment", "Non-payment"),
-                            ("abuse", "Abuse"),
-                            ("vacation", "Vacation"),
-                            ("staff", "Staff decision"),
-                            ("fraud", "Fraud"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
-                ("note", models.CharField(blank=True, max_length=200)),
-                ("opened_at", models.DateTimeField()),
-                (
-                    "until",
-                    models.DateTimeField(
-                        blank=True, help_text="Lifts itself then; empty: until lifted.", null=True
-                    ),
-                ),
-                ("released_at", models.DateTimeField(editable=False, null=True)),
-                (
-                    "opened_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "released_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
         ),
         migrations.CreateModel(
             name="Plan",
@@ -438,6 +430,728 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "code"), name="plan_code_unique_per_tenant"),
+                    models.CheckConstraint(
+                        condition=models.Q(("down_kbps__gt", 0), ("up_kbps__gt", 0)),
+                        name="plan_speeds_are_positive",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("price__gte", 0)), name="plan_price_not_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("period__in", ["month", "quarter", "year"])),
+                        name="plan_period_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("sold_from", None),
+                            ("sold_until", None),
+                            ("sold_until__gt", models.F("sold_from")),
+                            _connector="OR",
+                        ),
+                        name="plan_sold_for_a_time",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_planhistory" ("burst_down_kbps", "burst_up_kbps", "cap_bytes", "code", "created_at", "currency", "down_kbps", "id", "name", "period", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_hint", "price", "sold_from", "sold_until", "tax_class", "tenant_id", "up_kbps", "updated_at") VALUES (NEW."burst_down_kbps", NEW."burst_up_kbps", NEW."cap_bytes", NEW."code", NEW."created_at", NEW."currency", NEW."down_kbps", NEW."id", NEW."name", NEW."period", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pool_hint", NEW."price", NEW."sold_from", NEW."sold_until", NEW."tax_class", NEW."tenant_id", NEW."up_kbps", NEW."updated_at"); RETURN NULL;',
+                            hash="d4ac9404bd5f2179c08e2c381f4a816caf10871e",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_ae87f",
+                            table="subscribers_plan",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."burst_down_kbps" IS DISTINCT FROM (NEW."burst_down_kbps") OR OLD."burst_up_kbps" IS DISTINCT FROM (NEW."burst_up_kbps") OR OLD."cap_bytes" IS DISTINCT FROM (NEW."cap_bytes") OR OLD."code" IS DISTINCT FROM (NEW."code") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."down_kbps" IS DISTINCT FROM (NEW."down_kbps") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."period" IS DISTINCT FROM (NEW."period") OR OLD."pool_hint" IS DISTINCT FROM (NEW."pool_hint") OR OLD."price" IS DISTINCT FROM (NEW."price") OR OLD."sold_from" IS DISTINCT FROM (NEW."sold_from") OR OLD."sold_until" IS DISTINCT FROM (NEW."sold_until") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."up_kbps" IS DISTINCT FROM (NEW."up_kbps"))',
+                            func='INSERT INTO "subscribers_planhistory" ("burst_down_kbps", "burst_up_kbps", "cap_bytes", "code", "created_at", "currency", "down_kbps", "id", "name", "period", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_hint", "price", "sold_from", "sold_until", "tax_class", "tenant_id", "up_kbps", "updated_at") VALUES (NEW."burst_down_kbps", NEW."burst_up_kbps", NEW."cap_bytes", NEW."code", NEW."created_at", NEW."currency", NEW."down_kbps", NEW."id", NEW."name", NEW."period", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pool_hint", NEW."price", NEW."sold_from", NEW."sold_until", NEW."tax_class", NEW."tenant_id", NEW."up_kbps", NEW."updated_at"); RETURN NULL;',
+                            hash="352ca1e77fe86e5cf30211d61c8b0d098f59c7d9",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_348f7",
+                            table="subscribers_plan",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_planhistory" ("burst_down_kbps", "burst_up_kbps", "cap_bytes", "code", "created_at", "currency", "down_kbps", "id", "name", "period", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_hint", "price", "sold_from", "sold_until", "tax_class", "tenant_id", "up_kbps", "updated_at") VALUES (OLD."burst_down_kbps", OLD."burst_up_kbps", OLD."cap_bytes", OLD."code", OLD."created_at", OLD."currency", OLD."down_kbps", OLD."id", OLD."name", OLD."period", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pool_hint", OLD."price", OLD."sold_from", OLD."sold_until", OLD."tax_class", OLD."tenant_id", OLD."up_kbps", OLD."updated_at"); RETURN NULL;',
+                            hash="7adbebffe5ad71d15ff959de51f124ab770395e7",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_f7c22",
+                            table="subscribers_plan",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Zone",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "parent",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="subscribers.zone",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "parent"], name="zone_by_parent")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="zone_name_unique_per_tenant"),
+                    models.CheckConstraint(
+                        condition=models.Q(("parent", models.F("id")), _negated=True),
+                        name="zone_not_its_own_parent",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_zonehistory" ("created_at", "id", "name", "parent_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."name", NEW."parent_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="2f633311d43e35a6608744b119db3ff98668d42f",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_d9df5",
+                            table="subscribers_zone",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."parent_id" IS DISTINCT FROM (NEW."parent_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "subscribers_zonehistory" ("created_at", "id", "name", "parent_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."name", NEW."parent_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="70af86464e50497f79e36673f137c72f97f7402d",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_17109",
+                            table="subscribers_zone",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_zonehistory" ("created_at", "id", "name", "parent_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."id", OLD."name", OLD."parent_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="283f964f0d43f20da17d51d1a751b9df4f61d7c2",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_98da5",
+                            table="subscribers_zone",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Premise",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("address_line1", models.CharField(max_length=200)),
+                ("address_line2", models.CharField(blank=True, max_length=200)),
+                ("city", models.CharField(blank=True, max_length=100)),
+                ("state", models.CharField(blank=True, max_length=100)),
+                ("postal_code", models.CharField(blank=True, max_length=20)),
+                (
+                    "country",
+                    models.CharField(blank=True, help_text="ISO 3166, for example PT.", max_length=2),
+                ),
+                ("latitude", models.DecimalField(blank=True, decimal_places=6, max_digits=9, null=True)),
+                ("longitude", models.DecimalField(blank=True, decimal_places=6, max_digits=9, null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "zone",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="premises",
+                        to="subscribers.zone",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "zone"], name="premise_by_zone")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("latitude", None), ("longitude", None)),
+                            models.Q(
+                                ("latitude__isnull", False),
+                                ("latitude__range", (-90, 90)),
+                                ("longitude__isnull", False),
+                                ("longitude__range", (-180, 180)),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="premise_position_on_earth",
+                    )
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_premisehistory" ("address_line1", "address_line2", "city", "country", "created_at", "id", "latitude", "longitude", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "state", "tenant_id", "updated_at", "zone_id") VALUES (NEW."address_line1", NEW."address_line2", NEW."city", NEW."country", NEW."created_at", NEW."id", NEW."latitude", NEW."longitude", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."postal_code", NEW."state", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="51cb8ac00f99594feb41080e9e0565150037c709",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_dd501",
+                            table="subscribers_premise",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."address_line1" IS DISTINCT FROM (NEW."address_line1") OR OLD."address_line2" IS DISTINCT FROM (NEW."address_line2") OR OLD."city" IS DISTINCT FROM (NEW."city") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."latitude" IS DISTINCT FROM (NEW."latitude") OR OLD."longitude" IS DISTINCT FROM (NEW."longitude") OR OLD."postal_code" IS DISTINCT FROM (NEW."postal_code") OR OLD."state" IS DISTINCT FROM (NEW."state") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
+                            func='INSERT INTO "subscribers_premisehistory" ("address_line1", "address_line2", "city", "country", "created_at", "id", "latitude", "longitude", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "state", "tenant_id", "updated_at", "zone_id") VALUES (NEW."address_line1", NEW."address_line2", NEW."city", NEW."country", NEW."created_at", NEW."id", NEW."latitude", NEW."longitude", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."postal_code", NEW."state", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="3fa8a08c1f0f58eada3d2eac7071951c0c733ed8",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_b6831",
+                            table="subscribers_premise",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_premisehistory" ("address_line1", "address_line2", "city", "country", "created_at", "id", "latitude", "longitude", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "state", "tenant_id", "updated_at", "zone_id") VALUES (OLD."address_line1", OLD."address_line2", OLD."city", OLD."country", OLD."created_at", OLD."id", OLD."latitude", OLD."longitude", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."postal_code", OLD."state", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
+                            hash="aa6b2ace8d95eafbb6843610afbd459fbe83b3b3",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_ef612",
+                            table="subscribers_premise",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Subscriber",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "number",
+                    models.CharField(
+                        editable=False, help_text="For people, such as SUB-000184.", max_length=20
+                    ),
+                ),
+                (
+                    "external_id",
+                    models.CharField(
+                        blank=True,
+                        help_text="The record's id in another system; refuses a second one.",
+                        max_length=80,
+                    ),
+                ),
+                ("full_name", models.CharField(max_length=200)),
+                ("email", models.EmailField(blank=True, max_length=254)),
+                ("email_lower", models.CharField(blank=True, editable=False, max_length=254)),
+                ("phone", models.CharField(blank=True, help_text="As given.", max_length=40)),
+                ("phone_e164", models.CharField(blank=True, editable=False, max_length=20)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("prospect", "Prospect"),
+                            ("active", "Active"),
+                            ("suspended", "Suspended"),
+                            ("inactive", "Inactive"),
+                        ],
+                        default="prospect",
+                        editable=False,
+                        max_length=10,
+                    ),
+                ),
+                ("address_line1", models.CharField(blank=True, max_length=200)),
+                ("address_line2", models.CharField(blank=True, max_length=200)),
+                ("city", models.CharField(blank=True, max_length=100)),
+                ("state", models.CharField(blank=True, max_length=100)),
+                ("postal_code", models.CharField(blank=True, max_length=20)),
+                (
+                    "country",
+                    models.CharField(blank=True, help_text="ISO 3166, for example PT.", max_length=2),
+                ),
+                (
+                    "document_type",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("national_id", "National identity card"),
+                            ("passport", "Passport"),
+                            ("tax_id", "Tax number"),
+                            ("company", "Company registration"),
+                            ("other", "Other"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("document_number", models.CharField(blank=True, max_length=60)),
+                ("document_normal", models.CharField(blank=True, editable=False, max_length=60)),
+                ("metadata", models.JSONField(blank=True, default=dict)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
+                    ),
+                ),
+                ("terms_accepted_at", models.DateTimeField(blank=True, null=True)),
+                ("marketing_consent_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "billing_profile",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscribers",
+                        to="subscribers.billingprofile",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "status", "-id"], name="subscriber_by_status"),
+                    models.Index(fields=["tenant", "email_lower"], name="subscriber_by_email"),
+                    models.Index(fields=["tenant", "phone_e164"], name="subscriber_by_phone"),
+                    models.Index(fields=["tenant", "document_normal"], name="subscriber_by_document"),
+                    models.Index(fields=["tenant", "billing_profile"], name="subscriber_by_profile"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "number"), name="subscriber_number_unique_per_tenant"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("external_id", ""), _negated=True),
+                        fields=("tenant", "external_id"),
+                        name="subscriber_external_id_unique_per_tenant",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["prospect", "active", "suspended", "inactive"])),
+                        name="subscriber_status_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_subscriberhistory" ("address_line1", "address_line2", "billing_profile_id", "city", "country", "created_at", "document_normal", "document_number", "document_type", "email", "email_lower", "external_id", "full_name", "id", "marketing_consent_at", "metadata", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "phone", "phone_e164", "postal_code", "state", "status", "tags", "tenant_id", "terms_accepted_at", "updated_at") VALUES (NEW."address_line1", NEW."address_line2", NEW."billing_profile_id", NEW."city", NEW."country", NEW."created_at", NEW."document_normal", NEW."document_number", NEW."document_type", NEW."email", NEW."email_lower", NEW."external_id", NEW."full_name", NEW."id", NEW."marketing_consent_at", NEW."metadata", NEW."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."phone", NEW."phone_e164", NEW."postal_code", NEW."state", NEW."status", NEW."tags", NEW."tenant_id", NEW."terms_accepted_at", NEW."updated_at"); RETURN NULL;',
+                            hash="a3039822a2eca193dd832c5557cc3164283321b3",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_41a4f",
+                            table="subscribers_subscriber",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."address_line1" IS DISTINCT FROM (NEW."address_line1") OR OLD."address_line2" IS DISTINCT FROM (NEW."address_line2") OR OLD."billing_profile_id" IS DISTINCT FROM (NEW."billing_profile_id") OR OLD."city" IS DISTINCT FROM (NEW."city") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."document_normal" IS DISTINCT FROM (NEW."document_normal") OR OLD."document_number" IS DISTINCT FROM (NEW."document_number") OR OLD."document_type" IS DISTINCT FROM (NEW."document_type") OR OLD."email" IS DISTINCT FROM (NEW."email") OR OLD."email_lower" IS DISTINCT FROM (NEW."email_lower") OR OLD."external_id" IS DISTINCT FROM (NEW."external_id") OR OLD."full_name" IS DISTINCT FROM (NEW."full_name") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."marketing_consent_at" IS DISTINCT FROM (NEW."marketing_consent_at") OR OLD."metadata" IS DISTINCT FROM (NEW."metadata") OR OLD."number" IS DISTINCT FROM (NEW."number") OR OLD."phone" IS DISTINCT FROM (NEW."phone") OR OLD."phone_e164" IS DISTINCT FROM (NEW."phone_e164") OR OLD."postal_code" IS DISTINCT FROM (NEW."postal_code") OR OLD."state" IS DISTINCT FROM (NEW."state") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."tags" IS DISTINCT FROM (NEW."tags") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."terms_accepted_at" IS DISTINCT FROM (NEW."terms_accepted_at"))',
+                            func='INSERT INTO "subscribers_subscriberhistory" ("address_line1", "address_line2", "billing_profile_id", "city", "country", "created_at", "document_normal", "document_number", "document_type", "email", "email_lower", "external_id", "full_name", "id", "marketing_consent_at", "metadata", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "phone", "phone_e164", "postal_code", "state", "status", "tags", "tenant_id", "terms_accepted_at", "updated_at") VALUES (NEW."address_line1", NEW."address_line2", NEW."billing_profile_id", NEW."city", NEW."country", NEW."created_at", NEW."document_normal", NEW."document_number", NEW."document_type", NEW."email", NEW."email_lower", NEW."external_id", NEW."full_name", NEW."id", NEW."marketing_consent_at", NEW."metadata", NEW."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."phone", NEW."phone_e164", NEW."postal_code", NEW."state", NEW."status", NEW."tags", NEW."tenant_id", NEW."terms_accepted_at", NEW."updated_at"); RETURN NULL;',
+                            hash="bd8009b030b722ef4b4c204b6ec50d85462093c9",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_0f7da",
+                            table="subscribers_subscriber",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_subscriberhistory" ("address_line1", "address_line2", "billing_profile_id", "city", "country", "created_at", "document_normal", "document_number", "document_type", "email", "email_lower", "external_id", "full_name", "id", "marketing_consent_at", "metadata", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "phone", "phone_e164", "postal_code", "state", "status", "tags", "tenant_id", "terms_accepted_at", "updated_at") VALUES (OLD."address_line1", OLD."address_line2", OLD."billing_profile_id", OLD."city", OLD."country", OLD."created_at", OLD."document_normal", OLD."document_number", OLD."document_type", OLD."email", OLD."email_lower", OLD."external_id", OLD."full_name", OLD."id", OLD."marketing_consent_at", OLD."metadata", OLD."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."phone", OLD."phone_e164", OLD."postal_code", OLD."state", OLD."status", OLD."tags", OLD."tenant_id", OLD."terms_accepted_at", OLD."updated_at"); RETURN NULL;',
+                            hash="fd5deee0ee9faee4405b13035a38f8da193c6d35",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_0667a",
+                            table="subscribers_subscriber",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Subscription",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "number",
+                    models.PositiveIntegerField(editable=False, help_text="The human number of the service."),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("pending_installation", "Pending installation"),
+                            ("active", "Active"),
+                            ("suspended", "Suspended"),
+                            ("terminated", "Terminated"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="pending_installation",
+                        editable=False,
+                        max_length=20,
+                    ),
+                ),
+                ("isp_reference", models.CharField(blank=True, max_length=80, verbose_name="ISP reference")),
+                ("wifi_name", models.CharField(blank=True, max_length=32, verbose_name="WiFi name")),
+                (
+                    "wifi_password",
+                    ispcore.crypto.SecretField(blank=True, default="", verbose_name="WiFi password"),
+                ),
+                ("sales_agent", models.CharField(blank=True, max_length=120)),
+                (
+                    "provisioned_at",
+                    models.DateTimeField(editable=False, help_text="When it first became active.", null=True),
+                ),
+                ("terminated_at", models.DateTimeField(editable=False, null=True)),
+                ("changed_xid", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "plan",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="subscribers.plan",
+                    ),
+                ),
+                (
+                    "premise",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="subscribers.premise",
+                    ),
+                ),
+                (
+                    "subscriber",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="subscribers.subscriber",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "service",
+                "indexes": [
+                    models.Index(fields=["tenant", "subscriber"], name="subscription_by_subscriber"),
+                    models.Index(fields=["tenant", "status", "-id"], name="subscription_by_status"),
+                    models.Index(fields=["tenant", "plan"], name="subscription_by_plan"),
+                    models.Index(fields=["tenant", "premise"], name="subscription_by_premise"),
+                    models.Index(fields=["tenant", "changed_xid"], name="subscription_by_change"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "number"), name="subscription_number_unique_per_tenant"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "draft",
+                                    "pending_installation",
+                                    "active",
+                                    "suspended",
+                                    "terminated",
+                                    "cancelled",
+                                ],
+                            )
+                        ),
+                        name="subscription_status_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_subscriptionhistory" ("changed_xid", "created_at", "created_by_id", "id", "isp_reference", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "premise_id", "provisioned_at", "sales_agent", "status", "subscriber_id", "tenant_id", "terminated_at", "updated_at", "wifi_name", "wifi_password") VALUES (NEW."changed_xid", NEW."created_at", NEW."created_by_id", NEW."id", NEW."isp_reference", NEW."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan_id", NEW."premise_id", NEW."provisioned_at", NEW."sales_agent", NEW."status", NEW."subscriber_id", NEW."tenant_id", NEW."terminated_at", NEW."updated_at", NEW."wifi_name", NEW."wifi_password"); RETURN NULL;',
+                            hash="318fba5fe7d9a56100a19e7f7ea6ab3a3f20a17c",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_143d7",
+                            table="subscribers_subscription",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."isp_reference" IS DISTINCT FROM (NEW."isp_reference") OR OLD."number" IS DISTINCT FROM (NEW."number") OR OLD."plan_id" IS DISTINCT FROM (NEW."plan_id") OR OLD."premise_id" IS DISTINCT FROM (NEW."premise_id") OR OLD."provisioned_at" IS DISTINCT FROM (NEW."provisioned_at") OR OLD."sales_agent" IS DISTINCT FROM (NEW."sales_agent") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."terminated_at" IS DISTINCT FROM (NEW."terminated_at") OR OLD."wifi_name" IS DISTINCT FROM (NEW."wifi_name") OR OLD."wifi_password" IS DISTINCT FROM (NEW."wifi_password"))',
+                            func='INSERT INTO "subscribers_subscriptionhistory" ("changed_xid", "created_at", "created_by_id", "id", "isp_reference", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "premise_id", "provisioned_at", "sales_agent", "status", "subscriber_id", "tenant_id", "terminated_at", "updated_at", "wifi_name", "wifi_password") VALUES (NEW."changed_xid", NEW."created_at", NEW."created_by_id", NEW."id", NEW."isp_reference", NEW."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan_id", NEW."premise_id", NEW."provisioned_at", NEW."sales_agent", NEW."status", NEW."subscriber_id", NEW."tenant_id", NEW."terminated_at", NEW."updated_at", NEW."wifi_name", NEW."wifi_password"); RETURN NULL;',
+                            hash="1d39fc460ae40fb3e4da2c0e694e2c37f456bced",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_23fb0",
+                            table="subscribers_subscription",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_subscriptionhistory" ("changed_xid", "created_at", "created_by_id", "id", "isp_reference", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "premise_id", "provisioned_at", "sales_agent", "status", "subscriber_id", "tenant_id", "terminated_at", "updated_at", "wifi_name", "wifi_password") VALUES (OLD."changed_xid", OLD."created_at", OLD."created_by_id", OLD."id", OLD."isp_reference", OLD."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan_id", OLD."premise_id", OLD."provisioned_at", OLD."sales_agent", OLD."status", OLD."subscriber_id", OLD."tenant_id", OLD."terminated_at", OLD."updated_at", OLD."wifi_name", OLD."wifi_password"); RETURN NULL;',
+                            hash="a0c5e102702fe64606f8bb675000d1c778adc945",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_887cb",
+                            table="subscribers_subscription",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Hold",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("non_payment", "Non-payment"),
+                            ("abuse", "Abuse"),
+                            ("vacation", "Vacation"),
+                            ("staff", "Staff decision"),
+                            ("fraud", "Fraud"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200)),
+                ("opened_at", models.DateTimeField()),
+                (
+                    "until",
+                    models.DateTimeField(
+                        blank=True, help_text="Lifts itself then; empty: until lifted.", null=True
+                    ),
+                ),
+                ("released_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "opened_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "released_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "subscription",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="holds",
+                        to="subscribers.subscription",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("released_at", None), ("until__isnull", False)),
+                        fields=["tenant", "until"],
+                        name="hold_ends_by_itself",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("released_at", None)),
+                        fields=("tenant", "subscription", "reason"),
+                        name="hold_one_open_per_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("reason__in", ["non_payment", "abuse", "vacation", "staff", "fraud"])
+                        ),
+                        name="hold_reason_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("until", None), ("until__gt", models.F("opened_at")), _connector="OR"
+                        ),
+                        name="hold_lasts_a_time",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_holdhistory" ("created_at", "id", "note", "opened_at", "opened_by_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "released_by_id", "subscription_id", "tenant_id", "until", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."note", NEW."opened_at", NEW."opened_by_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."reason", NEW."released_at", NEW."released_by_id", NEW."subscription_id", NEW."tenant_id", NEW."until", NEW."updated_at"); RETURN NULL;',
+                            hash="b37c23c19083e0db32c4bc9686b01d65681d1c80",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_86f4b",
+                            table="subscribers_hold",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."opened_at" IS DISTINCT FROM (NEW."opened_at") OR OLD."opened_by_id" IS DISTINCT FROM (NEW."opened_by_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."released_at" IS DISTINCT FROM (NEW."released_at") OR OLD."released_by_id" IS DISTINCT FROM (NEW."released_by_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."until" IS DISTINCT FROM (NEW."until"))',
+                            func='INSERT INTO "subscribers_holdhistory" ("created_at", "id", "note", "opened_at", "opened_by_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "released_by_id", "subscription_id", "tenant_id", "until", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."note", NEW."opened_at", NEW."opened_by_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."reason", NEW."released_at", NEW."released_by_id", NEW."subscription_id", NEW."tenant_id", NEW."until", NEW."updated_at"); RETURN NULL;',
+                            hash="c14afde1eb04cbf73059c2e07b23c04ac652faa7",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_eab59",
+                            table="subscribers_hold",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_holdhistory" ("created_at", "id", "note", "opened_at", "opened_by_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "released_by_id", "subscription_id", "tenant_id", "until", "updated_at") VALUES (OLD."created_at", OLD."id", OLD."note", OLD."opened_at", OLD."opened_by_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."reason", OLD."released_at", OLD."released_by_id", OLD."subscription_id", OLD."tenant_id", OLD."until", OLD."updated_at"); RETURN NULL;',
+                            hash="87850ef1481e59965cabb93982f6c5ada1798f3e",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_b6502",
+                            table="subscribers_hold",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="PlanChange",
@@ -496,7 +1210,75 @@ class Migration(migrations.Migration):
                         to="subscribers.plan",
                     ),
                 ),
+                (
+                    "subscription",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="plan_changes",
+                        to="subscribers.subscription",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "from_plan"], name="plan_change_by_from_plan"),
+                    models.Index(fields=["tenant", "to_plan"], name="plan_change_by_to_plan"),
+                    models.Index(
+                        condition=models.Q(("applied_at", None), ("cancelled_at", None)),
+                        fields=["tenant", "effective_on"],
+                        name="plan_change_waiting",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("applied_at", None), ("cancelled_at", None)),
+                        fields=("tenant", "subscription"),
+                        name="plan_change_one_waiting_per_service",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("from_plan", models.F("to_plan")), _negated=True),
+                        name="plan_change_changes_the_plan",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_planchangehistory" ("applied_at", "cancelled_at", "created_at", "effective_on", "from_plan_id", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "requested_by_id", "subscription_id", "tenant_id", "to_plan_id", "updated_at") VALUES (NEW."applied_at", NEW."cancelled_at", NEW."created_at", NEW."effective_on", NEW."from_plan_id", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."requested_by_id", NEW."subscription_id", NEW."tenant_id", NEW."to_plan_id", NEW."updated_at"); RETURN NULL;',
+                            hash="40e985fb8dc4e1e84481a68addb0a90e57693c99",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_89be8",
+                            table="subscribers_planchange",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."applied_at" IS DISTINCT FROM (NEW."applied_at") OR OLD."cancelled_at" IS DISTINCT FROM (NEW."cancelled_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."effective_on" IS DISTINCT FROM (NEW."effective_on") OR OLD."from_plan_id" IS DISTINCT FROM (NEW."from_plan_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."requested_by_id" IS DISTINCT FROM (NEW."requested_by_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."to_plan_id" IS DISTINCT FROM (NEW."to_plan_id"))',
+                            func='INSERT INTO "subscribers_planchangehistory" ("applied_at", "cancelled_at", "created_at", "effective_on", "from_plan_id", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "requested_by_id", "subscription_id", "tenant_id", "to_plan_id", "updated_at") VALUES (NEW."applied_at", NEW."cancelled_at", NEW."created_at", NEW."effective_on", NEW."from_plan_id", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."requested_by_id", NEW."subscription_id", NEW."tenant_id", NEW."to_plan_id", NEW."updated_at"); RETURN NULL;',
+                            hash="facf1abe95729a7d3dc9270cccb5d18b39a0b323",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_27b0e",
+                            table="subscribers_planchange",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_planchangehistory" ("applied_at", "cancelled_at", "created_at", "effective_on", "from_plan_id", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "requested_by_id", "subscription_id", "tenant_id", "to_plan_id", "updated_at") VALUES (OLD."applied_at", OLD."cancelled_at", OLD."created_at", OLD."effective_on", OLD."from_plan_id", OLD."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."requested_by_id", OLD."subscription_id", OLD."tenant_id", OLD."to_plan_id", OLD."updated_at"); RETURN NULL;',
+                            hash="22069ff1e9a0cb6902a70463786674b0fc337005",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_4d01e",
+                            table="subscribers_planchange",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="PlanHistory",
@@ -631,6 +1413,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__3b2169_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -667,149 +1454,59 @@ class Migration(migrations.Migration):
                         to="tenants.tenant",
                     ),
                 ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Premise",
-            fields=[
                 (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("address_line1", models.CharField(max_length=200)),
-                ("address_line2", models.CharField(blank=True, max_length=200)),
-                ("city", models.CharField(blank=True, max_length=100)),
-                ("state", models.CharField(blank=True, max_length=100)),
-                ("postal_code", models.CharField(blank=True, max_length=20)),
-                (
-                    "country",
-                    models.CharField(blank=True, help_text="ISO 3166, for example PT.", max_length=2),
-                ),
-                ("latitude", models.DecimalField(blank=True, decimal_places=6, max_digits=9, null=True)),
-                ("longitude", models.DecimalField(blank=True, decimal_places=6, max_digits=9, null=True)),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Subscriber",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "number",
-                    models.CharField(
-                        editable=False, help_text="For people, such as SUB-000184.", max_length=20
-                    ),
-                ),
-                (
-                    "external_id",
-                    models.CharField(
-                        blank=True,
-                        help_text="The record's id in another system; refuses a second one.",
-                        max_length=80,
-                    ),
-                ),
-                ("full_name", models.CharField(max_length=200)),
-                ("email", models.EmailField(blank=True, max_length=254)),
-                ("email_lower", models.CharField(blank=True, editable=False, max_length=254)),
-                ("phone", models.CharField(blank=True, help_text="As given.", max_length=40)),
-                ("phone_e164", models.CharField(blank=True, editable=False, max_length=20)),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("prospect", "Prospect"),
-                            ("active", "Active"),
-                            ("suspended", "Suspended"),
-                            ("inactive", "Inactive"),
-                        ],
-                        default="prospect",
-                        editable=False,
-                        max_length=10,
-                    ),
-                ),
-                ("address_line1", models.CharField(blank=True, max_length=200)),
-                ("address_line2", models.CharField(blank=True, max_length=200)),
-                ("city", models.CharField(blank=True, max_length=100)),
-                ("state", models.CharField(blank=True, max_length=100)),
-                ("postal_code", models.CharField(blank=True, max_length=20)),
-                (
-                    "country",
-                    models.CharField(blank=True, help_text="ISO 3166, for example PT.", max_length=2),
-                ),
-                (
-                    "document_type",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("national_id", "National identity card"),
-                            ("passport", "Passport"),
-                            ("tax_id", "Tax number"),
-                            ("company", "Company registration"),
-                            ("other", "Other"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
-                ("document_number", models.CharField(blank=True, max_length=60)),
-                ("document_normal", models.CharField(blank=True, editable=False, max_length=60)),
-                ("metadata", models.JSONField(blank=True, default=dict)),
-                (
-                    "tags",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
-                    ),
-                ),
-                ("terms_accepted_at", models.DateTimeField(blank=True, null=True)),
-                ("marketing_consent_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "billing_profile",
+                    "zone",
                     ispcore.tenants.fields.TenantForeignKey(
-                        blank=True,
                         db_constraint=False,
                         db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="subscribers",
-                        to="subscribers.billingprofile",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="tenants.tenant",
+                        to="subscribers.zone",
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "zone"], name="plan_zone_by_zone")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "plan", "zone"), name="plan_zone_once")
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_planzonehistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan_id", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="88866dc7ffd66586056b71b57911823882ca1ed3",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_d490f",
+                            table="subscribers_planzone",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."plan_id" IS DISTINCT FROM (NEW."plan_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
+                            func='INSERT INTO "subscribers_planzonehistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan_id", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="3b493ae5217ca8c3b537277858bbab5f4102e443",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_48e59",
+                            table="subscribers_planzone",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_planzonehistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "tenant_id", "updated_at", "zone_id") VALUES (OLD."created_at", OLD."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan_id", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
+                            hash="a9a4d05fd641fca01945b01f03e40e45a9dbf584",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_c1c58",
+                            table="subscribers_planzone",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="SubscriberHistory",
@@ -930,6 +1627,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__95b4b3_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -980,6 +1682,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "subscriber settings",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant",), name="subscriber_settings_one_per_tenant")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1018,108 +1723,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.CreateModel(
-            name="Subscription",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "number",
-                    models.PositiveIntegerField(editable=False, help_text="The human number of the service."),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("draft", "Draft"),
-                            ("pending_installation", "Pending installation"),
-                            ("active", "Active"),
-                            ("suspended", "Suspended"),
-                            ("terminated", "Terminated"),
-                            ("cancelled", "Cancelled"),
-                        ],
-                        default="pending_installation",
-                        editable=False,
-                        max_length=20,
-                    ),
-                ),
-                ("isp_reference", models.CharField(blank=True, max_length=80, verbose_name="ISP reference")),
-                ("wifi_name", models.CharField(blank=True, max_length=32, verbose_name="WiFi name")),
-                (
-                    "wifi_password",
-                    ispcore.crypto.SecretField(blank=True, default="", verbose_name="WiFi password"),
-                ),
-                ("sales_agent", models.CharField(blank=True, max_length=120)),
-                (
-                    "provisioned_at",
-                    models.DateTimeField(editable=False, help_text="When it first became active.", null=True),
-                ),
-                ("terminated_at", models.DateTimeField(editable=False, null=True)),
-                ("changed_xid", models.BigIntegerField(default=0, editable=False)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "plan",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="subscriptions",
-                        to="subscribers.plan",
-                    ),
-                ),
-                (
-                    "premise",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="subscriptions",
-                        to="subscribers.premise",
-                    ),
-                ),
-                (
-                    "subscriber",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="subscriptions",
-                        to="subscribers.subscriber",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
             options={
-                "verbose_name": "service",
+                "indexes": [
+                    models.Index(fields=["tenant", "subscriber"], name="subscriber_word_by_subscriber")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "word", "subscriber"), name="subscriber_word_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1209,18 +1821,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__c28013_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="planchange",
-            name="subscription",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="plan_changes",
-                to="subscribers.subscription",
-            ),
         ),
         migrations.CreateModel(
             name="HoldHistory",
@@ -1318,18 +1924,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__49a220_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="hold",
-            name="subscription",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="holds",
-                to="subscribers.subscription",
-            ),
         ),
         migrations.CreateModel(
             name="SubscriptionHistory",
@@ -1446,46 +2046,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__5bfa95_idx"
+                    )
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name="Zone",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("name", models.CharField(max_length=80)),
-                (
-                    "parent",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="children",
-                        to="subscribers.zone",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
         ),
         migrations.CreateModel(
             name="PremiseHistory",
@@ -1550,20 +2116,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__e55782_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="premise",
-            name="zone",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="premises",
-                to="subscribers.zone",
-            ),
         ),
         migrations.CreateModel(
             name="PlanZoneHistory",
@@ -1626,18 +2184,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__7799be_idx"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="planzone",
-            name="zone",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="subscribers.zone",
-            ),
         ),
         migrations.CreateModel(
             name="ZoneHistory",
@@ -1692,697 +2244,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="billingprofile",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "name"), name="billing_profile_name_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="billingprofile",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("cycle", "anniversary"), ("cycle_day", None)),
-                    models.Q(
-                        ("cycle", "day_of_month"), ("cycle_day__isnull", False), ("cycle_day__range", (1, 31))
-                    ),
-                    _connector="OR",
-                ),
-                name="billing_profile_day_fits_cycle",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="billingprofile",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_billingprofilehistory" ("created_at", "currency", "cycle", "cycle_day", "due_days", "grace_days", "id", "name", "payment_kind", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."currency", NEW."cycle", NEW."cycle_day", NEW."due_days", NEW."grace_days", NEW."id", NEW."name", NEW."payment_kind", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="fd52ce6f845b98f6beb911f62a8ecaa52ccc492d",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_a1538",
-                    table="subscribers_billingprofile",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="billingprofile",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."cycle" IS DISTINCT FROM (NEW."cycle") OR OLD."cycle_day" IS DISTINCT FROM (NEW."cycle_day") OR OLD."due_days" IS DISTINCT FROM (NEW."due_days") OR OLD."grace_days" IS DISTINCT FROM (NEW."grace_days") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."payment_kind" IS DISTINCT FROM (NEW."payment_kind") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "subscribers_billingprofilehistory" ("created_at", "currency", "cycle", "cycle_day", "due_days", "grace_days", "id", "name", "payment_kind", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tax_class", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."currency", NEW."cycle", NEW."cycle_day", NEW."due_days", NEW."grace_days", NEW."id", NEW."name", NEW."payment_kind", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tax_class", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="0155f95f2e733865ea4e5e59a02f3a4561566a96",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_56854",
-                    table="subscribers_billingprofile",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="billingprofile",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_billingprofilehistory" ("created_at", "currency", "cycle", "cycle_day", "due_days", "grace_days", "id", "name", "payment_kind", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tax_class", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."currency", OLD."cycle", OLD."cycle_day", OLD."due_days", OLD."grace_days", OLD."id", OLD."name", OLD."payment_kind", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tax_class", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="e51b3d9bcf9e3f574443b7fd26582e7854c3781e",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_d9676",
-                    table="subscribers_billingprofile",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="billingprofilehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__2c18d0_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="plan",
-            constraint=models.UniqueConstraint(fields=("tenant", "code"), name="plan_code_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="plan",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("down_kbps__gt", 0), ("up_kbps__gt", 0)), name="plan_speeds_are_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="plan",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("price__gte", 0)), name="plan_price_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="plan",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("period__in", ["month", "quarter", "year"])), name="plan_period_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="plan",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("sold_from", None),
-                    ("sold_until", None),
-                    ("sold_until__gt", models.F("sold_from")),
-                    _connector="OR",
-                ),
-                name="plan_sold_for_a_time",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="plan",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_planhistory" ("burst_down_kbps", "burst_up_kbps", "cap_bytes", "code", "created_at", "currency", "down_kbps", "id", "name", "period", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_hint", "price", "sold_from", "sold_until", "tax_class", "tenant_id", "up_kbps", "updated_at") VALUES (NEW."burst_down_kbps", NEW."burst_up_kbps", NEW."cap_bytes", NEW."code", NEW."created_at", NEW."currency", NEW."down_kbps", NEW."id", NEW."name", NEW."period", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."pool_hint", NEW."price", NEW."sold_from", NEW."sold_until", NEW."tax_class", NEW."tenant_id", NEW."up_kbps", NEW."updated_at"); RETURN NULL;',
-                    hash="d4ac9404bd5f2179c08e2c381f4a816caf10871e",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_ae87f",
-                    table="subscribers_plan",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="plan",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."burst_down_kbps" IS DISTINCT FROM (NEW."burst_down_kbps") OR OLD."burst_up_kbps" IS DISTINCT FROM (NEW."burst_up_kbps") OR OLD."cap_bytes" IS DISTINCT FROM (NEW."cap_bytes") OR OLD."code" IS DISTINCT FROM (NEW."code") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."down_kbps" IS DISTINCT FROM (NEW."down_kbps") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."period" IS DISTINCT FROM (NEW."period") OR OLD."pool_hint" IS DISTINCT FROM (NEW."pool_hint") OR OLD."price" IS DISTINCT FROM (NEW."price") OR OLD."sold_from" IS DISTINCT FROM (NEW."sold_from") OR OLD."sold_until" IS DISTINCT FROM (NEW."sold_until") OR OLD."tax_class" IS DISTINCT FROM (NEW."tax_class") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."up_kbps" IS DISTINCT FROM (NEW."up_kbps"))',
-                    func='INSERT INTO "subscribers_planhistory" ("burst_down_kbps", "burst_up_kbps", "cap_bytes", "code", "created_at", "currency", "down_kbps", "id", "name", "period", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_hint", "price", "sold_from", "sold_until", "tax_class", "tenant_id", "up_kbps", "updated_at") VALUES (NEW."burst_down_kbps", NEW."burst_up_kbps", NEW."cap_bytes", NEW."code", NEW."created_at", NEW."currency", NEW."down_kbps", NEW."id", NEW."name", NEW."period", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."pool_hint", NEW."price", NEW."sold_from", NEW."sold_until", NEW."tax_class", NEW."tenant_id", NEW."up_kbps", NEW."updated_at"); RETURN NULL;',
-                    hash="352ca1e77fe86e5cf30211d61c8b0d098f59c7d9",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_348f7",
-                    table="subscribers_plan",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="plan",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_planhistory" ("burst_down_kbps", "burst_up_kbps", "cap_bytes", "code", "created_at", "currency", "down_kbps", "id", "name", "period", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "pool_hint", "price", "sold_from", "sold_until", "tax_class", "tenant_id", "up_kbps", "updated_at") VALUES (OLD."burst_down_kbps", OLD."burst_up_kbps", OLD."cap_bytes", OLD."code", OLD."created_at", OLD."currency", OLD."down_kbps", OLD."id", OLD."name", OLD."period", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."pool_hint", OLD."price", OLD."sold_from", OLD."sold_until", OLD."tax_class", OLD."tenant_id", OLD."up_kbps", OLD."updated_at"); RETURN NULL;',
-                    hash="7adbebffe5ad71d15ff959de51f124ab770395e7",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_f7c22",
-                    table="subscribers_plan",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="planhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__3b2169_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subscriber",
-            index=models.Index(fields=["tenant", "status", "-id"], name="subscriber_by_status"),
-        ),
-        migrations.AddIndex(
-            model_name="subscriber",
-            index=models.Index(fields=["tenant", "email_lower"], name="subscriber_by_email"),
-        ),
-        migrations.AddIndex(
-            model_name="subscriber",
-            index=models.Index(fields=["tenant", "phone_e164"], name="subscriber_by_phone"),
-        ),
-        migrations.AddIndex(
-            model_name="subscriber",
-            index=models.Index(fields=["tenant", "document_normal"], name="subscriber_by_document"),
-        ),
-        migrations.AddIndex(
-            model_name="subscriber",
-            index=models.Index(fields=["tenant", "billing_profile"], name="subscriber_by_profile"),
-        ),
-        migrations.AddConstraint(
-            model_name="subscriber",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "number"), name="subscriber_number_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscriber",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("external_id", ""), _negated=True),
-                fields=("tenant", "external_id"),
-                name="subscriber_external_id_unique_per_tenant",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscriber",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["prospect", "active", "suspended", "inactive"])),
-                name="subscriber_status_known",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subscriber",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_subscriberhistory" ("address_line1", "address_line2", "billing_profile_id", "city", "country", "created_at", "document_normal", "document_number", "document_type", "email", "email_lower", "external_id", "full_name", "id", "marketing_consent_at", "metadata", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "phone", "phone_e164", "postal_code", "state", "status", "tags", "tenant_id", "terms_accepted_at", "updated_at") VALUES (NEW."address_line1", NEW."address_line2", NEW."billing_profile_id", NEW."city", NEW."country", NEW."created_at", NEW."document_normal", NEW."document_number", NEW."document_type", NEW."email", NEW."email_lower", NEW."external_id", NEW."full_name", NEW."id", NEW."marketing_consent_at", NEW."metadata", NEW."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."phone", NEW."phone_e164", NEW."postal_code", NEW."state", NEW."status", NEW."tags", NEW."tenant_id", NEW."terms_accepted_at", NEW."updated_at"); RETURN NULL;',
-                    hash="a3039822a2eca193dd832c5557cc3164283321b3",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_41a4f",
-                    table="subscribers_subscriber",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subscriber",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."address_line1" IS DISTINCT FROM (NEW."address_line1") OR OLD."address_line2" IS DISTINCT FROM (NEW."address_line2") OR OLD."billing_profile_id" IS DISTINCT FROM (NEW."billing_profile_id") OR OLD."city" IS DISTINCT FROM (NEW."city") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."document_normal" IS DISTINCT FROM (NEW."document_normal") OR OLD."document_number" IS DISTINCT FROM (NEW."document_number") OR OLD."document_type" IS DISTINCT FROM (NEW."document_type") OR OLD."email" IS DISTINCT FROM (NEW."email") OR OLD."email_lower" IS DISTINCT FROM (NEW."email_lower") OR OLD."external_id" IS DISTINCT FROM (NEW."external_id") OR OLD."full_name" IS DISTINCT FROM (NEW."full_name") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."marketing_consent_at" IS DISTINCT FROM (NEW."marketing_consent_at") OR OLD."metadata" IS DISTINCT FROM (NEW."metadata") OR OLD."number" IS DISTINCT FROM (NEW."number") OR OLD."phone" IS DISTINCT FROM (NEW."phone") OR OLD."phone_e164" IS DISTINCT FROM (NEW."phone_e164") OR OLD."postal_code" IS DISTINCT FROM (NEW."postal_code") OR OLD."state" IS DISTINCT FROM (NEW."state") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."tags" IS DISTINCT FROM (NEW."tags") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."terms_accepted_at" IS DISTINCT FROM (NEW."terms_accepted_at"))',
-                    func='INSERT INTO "subscribers_subscriberhistory" ("address_line1", "address_line2", "billing_profile_id", "city", "country", "created_at", "document_normal", "document_number", "document_type", "email", "email_lower", "external_id", "full_name", "id", "marketing_consent_at", "metadata", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "phone", "phone_e164", "postal_code", "state", "status", "tags", "tenant_id", "terms_accepted_at", "updated_at") VALUES (NEW."address_line1", NEW."address_line2", NEW."billing_profile_id", NEW."city", NEW."country", NEW."created_at", NEW."document_normal", NEW."document_number", NEW."document_type", NEW."email", NEW."email_lower", NEW."external_id", NEW."full_name", NEW."id", NEW."marketing_consent_at", NEW."metadata", NEW."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."phone", NEW."phone_e164", NEW."postal_code", NEW."state", NEW."status", NEW."tags", NEW."tenant_id", NEW."terms_accepted_at", NEW."updated_at"); RETURN NULL;',
-                    hash="bd8009b030b722ef4b4c204b6ec50d85462093c9",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_0f7da",
-                    table="subscribers_subscriber",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subscriber",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_subscriberhistory" ("address_line1", "address_line2", "billing_profile_id", "city", "country", "created_at", "document_normal", "document_number", "document_type", "email", "email_lower", "external_id", "full_name", "id", "marketing_consent_at", "metadata", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "phone", "phone_e164", "postal_code", "state", "status", "tags", "tenant_id", "terms_accepted_at", "updated_at") VALUES (OLD."address_line1", OLD."address_line2", OLD."billing_profile_id", OLD."city", OLD."country", OLD."created_at", OLD."document_normal", OLD."document_number", OLD."document_type", OLD."email", OLD."email_lower", OLD."external_id", OLD."full_name", OLD."id", OLD."marketing_consent_at", OLD."metadata", OLD."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."phone", OLD."phone_e164", OLD."postal_code", OLD."state", OLD."status", OLD."tags", OLD."tenant_id", OLD."terms_accepted_at", OLD."updated_at"); RETURN NULL;',
-                    hash="fd5deee0ee9faee4405b13035a38f8da193c6d35",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_0667a",
-                    table="subscribers_subscriber",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subscriberhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__95b4b3_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscribersettings",
-            constraint=models.UniqueConstraint(fields=("tenant",), name="subscriber_settings_one_per_tenant"),
-        ),
-        migrations.AddIndex(
-            model_name="subscriberword",
-            index=models.Index(fields=["tenant", "subscriber"], name="subscriber_word_by_subscriber"),
-        ),
-        migrations.AddConstraint(
-            model_name="subscriberword",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "word", "subscriber"), name="subscriber_word_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subscription",
-            index=models.Index(fields=["tenant", "subscriber"], name="subscription_by_subscriber"),
-        ),
-        migrations.AddIndex(
-            model_name="subscription",
-            index=models.Index(fields=["tenant", "status", "-id"], name="subscription_by_status"),
-        ),
-        migrations.AddIndex(
-            model_name="subscription",
-            index=models.Index(fields=["tenant", "plan"], name="subscription_by_plan"),
-        ),
-        migrations.AddIndex(
-            model_name="subscription",
-            index=models.Index(fields=["tenant", "premise"], name="subscription_by_premise"),
-        ),
-        migrations.AddIndex(
-            model_name="subscription",
-            index=models.Index(fields=["tenant", "changed_xid"], name="subscription_by_change"),
-        ),
-        migrations.AddConstraint(
-            model_name="subscription",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "number"), name="subscription_number_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscription",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        ["draft", "pending_installation", "active", "suspended", "terminated", "cancelled"],
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__67fefa_idx"
                     )
-                ),
-                name="subscription_status_known",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subscription",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_subscriptionhistory" ("changed_xid", "created_at", "created_by_id", "id", "isp_reference", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "premise_id", "provisioned_at", "sales_agent", "status", "subscriber_id", "tenant_id", "terminated_at", "updated_at", "wifi_name", "wifi_password") VALUES (NEW."changed_xid", NEW."created_at", NEW."created_by_id", NEW."id", NEW."isp_reference", NEW."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan_id", NEW."premise_id", NEW."provisioned_at", NEW."sales_agent", NEW."status", NEW."subscriber_id", NEW."tenant_id", NEW."terminated_at", NEW."updated_at", NEW."wifi_name", NEW."wifi_password"); RETURN NULL;',
-                    hash="318fba5fe7d9a56100a19e7f7ea6ab3a3f20a17c",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_143d7",
-                    table="subscribers_subscription",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subscription",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."isp_reference" IS DISTINCT FROM (NEW."isp_reference") OR OLD."number" IS DISTINCT FROM (NEW."number") OR OLD."plan_id" IS DISTINCT FROM (NEW."plan_id") OR OLD."premise_id" IS DISTINCT FROM (NEW."premise_id") OR OLD."provisioned_at" IS DISTINCT FROM (NEW."provisioned_at") OR OLD."sales_agent" IS DISTINCT FROM (NEW."sales_agent") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."terminated_at" IS DISTINCT FROM (NEW."terminated_at") OR OLD."wifi_name" IS DISTINCT FROM (NEW."wifi_name") OR OLD."wifi_password" IS DISTINCT FROM (NEW."wifi_password"))',
-                    func='INSERT INTO "subscribers_subscriptionhistory" ("changed_xid", "created_at", "created_by_id", "id", "isp_reference", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "premise_id", "provisioned_at", "sales_agent", "status", "subscriber_id", "tenant_id", "terminated_at", "updated_at", "wifi_name", "wifi_password") VALUES (NEW."changed_xid", NEW."created_at", NEW."created_by_id", NEW."id", NEW."isp_reference", NEW."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan_id", NEW."premise_id", NEW."provisioned_at", NEW."sales_agent", NEW."status", NEW."subscriber_id", NEW."tenant_id", NEW."terminated_at", NEW."updated_at", NEW."wifi_name", NEW."wifi_password"); RETURN NULL;',
-                    hash="1d39fc460ae40fb3e4da2c0e694e2c37f456bced",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_23fb0",
-                    table="subscribers_subscription",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subscription",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_subscriptionhistory" ("changed_xid", "created_at", "created_by_id", "id", "isp_reference", "number", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "premise_id", "provisioned_at", "sales_agent", "status", "subscriber_id", "tenant_id", "terminated_at", "updated_at", "wifi_name", "wifi_password") VALUES (OLD."changed_xid", OLD."created_at", OLD."created_by_id", OLD."id", OLD."isp_reference", OLD."number", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan_id", OLD."premise_id", OLD."provisioned_at", OLD."sales_agent", OLD."status", OLD."subscriber_id", OLD."tenant_id", OLD."terminated_at", OLD."updated_at", OLD."wifi_name", OLD."wifi_password"); RETURN NULL;',
-                    hash="a0c5e102702fe64606f8bb675000d1c778adc945",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_887cb",
-                    table="subscribers_subscription",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="planchangehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__c28013_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="planchange",
-            index=models.Index(fields=["tenant", "from_plan"], name="plan_change_by_from_plan"),
-        ),
-        migrations.AddIndex(
-            model_name="planchange",
-            index=models.Index(fields=["tenant", "to_plan"], name="plan_change_by_to_plan"),
-        ),
-        migrations.AddIndex(
-            model_name="planchange",
-            index=models.Index(
-                condition=models.Q(("applied_at", None), ("cancelled_at", None)),
-                fields=["tenant", "effective_on"],
-                name="plan_change_waiting",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="planchange",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("applied_at", None), ("cancelled_at", None)),
-                fields=("tenant", "subscription"),
-                name="plan_change_one_waiting_per_service",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="planchange",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("from_plan", models.F("to_plan")), _negated=True),
-                name="plan_change_changes_the_plan",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="planchange",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_planchangehistory" ("applied_at", "cancelled_at", "created_at", "effective_on", "from_plan_id", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "requested_by_id", "subscription_id", "tenant_id", "to_plan_id", "updated_at") VALUES (NEW."applied_at", NEW."cancelled_at", NEW."created_at", NEW."effective_on", NEW."from_plan_id", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."requested_by_id", NEW."subscription_id", NEW."tenant_id", NEW."to_plan_id", NEW."updated_at"); RETURN NULL;',
-                    hash="40e985fb8dc4e1e84481a68addb0a90e57693c99",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_89be8",
-                    table="subscribers_planchange",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="planchange",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."applied_at" IS DISTINCT FROM (NEW."applied_at") OR OLD."cancelled_at" IS DISTINCT FROM (NEW."cancelled_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."effective_on" IS DISTINCT FROM (NEW."effective_on") OR OLD."from_plan_id" IS DISTINCT FROM (NEW."from_plan_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."requested_by_id" IS DISTINCT FROM (NEW."requested_by_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."to_plan_id" IS DISTINCT FROM (NEW."to_plan_id"))',
-                    func='INSERT INTO "subscribers_planchangehistory" ("applied_at", "cancelled_at", "created_at", "effective_on", "from_plan_id", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "requested_by_id", "subscription_id", "tenant_id", "to_plan_id", "updated_at") VALUES (NEW."applied_at", NEW."cancelled_at", NEW."created_at", NEW."effective_on", NEW."from_plan_id", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."requested_by_id", NEW."subscription_id", NEW."tenant_id", NEW."to_plan_id", NEW."updated_at"); RETURN NULL;',
-                    hash="facf1abe95729a7d3dc9270cccb5d18b39a0b323",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_27b0e",
-                    table="subscribers_planchange",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="planchange",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_planchangehistory" ("applied_at", "cancelled_at", "created_at", "effective_on", "from_plan_id", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "requested_by_id", "subscription_id", "tenant_id", "to_plan_id", "updated_at") VALUES (OLD."applied_at", OLD."cancelled_at", OLD."created_at", OLD."effective_on", OLD."from_plan_id", OLD."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."requested_by_id", OLD."subscription_id", OLD."tenant_id", OLD."to_plan_id", OLD."updated_at"); RETURN NULL;',
-                    hash="22069ff1e9a0cb6902a70463786674b0fc337005",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_4d01e",
-                    table="subscribers_planchange",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="holdhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__49a220_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="hold",
-            index=models.Index(
-                condition=models.Q(("released_at", None), ("until__isnull", False)),
-                fields=["tenant", "until"],
-                name="hold_ends_by_itself",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="hold",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("released_at", None)),
-                fields=("tenant", "subscription", "reason"),
-                name="hold_one_open_per_reason",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="hold",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("reason__in", ["non_payment", "abuse", "vacation", "staff", "fraud"])),
-                name="hold_reason_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="hold",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("until", None), ("until__gt", models.F("opened_at")), _connector="OR"),
-                name="hold_lasts_a_time",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="hold",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_holdhistory" ("created_at", "id", "note", "opened_at", "opened_by_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "released_by_id", "subscription_id", "tenant_id", "until", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."note", NEW."opened_at", NEW."opened_by_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."reason", NEW."released_at", NEW."released_by_id", NEW."subscription_id", NEW."tenant_id", NEW."until", NEW."updated_at"); RETURN NULL;',
-                    hash="b37c23c19083e0db32c4bc9686b01d65681d1c80",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_86f4b",
-                    table="subscribers_hold",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="hold",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."opened_at" IS DISTINCT FROM (NEW."opened_at") OR OLD."opened_by_id" IS DISTINCT FROM (NEW."opened_by_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."released_at" IS DISTINCT FROM (NEW."released_at") OR OLD."released_by_id" IS DISTINCT FROM (NEW."released_by_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."until" IS DISTINCT FROM (NEW."until"))',
-                    func='INSERT INTO "subscribers_holdhistory" ("created_at", "id", "note", "opened_at", "opened_by_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "released_by_id", "subscription_id", "tenant_id", "until", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."note", NEW."opened_at", NEW."opened_by_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."reason", NEW."released_at", NEW."released_by_id", NEW."subscription_id", NEW."tenant_id", NEW."until", NEW."updated_at"); RETURN NULL;',
-                    hash="c14afde1eb04cbf73059c2e07b23c04ac652faa7",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_eab59",
-                    table="subscribers_hold",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="hold",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_holdhistory" ("created_at", "id", "note", "opened_at", "opened_by_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "released_at", "released_by_id", "subscription_id", "tenant_id", "until", "updated_at") VALUES (OLD."created_at", OLD."id", OLD."note", OLD."opened_at", OLD."opened_by_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."reason", OLD."released_at", OLD."released_by_id", OLD."subscription_id", OLD."tenant_id", OLD."until", OLD."updated_at"); RETURN NULL;',
-                    hash="87850ef1481e59965cabb93982f6c5ada1798f3e",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_b6502",
-                    table="subscribers_hold",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subscriptionhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__5bfa95_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="zone",
-            index=models.Index(fields=["tenant", "parent"], name="zone_by_parent"),
-        ),
-        migrations.AddConstraint(
-            model_name="zone",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="zone_name_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="zone",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("parent", models.F("id")), _negated=True), name="zone_not_its_own_parent"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="zone",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_zonehistory" ("created_at", "id", "name", "parent_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."name", NEW."parent_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="2f633311d43e35a6608744b119db3ff98668d42f",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_d9df5",
-                    table="subscribers_zone",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="zone",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."parent_id" IS DISTINCT FROM (NEW."parent_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "subscribers_zonehistory" ("created_at", "id", "name", "parent_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."name", NEW."parent_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="70af86464e50497f79e36673f137c72f97f7402d",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_17109",
-                    table="subscribers_zone",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="zone",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_zonehistory" ("created_at", "id", "name", "parent_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."id", OLD."name", OLD."parent_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="283f964f0d43f20da17d51d1a751b9df4f61d7c2",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_98da5",
-                    table="subscribers_zone",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="premisehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__e55782_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="premise",
-            index=models.Index(fields=["tenant", "zone"], name="premise_by_zone"),
-        ),
-        migrations.AddConstraint(
-            model_name="premise",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("latitude", None), ("longitude", None)),
-                    models.Q(
-                        ("latitude__isnull", False),
-                        ("latitude__range", (-90, 90)),
-                        ("longitude__isnull", False),
-                        ("longitude__range", (-180, 180)),
-                    ),
-                    _connector="OR",
-                ),
-                name="premise_position_on_earth",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="premise",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_premisehistory" ("address_line1", "address_line2", "city", "country", "created_at", "id", "latitude", "longitude", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "state", "tenant_id", "updated_at", "zone_id") VALUES (NEW."address_line1", NEW."address_line2", NEW."city", NEW."country", NEW."created_at", NEW."id", NEW."latitude", NEW."longitude", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."postal_code", NEW."state", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="51cb8ac00f99594feb41080e9e0565150037c709",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_dd501",
-                    table="subscribers_premise",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="premise",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."address_line1" IS DISTINCT FROM (NEW."address_line1") OR OLD."address_line2" IS DISTINCT FROM (NEW."address_line2") OR OLD."city" IS DISTINCT FROM (NEW."city") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."latitude" IS DISTINCT FROM (NEW."latitude") OR OLD."longitude" IS DISTINCT FROM (NEW."longitude") OR OLD."postal_code" IS DISTINCT FROM (NEW."postal_code") OR OLD."state" IS DISTINCT FROM (NEW."state") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
-                    func='INSERT INTO "subscribers_premisehistory" ("address_line1", "address_line2", "city", "country", "created_at", "id", "latitude", "longitude", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "state", "tenant_id", "updated_at", "zone_id") VALUES (NEW."address_line1", NEW."address_line2", NEW."city", NEW."country", NEW."created_at", NEW."id", NEW."latitude", NEW."longitude", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."postal_code", NEW."state", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="3fa8a08c1f0f58eada3d2eac7071951c0c733ed8",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_b6831",
-                    table="subscribers_premise",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="premise",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_premisehistory" ("address_line1", "address_line2", "city", "country", "created_at", "id", "latitude", "longitude", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "state", "tenant_id", "updated_at", "zone_id") VALUES (OLD."address_line1", OLD."address_line2", OLD."city", OLD."country", OLD."created_at", OLD."id", OLD."latitude", OLD."longitude", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."postal_code", OLD."state", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
-                    hash="aa6b2ace8d95eafbb6843610afbd459fbe83b3b3",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_ef612",
-                    table="subscribers_premise",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="planzonehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__7799be_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="planzone",
-            index=models.Index(fields=["tenant", "zone"], name="plan_zone_by_zone"),
-        ),
-        migrations.AddConstraint(
-            model_name="planzone",
-            constraint=models.UniqueConstraint(fields=("tenant", "plan", "zone"), name="plan_zone_once"),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="planzone",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_planzonehistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan_id", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="88866dc7ffd66586056b71b57911823882ca1ed3",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_d490f",
-                    table="subscribers_planzone",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="planzone",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."plan_id" IS DISTINCT FROM (NEW."plan_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
-                    func='INSERT INTO "subscribers_planzonehistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan_id", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="3b493ae5217ca8c3b537277858bbab5f4102e443",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_48e59",
-                    table="subscribers_planzone",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="planzone",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_planzonehistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "tenant_id", "updated_at", "zone_id") VALUES (OLD."created_at", OLD."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan_id", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
-                    hash="a9a4d05fd641fca01945b01f03e40e45a9dbf584",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_c1c58",
-                    table="subscribers_planzone",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="zonehistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__67fefa_idx"
-            ),
+                ],
+            },
         ),
         IsolateTenantTable("Zone"),
         IsolateTenantTable("Plan"),

@@ -79,7 +79,72 @@ class Migration(migrations.Migration):
                 ("is_required", models.BooleanField(default=False, verbose_name="required")),
                 ("help_text", models.CharField(blank=True, max_length=200)),
                 ("position", models.PositiveSmallIntegerField(default=0, help_text="Lower ones come first.")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "key"), name="custom_field_key_unique_per_tenant"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["text", "number", "date", "boolean", "choice"])),
+                        name="custom_field_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "choice"), models.Q(("choices", []), _negated=True)),
+                            models.Q(models.Q(("kind", "choice"), _negated=True), ("choices", [])),
+                            _connector="OR",
+                        ),
+                        name="custom_field_choices_fit_kind",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_customfieldhistory" ("choices", "created_at", "help_text", "id", "is_required", "key", "kind", "label", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "tenant_id", "updated_at") VALUES (NEW."choices", NEW."created_at", NEW."help_text", NEW."id", NEW."is_required", NEW."key", NEW."kind", NEW."label", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."position", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="15b4fee37268581673194bd556d644ddcf280ec7",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_85971",
+                            table="subscribers_customfield",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."choices" IS DISTINCT FROM (NEW."choices") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."help_text" IS DISTINCT FROM (NEW."help_text") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_required" IS DISTINCT FROM (NEW."is_required") OR OLD."key" IS DISTINCT FROM (NEW."key") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."label" IS DISTINCT FROM (NEW."label") OR OLD."position" IS DISTINCT FROM (NEW."position") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "subscribers_customfieldhistory" ("choices", "created_at", "help_text", "id", "is_required", "key", "kind", "label", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "tenant_id", "updated_at") VALUES (NEW."choices", NEW."created_at", NEW."help_text", NEW."id", NEW."is_required", NEW."key", NEW."kind", NEW."label", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."position", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="14e3815d833e5cd6e8271de15c2ee52a14b9e847",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_e99fb",
+                            table="subscribers_customfield",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "subscribers_customfieldhistory" ("choices", "created_at", "help_text", "id", "is_required", "key", "kind", "label", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "tenant_id", "updated_at") VALUES (OLD."choices", OLD."created_at", OLD."help_text", OLD."id", OLD."is_required", OLD."key", OLD."kind", OLD."label", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."position", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="bab5f2b5a8ec453d8e89822bfbef8dd1b3337595",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_1d18e",
+                            table="subscribers_customfield",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CustomFieldHistory",
@@ -136,9 +201,36 @@ class Migration(migrations.Migration):
                 ("is_required", models.BooleanField(default=False, verbose_name="required")),
                 ("help_text", models.CharField(blank=True, max_length=200)),
                 ("position", models.PositiveSmallIntegerField(default=0, help_text="Lower ones come first.")),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="subscribers.customfield",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__c6fa3a_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -206,7 +298,89 @@ class Migration(migrations.Migration):
                 ),
                 ("message", models.CharField(blank=True, max_length=500)),
                 ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "file",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="files.storedfile",
+                    ),
+                ),
+                (
+                    "job",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="jobs.job",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "-created_at"], name="import_newest_first")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "uploaded",
+                                    "checking",
+                                    "checked",
+                                    "importing",
+                                    "imported",
+                                    "failed",
+                                    "discarded",
+                                ],
+                            )
+                        ),
+                        name="import_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "rows_done",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            models.F("rows_created"), "+", models.F("rows_updated")
+                                        ),
+                                        "+",
+                                        models.F("rows_skipped"),
+                                    ),
+                                    "+",
+                                    models.F("rows_bad"),
+                                ),
+                            )
+                        ),
+                        name="import_rows_add_up",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ImportRowError",
@@ -229,7 +403,34 @@ class Migration(migrations.Migration):
                 ("field", models.CharField(blank=True, max_length=60)),
                 ("message", models.CharField(max_length=300)),
                 ("values", models.JSONField(default=list, help_text="The row's cells, in the file's order.")),
+                (
+                    "of_import",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="errors",
+                        to="subscribers.import",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "of_import", "row_number"), name="import_row_error_once"
+                    )
+                ]
+            },
         ),
         migrations.CreateModel(
             name="Segment",
@@ -254,7 +455,36 @@ class Migration(migrations.Migration):
                 ),
                 ("query", models.CharField(help_text="The list's query string.", max_length=1000)),
                 ("is_shared", models.BooleanField(default=False, verbose_name="shared with colleagues")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "of", "user", "name"), name="segment_name_unique_per_user"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("of__in", ["subscribers", "services"])), name="segment_of_known"
+                    ),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="SubscriberSettingsHistory",
@@ -291,9 +521,36 @@ class Migration(migrations.Migration):
                         max_length=2,
                     ),
                 ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="subscribers.subscribersettings",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__3eee87_idx"
+                    )
+                ],
             },
         ),
         pgtrigger.migrations.RemoveTrigger(
@@ -435,288 +692,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("suspended_until", None), ("status", "suspended"), _connector="OR"),
                 name="subscriber_suspended_until_while_suspended",
-            ),
-        ),
-        migrations.AddField(
-            model_name="customfield",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="customfieldhistory",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="history",
-                to="subscribers.customfield",
-            ),
-        ),
-        migrations.AddField(
-            model_name="customfieldhistory",
-            name="tenant",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="import",
-            name="created_by",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="import",
-            name="file",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="files.storedfile",
-            ),
-        ),
-        migrations.AddField(
-            model_name="import",
-            name="job",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="jobs.job",
-            ),
-        ),
-        migrations.AddField(
-            model_name="import",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="importrowerror",
-            name="of_import",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="errors",
-                to="subscribers.import",
-            ),
-        ),
-        migrations.AddField(
-            model_name="importrowerror",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="segment",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="segment",
-            name="user",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="subscribersettingshistory",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="history",
-                to="subscribers.subscribersettings",
-            ),
-        ),
-        migrations.AddField(
-            model_name="subscribersettingshistory",
-            name="tenant",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="customfield",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "key"), name="custom_field_key_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="customfield",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["text", "number", "date", "boolean", "choice"])),
-                name="custom_field_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="customfield",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "choice"), models.Q(("choices", []), _negated=True)),
-                    models.Q(models.Q(("kind", "choice"), _negated=True), ("choices", [])),
-                    _connector="OR",
-                ),
-                name="custom_field_choices_fit_kind",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="customfield",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_customfieldhistory" ("choices", "created_at", "help_text", "id", "is_required", "key", "kind", "label", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "tenant_id", "updated_at") VALUES (NEW."choices", NEW."created_at", NEW."help_text", NEW."id", NEW."is_required", NEW."key", NEW."kind", NEW."label", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."position", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="15b4fee37268581673194bd556d644ddcf280ec7",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_85971",
-                    table="subscribers_customfield",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="customfield",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."choices" IS DISTINCT FROM (NEW."choices") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."help_text" IS DISTINCT FROM (NEW."help_text") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_required" IS DISTINCT FROM (NEW."is_required") OR OLD."key" IS DISTINCT FROM (NEW."key") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."label" IS DISTINCT FROM (NEW."label") OR OLD."position" IS DISTINCT FROM (NEW."position") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "subscribers_customfieldhistory" ("choices", "created_at", "help_text", "id", "is_required", "key", "kind", "label", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "tenant_id", "updated_at") VALUES (NEW."choices", NEW."created_at", NEW."help_text", NEW."id", NEW."is_required", NEW."key", NEW."kind", NEW."label", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."position", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="14e3815d833e5cd6e8271de15c2ee52a14b9e847",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_e99fb",
-                    table="subscribers_customfield",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="customfield",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "subscribers_customfieldhistory" ("choices", "created_at", "help_text", "id", "is_required", "key", "kind", "label", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "tenant_id", "updated_at") VALUES (OLD."choices", OLD."created_at", OLD."help_text", OLD."id", OLD."is_required", OLD."key", OLD."kind", OLD."label", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."position", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="bab5f2b5a8ec453d8e89822bfbef8dd1b3337595",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_1d18e",
-                    table="subscribers_customfield",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="customfieldhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__c6fa3a_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="import",
-            index=models.Index(fields=["tenant", "-created_at"], name="import_newest_first"),
-        ),
-        migrations.AddConstraint(
-            model_name="import",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        ["uploaded", "checking", "checked", "importing", "imported", "failed", "discarded"],
-                    )
-                ),
-                name="import_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="import",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "rows_done",
-                        django.db.models.expressions.CombinedExpression(
-                            django.db.models.expressions.CombinedExpression(
-                                django.db.models.expressions.CombinedExpression(
-                                    models.F("rows_created"), "+", models.F("rows_updated")
-                                ),
-                                "+",
-                                models.F("rows_skipped"),
-                            ),
-                            "+",
-                            models.F("rows_bad"),
-                        ),
-                    )
-                ),
-                name="import_rows_add_up",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="importrowerror",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "of_import", "row_number"), name="import_row_error_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="segment",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "of", "user", "name"), name="segment_name_unique_per_user"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="segment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("of__in", ["subscribers", "services"])), name="segment_of_known"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subscribersettingshistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="subscribers_tenant__3eee87_idx"
             ),
         ),
         IsolateTenantTable("CustomField"),

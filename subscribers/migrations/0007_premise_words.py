@@ -95,7 +95,33 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 ("word", models.CharField(max_length=60)),
+                (
+                    "premise",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="words",
+                        to="subscribers.premise",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "premise"], name="premise_word_by_premise")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "word", "premise"), name="premise_word_once")
+                ],
+            },
         ),
         pgtrigger.migrations.RemoveTrigger(
             model_name="premise",
@@ -172,38 +198,6 @@ class Migration(migrations.Migration):
                     table="subscribers_premise",
                     when="AFTER",
                 ),
-            ),
-        ),
-        migrations.AddField(
-            model_name="premiseword",
-            name="premise",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="words",
-                to="subscribers.premise",
-            ),
-        ),
-        migrations.AddField(
-            model_name="premiseword",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="premiseword",
-            index=models.Index(fields=["tenant", "premise"], name="premise_word_by_premise"),
-        ),
-        migrations.AddConstraint(
-            model_name="premiseword",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "word", "premise"), name="premise_word_once"
             ),
         ),
         IsolateTenantTable("PremiseWord"),

@@ -114,6 +114,63 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "API key",
+                "indexes": [models.Index(fields=["tenant", "-id"], name="api_key_newest_first")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("prefix",), name="api_key_one_per_prefix"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "role__in",
+                                [
+                                    "administrator",
+                                    "network_operations",
+                                    "staff_member",
+                                    "subscriber_accounts",
+                                    "subscriber_administrator",
+                                    "subscriber_support",
+                                    "support",
+                                ],
+                            )
+                        ),
+                        name="api_key_role_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ispauth_apikeyhistory" ("allowed_ips", "created_at", "created_by_id", "expires_at", "id", "last_used_at", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "revoked_at", "role", "secret_hash", "tenant_id", "updated_at") VALUES (NEW."allowed_ips", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."last_used_at", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."prefix", NEW."revoked_at", NEW."role", NEW."secret_hash", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="6cc0653f2a3bb5f75037ce81dccf2d86b085e91b",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_21031",
+                            table="ispauth_apikey",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."allowed_ips" IS DISTINCT FROM (NEW."allowed_ips") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."prefix" IS DISTINCT FROM (NEW."prefix") OR OLD."revoked_at" IS DISTINCT FROM (NEW."revoked_at") OR OLD."role" IS DISTINCT FROM (NEW."role") OR OLD."secret_hash" IS DISTINCT FROM (NEW."secret_hash") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "ispauth_apikeyhistory" ("allowed_ips", "created_at", "created_by_id", "expires_at", "id", "last_used_at", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "revoked_at", "role", "secret_hash", "tenant_id", "updated_at") VALUES (NEW."allowed_ips", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."last_used_at", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."prefix", NEW."revoked_at", NEW."role", NEW."secret_hash", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="75b77b03ada19c8458a1a8deef4ef4918d4fb0d7",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_0d2d2",
+                            table="ispauth_apikey",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "ispauth_apikeyhistory" ("allowed_ips", "created_at", "created_by_id", "expires_at", "id", "last_used_at", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "revoked_at", "role", "secret_hash", "tenant_id", "updated_at") VALUES (OLD."allowed_ips", OLD."created_at", OLD."created_by_id", OLD."expires_at", OLD."id", OLD."last_used_at", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."prefix", OLD."revoked_at", OLD."role", OLD."secret_hash", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="7aba0239efde59373bbd2996ea9f7b33e54d78fe",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_61320",
+                            table="ispauth_apikey",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -212,6 +269,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="ispauth_api_tenant__0ed76e_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -245,6 +307,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "external identities",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("issuer", "subject"), name="external_identity_one_user_per_subject"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -278,93 +345,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="apikey",
-            index=models.Index(fields=["tenant", "-id"], name="api_key_newest_first"),
-        ),
-        migrations.AddConstraint(
-            model_name="apikey",
-            constraint=models.UniqueConstraint(fields=("prefix",), name="api_key_one_per_prefix"),
-        ),
-        migrations.AddConstraint(
-            model_name="apikey",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "role__in",
-                        [
-                            "administrator",
-                            "network_operations",
-                            "staff_member",
-                            "subscriber_accounts",
-                            "subscriber_administrator",
-                            "subscriber_support",
-                            "support",
-                        ],
-                    )
-                ),
-                name="api_key_role_known",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="apikey",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ispauth_apikeyhistory" ("allowed_ips", "created_at", "created_by_id", "expires_at", "id", "last_used_at", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "revoked_at", "role", "secret_hash", "tenant_id", "updated_at") VALUES (NEW."allowed_ips", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."last_used_at", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."prefix", NEW."revoked_at", NEW."role", NEW."secret_hash", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="6cc0653f2a3bb5f75037ce81dccf2d86b085e91b",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_21031",
-                    table="ispauth_apikey",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="apikey",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."allowed_ips" IS DISTINCT FROM (NEW."allowed_ips") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."prefix" IS DISTINCT FROM (NEW."prefix") OR OLD."revoked_at" IS DISTINCT FROM (NEW."revoked_at") OR OLD."role" IS DISTINCT FROM (NEW."role") OR OLD."secret_hash" IS DISTINCT FROM (NEW."secret_hash") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "ispauth_apikeyhistory" ("allowed_ips", "created_at", "created_by_id", "expires_at", "id", "last_used_at", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "revoked_at", "role", "secret_hash", "tenant_id", "updated_at") VALUES (NEW."allowed_ips", NEW."created_at", NEW."created_by_id", NEW."expires_at", NEW."id", NEW."last_used_at", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."prefix", NEW."revoked_at", NEW."role", NEW."secret_hash", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="75b77b03ada19c8458a1a8deef4ef4918d4fb0d7",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_0d2d2",
-                    table="ispauth_apikey",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="apikey",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "ispauth_apikeyhistory" ("allowed_ips", "created_at", "created_by_id", "expires_at", "id", "last_used_at", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "revoked_at", "role", "secret_hash", "tenant_id", "updated_at") VALUES (OLD."allowed_ips", OLD."created_at", OLD."created_by_id", OLD."expires_at", OLD."id", OLD."last_used_at", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."prefix", OLD."revoked_at", OLD."role", OLD."secret_hash", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="7aba0239efde59373bbd2996ea9f7b33e54d78fe",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_61320",
-                    table="ispauth_apikey",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="apikeyhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="ispauth_api_tenant__0ed76e_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="externalidentity",
-            constraint=models.UniqueConstraint(
-                fields=("issuer", "subject"), name="external_identity_one_user_per_subject"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="refreshtoken",
-            index=models.Index(fields=["expires_at"], name="refresh_token_age"),
+            options={"indexes": [models.Index(fields=["expires_at"], name="refresh_token_age")]},
         ),
         migrations.RunSQL(LOOKUP_SQL, "DROP POLICY looked_up_by_prefix ON ispauth_apikey"),
         IsolateTenantTable("ApiKey"),

@@ -69,6 +69,22 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "file",
+                "indexes": [
+                    models.Index(fields=["tenant", "sha256"], name="file_by_digest"),
+                    models.Index(
+                        condition=models.Q(("expires_at__isnull", False)),
+                        fields=["tenant", "expires_at"],
+                        name="file_expires",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("completed_at", None), models.Q(("sha256", ""), _negated=True), _connector="OR"
+                        ),
+                        name="file_complete_with_digest",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -108,31 +124,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="storedfile",
-            index=models.Index(fields=["tenant", "sha256"], name="file_by_digest"),
-        ),
-        migrations.AddIndex(
-            model_name="storedfile",
-            index=models.Index(
-                condition=models.Q(("expires_at__isnull", False)),
-                fields=["tenant", "expires_at"],
-                name="file_expires",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="storedfile",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("completed_at", None), models.Q(("sha256", ""), _negated=True), _connector="OR"
-                ),
-                name="file_complete_with_digest",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="filechunk",
-            constraint=models.UniqueConstraint(fields=("tenant", "file", "index"), name="file_chunk_once"),
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "file", "index"), name="file_chunk_once")
+                ]
+            },
         ),
         IsolateTenantTable("StoredFile"),
         IsolateTenantTable("FileChunk"),
