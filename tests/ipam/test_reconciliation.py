@@ -48,7 +48,7 @@ def give(pool: Pool, line: Any = None, to: str = "") -> str:
     given = allocation.allocate(
         at=NOW, pool_id=pool.pk, subscription_id=line.pk if line else None, assigned_to=to
     )
-    return given.address.address
+    return str(given.address.address)
 
 
 def perform(found: Reconciliation) -> Reconciliation:

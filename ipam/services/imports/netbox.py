@@ -40,6 +40,7 @@ KINDS = {
     "vrfs": VRF, "ipam.vrf": VRF, "prefixes": PREFIX, "ipam.prefix": PREFIX, "ip-addresses": ADDRESS,
     "ip_addresses": ADDRESS, "ipam.ipaddress": ADDRESS, "vlans": VLAN, "ipam.vlan": VLAN,
 }  # fmt: skip
+MAY_GO_ON = ("", *"0123456789.eE+-")
 # What tells an object of the API by itself.
 TELLING = {"prefix": PREFIX, "address": ADDRESS, "vid": VLAN, "rd": VRF}
 OF_API = ("display", "url", "family", "custom_fields")
@@ -166,7 +167,8 @@ class _Text:
                 if len(self._buffer) - self._at > MAX_OBJECT or not self._more():
                     raise
                 continue
-            if end < len(self._buffer) or not self._more():  # A number may go on in the next piece.
+            # A number may go on in the next piece: 22.5 is read as 22 while only "22." is there.
+            if self._buffer[end : end + 1] not in MAY_GO_ON or not self._more():
                 self._at = end
                 return found
 

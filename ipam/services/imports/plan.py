@@ -13,6 +13,7 @@ from ipam.services import layout, ranges, space
 from ipam.services.imports.book import Book
 from ipam.services.imports.entries import SubnetEntry, VrfEntry, VrfName, network_of
 from ispcore.errors import DomainError
+from ispcore.files.seen import SeenClaims
 
 CREATED, SKIPPED, BAD = "created", "skipped", "bad"
 
@@ -40,7 +41,7 @@ def take_vrf(entry: VrfEntry, *, book: Book, dry: bool) -> None:
             book.refresh()
 
 
-def take_subnet(entry: SubnetEntry, *, book: Book, dry: bool) -> None:
+def take_subnet(entry: SubnetEntry, *, book: Book, seen: SeenClaims, dry: bool) -> None:
     """Add a subnet that is not there; one that is stays as it is. Its place in the tree is found.
 
     In the caller's transaction; a refusal costs this row only.
@@ -49,6 +50,12 @@ def take_subnet(entry: SubnetEntry, *, book: Book, dry: bool) -> None:
     if vrf_id is None:
         entry.outcome = BAD
         return
+    claim = [("network", f"{vrf_id} {entry.network}")]
+    if (found := seen.first_of(claim)) is not None:
+        entry.refuse("prefix", f"Object {found[1]} of this file is the same prefix.")
+        entry.outcome = BAD
+        return
+    seen.add(claim, entry.number)
     if book.subnet_at(vrf_id, entry.network):
         entry.outcome = SKIPPED
         return

@@ -147,19 +147,7 @@ class _Run:
         if isinstance(entry, VrfEntry):
             plan.take_vrf(entry, book=self.book, dry=self.dry)
         elif isinstance(entry, SubnetEntry):
-            self.take_subnet(entry)
-
-    def take_subnet(self, entry: SubnetEntry) -> None:
-        plan.take_subnet(entry, book=self.book, dry=self.dry)
-        if entry.outcome == BAD:
-            return
-        claim = [("network", f"{self.book.vrf_of(entry.vrf)} {entry.network}")]
-        found = self.seen.first_of(claim)
-        if found is not None:
-            entry.refuse("prefix", f"Object {found[1]} of this file is the same prefix.")
-            entry.outcome = BAD
-        else:
-            self.seen.add(claim, entry.number)
+            plan.take_subnet(entry, book=self.book, seen=self.seen, dry=self.dry)
 
     def store(self, of_import: BookImport, batch: Sequence[Entry]) -> None:
         """Count a batch and keep why its bad rows are bad; in the transaction that took in the others."""
