@@ -316,6 +316,8 @@ class Batch:
     def _write(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
+        # In the order in which pools make their rows: of two who meet, none waits for the other in turn.
+        rows = sorted(rows, key=lambda row: ranges.number_of(row.entry.address))
         given: dict[str, list[Any]] = {
             "vrf": [row.vrf_id for row in rows],
             "subnet": [row.subnet.pk if row.subnet else None for row in rows],
