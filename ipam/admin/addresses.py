@@ -40,6 +40,7 @@ class AddressForm(ServiceForm):
     class Meta:
         model = Address
         fields: tuple[str, ...] = ()
+        labels = {"hostname": "Host name"}
         help_texts = {
             "hostname": "As DNS knows it, such as 'ns1.example.org'.",
             "note": "For colleagues.",

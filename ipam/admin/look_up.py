@@ -69,7 +69,6 @@ def look_up_view(page: Any, request: HttpRequest) -> HttpResponse:
     context = {
         **page.admin_site.each_context(request),
         "title": "Who was behind a public address",
-        "opts": page.opts,
         "form": form,
         "answer": _in_words(answer, form.cleaned_data) if answer else None,
     }

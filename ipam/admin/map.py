@@ -56,6 +56,10 @@ class Map:
     note: str = ""
     columns: int = COLUMNS
 
+    @property
+    def has_subnets(self) -> bool:
+        return any(cell.is_subnet for cell in self.cells)
+
 
 def draw(subnet: Subnet, at: str = "") -> Map:
     """Draw a subnet, or the part of it that `at` names; what is no part of it draws the whole."""
@@ -76,7 +80,8 @@ def _unit_of(subnet: Subnet, family: int) -> int:
     if family == 4:
         return BITS[4]
     lengths = _ranges_in(subnet, ranges.span_of(subnet.network)).values_list("prefix_length", flat=True)
-    return max(set(lengths.order_by().distinct()), default=BITS[6])
+    prefixes = [length for length in lengths.order_by().distinct() if length < BITS[6]]
+    return max(prefixes, default=BITS[6])
 
 
 def _part_of(subnet: Subnet, at: str) -> str | None:

@@ -62,7 +62,7 @@ def _facts(subnet: Subnet, counts: usage.Counts) -> list[tuple[str, Any]]:
         ("Gateway", subnet.gateway or DASH),
         ("DNS servers", ", ".join(subnet.dns_servers) or DASH),
         ("Addresses", f"{subnet.first_address} – {subnet.last_address}"),
-        ("To hand out, besides gateway and the like", figures(counts.total)),
+        *([("Host addresses", figures(counts.total))] if ranges.family_of(subnet.network) == 4 else []),
     ]
 
 
