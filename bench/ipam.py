@@ -54,8 +54,8 @@ UPDATE ipam_address SET state = 'free', free_since = created_at, assigned_at = N
 WHERE pool_id = %s AND subscription_id IS NOT NULL
 """
 CEILING_SQL = """
-UPDATE plain SET used = true WHERE id = (
-    SELECT id FROM plain WHERE NOT used ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+UPDATE ceiling.plain SET used = true WHERE id = (
+    SELECT id FROM ceiling.plain WHERE NOT used ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING address
 """
 
@@ -117,10 +117,11 @@ def make_plan(servers: Servers, addresses: int) -> Plan:
                 rows = used if percent is None else min(-(-used // 1024) * 1024, HOSTS)
                 _fill(connection, plan.tenant, pool, first, used, rows)
             connection.execute("VACUUM ANALYZE ipam_address")
+            connection.execute("CREATE SCHEMA ceiling")
             connection.execute(
-                "CREATE TABLE plain (id serial PRIMARY KEY, address inet, used boolean) WITH (fillfactor = 80)"
+                "CREATE TABLE ceiling.plain (id serial PRIMARY KEY, address inet, used boolean) WITH (fillfactor = 80)"
             )
-            connection.execute("CREATE INDEX ON plain (id) WHERE NOT used")
+            connection.execute("CREATE INDEX ON ceiling.plain (id) WHERE NOT used")
     return plan
 
 
@@ -261,13 +262,13 @@ def against_the_ceiling(plan: Plan, options: Any) -> None:
 
             ours = max(ours, _rate(by_service))
             with _superuser(plan) as plain:
-                plain.execute("TRUNCATE plain RESTART IDENTITY")
+                plain.execute("TRUNCATE ceiling.plain RESTART IDENTITY")
                 plain.execute(
-                    "INSERT INTO plain (address, used) SELECT '10.0.0.1'::inet + n, n < %s "
+                    "INSERT INTO ceiling.plain (address, used) SELECT '10.0.0.1'::inet + n, n < %s "
                     "FROM generate_series(0, %s) AS n",
                     [HOSTS * percent // 100, HOSTS - 1],
                 )
-                plain.execute("VACUUM ANALYZE plain")
+                plain.execute("VACUUM ANALYZE ceiling.plain")
                 ceiling = max(ceiling, _rate(lambda plain=plain: plain.execute(CEILING_SQL).fetchone()))  # type: ignore[misc]
         print(f"| {percent} % | {ours:,.0f} | {ceiling:,.0f} | {ours / ceiling:.2f} |")
     django_connection.close()

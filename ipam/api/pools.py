@@ -157,7 +157,8 @@ class PoolViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def _shown(self, rows: Iterable[Pool]) -> Sequence[dict[str, Any]]:
         found = list(rows)
         context = {**self.get_serializer_context(), **_counts(found)}
-        return [PoolSerializer(pool, context=context).data for pool in found]
+        shown: Any = PoolSerializer(found, many=True, context=context).data
+        return list(shown)
 
 
 def _counts(rows: list[Pool]) -> dict[str, Any]:
