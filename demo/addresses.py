@@ -251,36 +251,63 @@ class _Book:
             )
 
     def remember_the_ended(self) -> None:
-        """Let lines that are over have held the next free addresses; the last to end still rest."""
+        """Let lines that are over have held addresses that are free, and a few that moved some that still rest."""
         for name, pool in self.pools.items():
             self._run(
                 """
-                WITH line AS MATERIALIZED (
+                INSERT INTO ipam_pastassignment (id, tenant_id, created_at, updated_at, vrf_id, pool_id, address,
+                    subscription_id, assigned_to, hostname, began_at, ended_at, reason)
+                SELECT uuidv7(), %(tenant)s, %(at)s, %(at)s, free.vrf_id, %(pool)s, free.address, line.id, '', '',
+                       line.provisioned_at, line.terminated_at, 'service ended'
+                FROM (
                     SELECT line.id, line.provisioned_at, line.terminated_at,
-                           row_number() OVER (ORDER BY line.terminated_at DESC) AS place
+                           row_number() OVER (ORDER BY line.number) AS place
                     FROM subscribers_subscription AS line
                     JOIN subscribers_plan AS plan ON plan.tenant_id = line.tenant_id AND plan.id = line.plan_id
                     WHERE line.tenant_id = %(tenant)s AND line.status = 'terminated'
                           AND line.provisioned_at IS NOT NULL AND plan.pool_hint = %(pool_name)s
-                ), free AS MATERIALIZED (
-                    SELECT id, vrf_id, address, row_number() OVER (ORDER BY address) AS place
+                ) AS line JOIN (
+                    SELECT vrf_id, address, row_number() OVER (ORDER BY address DESC) AS place
                     FROM ipam_address WHERE tenant_id = %(tenant)s AND pool_id = %(pool)s AND state = 'free'
-                ), past AS (
-                    INSERT INTO ipam_pastassignment (id, tenant_id, created_at, updated_at, vrf_id, pool_id, address,
-                        subscription_id, assigned_to, hostname, began_at, ended_at, reason)
-                    SELECT uuidv7(), %(tenant)s, %(at)s, %(at)s, free.vrf_id, %(pool)s, free.address, line.id, '', '',
-                           line.provisioned_at, line.terminated_at, 'service ended'
-                    FROM line JOIN free USING (place)
-                )
-                UPDATE ipam_address AS address
-                SET state = 'quarantined', free_since = NULL,
-                    quarantined_until = %(at)s + interval '5 hours' * free.place
-                FROM (SELECT * FROM free WHERE place <= LEAST(4, (SELECT count(*) FROM line))) AS free
-                WHERE address.tenant_id = %(tenant)s AND address.id = free.id
+                ) AS free USING (place)
                 """,
                 pool=pool.pk,
                 pool_name=name,
             )
+            if name in (HOMES, BEHIND_CGNAT):
+                self._run(
+                    """
+                    WITH moved AS MATERIALIZED (
+                        SELECT line.id AS line, free.id, free.vrf_id, free.address,
+                               %(at)s - interval '3 hours' * place AS ended_at
+                        FROM (
+                            SELECT line.id, row_number() OVER (ORDER BY line.number) AS place
+                            FROM subscribers_subscription AS line
+                            JOIN subscribers_plan AS plan
+                                 ON plan.tenant_id = line.tenant_id AND plan.id = line.plan_id
+                            WHERE line.tenant_id = %(tenant)s AND line.status = 'active'
+                                  AND line.provisioned_at < %(at)s - interval '60 days'
+                                  AND plan.pool_hint NOT IN (%(pool_name)s, '')
+                            ORDER BY line.number LIMIT 4
+                        ) AS line JOIN (
+                            SELECT id, vrf_id, address, row_number() OVER (ORDER BY address) AS place
+                            FROM ipam_address WHERE tenant_id = %(tenant)s AND pool_id = %(pool)s AND state = 'free'
+                        ) AS free USING (place)
+                    ), past AS (
+                        INSERT INTO ipam_pastassignment (id, tenant_id, created_at, updated_at, vrf_id, pool_id,
+                            address, subscription_id, assigned_to, hostname, began_at, ended_at, reason)
+                        SELECT uuidv7(), %(tenant)s, %(at)s, %(at)s, vrf_id, %(pool)s, address, line, '', '',
+                               %(at)s - interval '50 days', ended_at, 'plan changed'
+                        FROM moved
+                    )
+                    UPDATE ipam_address AS address
+                    SET state = 'quarantined', free_since = NULL,
+                        quarantined_until = moved.ended_at + interval '1 day'
+                    FROM moved WHERE address.tenant_id = %(tenant)s AND address.id = moved.id
+                    """,
+                    pool=pool.pk,
+                    pool_name=name,
+                )
 
     def invent_samples(self) -> None:
         """File a sample an hour of the last weeks: it grew to what it is today, and sways a little by the day."""

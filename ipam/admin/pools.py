@@ -138,6 +138,15 @@ class PoolAdmin(TenantModelAdmin):
             row.counts, row.free_next = counts[row.pk], free.get(row.pk)
         return shown
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave the lines out where they cannot be edited: the page lists them above."""
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fieldsets
+        return [
+            (title, {"fields": tuple(name for name in options["fields"] if name not in LINES)})
+            for title, options in self.fieldsets
+        ]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("vrf",) if obj else ()
 

@@ -392,7 +392,7 @@ class DriftAdmin(DrawnPage, ReadOnlyAdmin):
         if obj.seen_subscription is None:
             return obj.seen_as or DASH
         line = service_link(obj.seen_subscription)
-        return format_html("{} ({})", line, obj.seen_as) if obj.seen_as else line
+        return format_html("<span>{} ({})</span>", line, obj.seen_as) if obj.seen_as else line
 
     @admin.display(description="Settled")
     def settled(self, obj: Drift) -> str:

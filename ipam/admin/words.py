@@ -110,7 +110,7 @@ def holder(address: Address) -> str:
     if address.state == AddressState.RESERVED:
         return address.reserved_for or DASH
     if address.state == AddressState.QUARANTINED:
-        return format_html("rests until {}", moment(address.quarantined_until))
+        return format_html("<span>rests until {}</span>", moment(address.quarantined_until))
     return DASH
 
 

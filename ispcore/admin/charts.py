@@ -221,10 +221,10 @@ def _grid(frame: _Frame) -> SafeString:
 
 
 def _days(frame: _Frame) -> SafeString:
-    """Mark every fifth midnight of a month, each of a week, or every four hours of a day, in the current zone."""
+    """Mark every tenth or fifth midnight of a month, each of a week, or every four hours of a day, as it is here."""
     span = frame.end - frame.start
     hours = 24 if span > timedelta(days=2) else 4
-    every = 5 if span > timedelta(days=10) else 1
+    every = 10 if span > timedelta(days=40) else 5 if span > timedelta(days=10) else 1
     at = timezone.localtime(frame.start).replace(minute=0, second=0, microsecond=0)
     marks = []
     while at <= frame.end:
