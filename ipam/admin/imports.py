@@ -12,12 +12,13 @@ from ipam.admin.fields import ServiceForm
 from ipam.admin.words import figures
 from ipam.models import BookImport, BookImportRow, BookStatus
 from ipam.services import imports
-from ispcore.admin import links, navigation
+from ispcore.admin import links, navigation, results
 from ispcore.admin.actions import action
 from ispcore.admin.base import TenantModelAdmin
-from ispcore.admin.formats import DASH, pill, readable, time_column
+from ispcore.admin.formats import DASH, facts, pill, readable, time_column
 from ispcore.admin.site import register
 from ispcore.jobs.admin import state_of
+from ispcore.jobs.models import Job
 from subscribers.admin.saving import saved
 
 SHOWN_ERRORS = 50
@@ -31,6 +32,13 @@ TONES = {
 }
 RUNNING = (BookStatus.CHECKING, BookStatus.IMPORTING)
 STEPS = ("Upload", "Check", "Import")
+COUNTS = {
+    "total": "Rows",
+    "created": "New",
+    "updated": "Changed",
+    "skipped": "As they are here already",
+    "bad": "Errors",
+}
 
 
 class UploadForm(ServiceForm):
@@ -239,6 +247,19 @@ def _tiles(obj: BookImport) -> list[dict[str, Any]]:
     ]
 
 
+def result(job: Job) -> str:
+    """Write what a run came to, and lead to its import: `import_id` alone would mean one of subscribers."""
+    found = job.result or {}
+    return facts(
+        [
+            ("Import", links.link(links.url_of("book", found["import_id"]), "Open")),
+            *((label, found[f"rows_{name}"]) for name, label in COUNTS.items()),
+        ]
+    )
+
+
+results.add(imports.CHECK, result)
+results.add(imports.TAKE_IN, result)
 links.add("book", "admin:ipam_bookimport_change")
 navigation.add(
     "Addresses",

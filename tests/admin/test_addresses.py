@@ -366,29 +366,3 @@ class TestCgnat:
         rule.refresh_from_db()
         assert rule.name == "homes"
         assert rule.valid_until is not None
-
-
-@pytest.mark.django_db
-@pytest.mark.usefixtures("acting")
-class TestDrifts:
-    def test_are_settled_one_by_one_or_together(self, browser: Client) -> None:
-        subnet, now = subnet_in(space.default_vrf(), "10.0.0.0/24"), timezone.now()
-        run = Reconciliation.objects.create(vrf=subnet.vrf, seen_in="arp", status="done", started_at=now)
-        first, second, third = (
-            Drift.objects.create(
-                reconciliation=run, vrf=subnet.vrf, address=f"10.0.0.{n}", kind="used_but_free"
-            )
-            for n in (5, 6, 7)
-        )
-
-        confirm(browser, first, "reserve")
-        confirm(browser, second, "dismiss")
-        confirm(browser, run, "keep_all")
-
-        assert [Drift.objects.get(pk=each.pk).repair for each in (first, second, third)] == [
-            "reserved", "dismissed", "reserved",
-        ]  # fmt: skip
-        kept = Address.objects.filter(state="reserved").order_by("address").values_list("address", flat=True)
-        assert list(kept) == ["10.0.0.5", "10.0.0.7"]
-        listed = browser.get(list_of("drift"), {"state": "open"}).context["cl"].result_list
-        assert list(listed) == []
