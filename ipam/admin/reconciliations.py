@@ -60,10 +60,12 @@ class RunForm(ServiceForm):
     class Meta:
         model = Reconciliation
         fields = ("vrf",)
-        help_texts = {"vrf": "The address space that the list is of."}
+        help_texts = {"vrf": "The address space that the list is of. Empty: the VRF default."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "vrf" in self.fields:
+            self.fields["vrf"].required = False
         if "seen_in" in self.fields and not reconciliation.has_session_sources():
             lists = [choice for choice in SeenIn.choices if choice[0] != SeenIn.SESSIONS]
             self.fields["seen_in"].choices = lists  # type: ignore[attr-defined]
