@@ -5,7 +5,7 @@ Everything here is made up; the addresses are loopback addresses of the simulate
 
 from datetime import datetime, timedelta
 
-from demo import addresses, customers, network
+from demo import access, addresses, customers, network
 from demo.olt import SimulatedOlt, Vendor
 from hardware import services
 from hardware.models import CliProtocol, Olt, OnuPreset
@@ -57,6 +57,8 @@ def load(*, at: datetime) -> None:
             count, currency = CUSTOMERS[slug]
             customers.load(count=count, currency=currency, at=at)
             addresses.load(at=at, whole=slug == "demo")
+            if slug == "demo":
+                access.load(at=at)
         for owner, olt_name, vendor, ip, site, onus in OLTS:
             if owner == slug:
                 _make_olt(tenant, name=olt_name, vendor=vendor, ip=ip, site=site, onus=onus, at=at)

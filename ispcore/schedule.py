@@ -24,6 +24,15 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "fold-address-usage": {"task": "ipam.tasks.fold_usage", "schedule": 10.0},
     "sample-address-usage": {"task": "ipam.tasks.sample_usage", "schedule": crontab(minute="0")},
     "end-quarantines": {"task": "ipam.tasks.end_quarantines", "schedule": 60.0},
+    "make-radius-partitions": {
+        "task": "aaa.tasks.make_partitions",
+        "schedule": crontab(hour="2", minute="10"),
+    },
+    "find-due-actions": {"task": "aaa.tasks.find_due_actions", "schedule": 5.0},
+    "sweep-sessions": {"task": "aaa.tasks.sweep_sessions", "schedule": 60.0},
+    "settle-due-accounts": {"task": "aaa.tasks.settle_due", "schedule": 30.0},
+    "settle-all-accounts": {"task": "aaa.tasks.settle_all", "schedule": crontab(minute="*/15")},
+    "purge-old-access": {"task": "aaa.tasks.purge_old", "schedule": crontab(minute="35")},
     "poll-olts": {"task": "hardware.tasks.poll_due", "schedule": 10.0},
     "settle-lost-lines": {"task": "ipam.tasks.settle_lost_lines", "schedule": crontab(minute="*/10")},
     "reconcile-addresses": {

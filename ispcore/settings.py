@@ -19,6 +19,7 @@ DEBUG = os.environ.get("DEBUG") == "1"
 SECRET_KEY_IS_SET = bool(os.environ.get("SECRET_KEY"))
 SECRET_KEY = os.environ.get("SECRET_KEY") or secrets.token_urlsafe(48)
 FIELD_ENCRYPTION_KEYS = os.environ.get("FIELD_ENCRYPTION_KEYS", "")
+RADIUS_SECRET_KEY = os.environ.get("RADIUS_SECRET_KEY", "")
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 
 INSTALLED_APPS = [
@@ -33,6 +34,7 @@ INSTALLED_APPS = [
     "subscribers",
     "ipam",
     "hardware",
+    "aaa",
     "demo",
     "pghistory",
     "pgtrigger",
@@ -163,6 +165,22 @@ SPECTACULAR_SETTINGS = {
         "PonClass": "hardware.models.PonClass",
         "Signal": "hardware.models.Signal",
         "Telemetry": "hardware.selectors.Telemetry",
+        "NasType": "aaa.models.NasType",
+        "NasOctetsMode": "aaa.models.OctetsMode",
+        "NasHealthVerdict": "aaa.selectors.Verdict",
+        "MacLock": "aaa.models.MacLock",
+        "OverCap": "aaa.models.OverCap",
+        "CapPeriod": "aaa.models.CapPeriod",
+        "Barred": "aaa.models.Barred",
+        "SessionContext": "aaa.models.Context",
+        "SessionEndedBy": "aaa.models.EndedBy",
+        "RejectReason": "aaa.models.Reason",
+        "UsageStep": "aaa.services.usage.STEPS",
+        "VoucherState": "aaa.models.VoucherState",
+        "SessionActionKind": "aaa.models.ActionKind",
+        "SessionActionCause": "aaa.models.ActionCause",
+        "SessionActionState": "aaa.models.ActionState",
+        "SessionActionOutcome": "aaa.models.ActionOutcome",
         "OutageStatus": "hardware.models.OutageStatus",
         "OutageCause": "hardware.models.OutageCause",
         "ValueSource": "hardware.api.live.SOURCES",

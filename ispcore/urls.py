@@ -23,6 +23,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("subscribers.urls")),
     path("", include("ipam.urls")),
     path("", include("hardware.urls")),
+    path("", include("aaa.urls")),
 ]
 
 urlpatterns = [

@@ -5,6 +5,18 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from aaa.models import (
+    Account,
+    Nas,
+    Policy,
+    ServiceProfile,
+    Session,
+    SessionAction,
+    TopUp,
+    VirtualServer,
+    Voucher,
+    VoucherBatch,
+)
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -30,6 +42,7 @@ from ipam.models import (
 from ispcore.files.models import StoredFile
 from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
+from ispcore.tenants.fields import new_id
 from subscribers.models import (
     BillingProfile,
     CustomField,
@@ -41,6 +54,7 @@ from subscribers.models import (
     Subscription,
     Zone,
 )
+from tests.aaa.online import make_account, make_nas, make_session
 from tests.factories import (
     AddressFactory,
     BillingProfileFactory,
@@ -104,6 +118,42 @@ def make_limits() -> Any:
     return SignalLimits.objects.create(pon_class=unused)
 
 
+def make_action() -> Any:
+    return SessionAction.objects.create(
+        kind="disconnect", session_id=new_id(), nas=make_nas(None), cause="staff", next_at=timezone.now()
+    )
+
+
+def make_radius_account() -> Any:
+    count = Account.objects.count()
+    policy = Policy.objects.create(name=f"Policy {Policy.objects.count()}", down_kbps=1000)
+    virtual = VirtualServer.objects.create(name=f"Virtual {count}")
+    return make_account(f"user-{count}", policy, virtual=virtual, subscription=SubscriptionFactory())
+
+
+def make_top_up() -> Any:
+    return TopUp.objects.create(account=make_radius_account(), bytes=10**9, valid_from=timezone.now())
+
+
+def make_open_session() -> Any:
+    return make_session(make_nas(None), make_radius_account(), f"s{Session.objects.count()}")
+
+
+def make_named(model: Any) -> Any:
+    return model.objects.create(name=f"Name {model.objects.count()}")
+
+
+def make_batch() -> Any:
+    count = VoucherBatch.objects.count()
+    profile = ServiceProfile.objects.create(name=f"Hotspot {count}")
+    return VoucherBatch.objects.create(name=f"Batch {count}", quantity=1, service_profile=profile)
+
+
+def make_voucher() -> Any:
+    count = Voucher.objects.count()
+    return Voucher.objects.create(batch=make_batch(), code_hash=count.to_bytes(32, "big"), shown="ABCD")
+
+
 def make_plan() -> Any:
     plan = PlanFactory()
     PlanZone.objects.create(plan=plan, zone=ZoneFactory())
@@ -164,6 +214,16 @@ MAKE: dict = {
     ProvisioningJob: make_change,
     Outage: make_outage,
     SignalLimits: make_limits,
+    SessionAction: make_action,
+    Account: make_radius_account,
+    TopUp: make_top_up,
+    Session: make_open_session,
+    Policy: lambda: make_named(Policy),
+    ServiceProfile: lambda: make_named(ServiceProfile),
+    VirtualServer: lambda: make_named(VirtualServer),
+    Nas: lambda: make_nas(None),
+    VoucherBatch: make_batch,
+    Voucher: make_voucher,
     Subscriber: SubscriberFactory,
     Subscription: make_line,
     CustomField: CustomFieldFactory,

@@ -6,6 +6,8 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
+from aaa.models import ActionCause, Policy, TopUp, VirtualServer, Voucher, VoucherBatch
+from aaa.services.actions import request_disconnect
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -21,6 +23,7 @@ from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
+from tests.aaa.online import make_account, make_nas, make_session
 from tests.api.records import make_book_import, make_cgnat_rule, make_drift, make_reconciliation
 from tests.api.routes import api_routes
 from tests.factories import (
@@ -56,6 +59,10 @@ WITHOUT_RECORDS = {
     "services/bulk": "its ids stand in the body; tests/subscribers/test_bulk.py gives it another tenant's",
     "subscribers/resolve": "names no record; tests/subscribers/test_identity.py asks it for two tenants",
     "subscriber-settings": "one record of the caller's own tenant; tests/subscribers/test_settings.py asks it for two",
+    "aaa/auth-attempts": "names records in its filters only; tests/aaa/test_sessions_api.py asks it for two tenants",
+    "aaa/usage": "names records in its query only; tests/aaa/test_usage.py gives it another tenant's",
+    "aaa/settings": "one record of the caller's own tenant; tests/aaa/test_settings_api.py asks it for two",
+    "aaa/vouchers/redeem": "takes a code; tests/aaa/test_vouchers.py gives it another tenant's",
     "exports": "its filters are those of the lists; tests/files/test_exports.py exports for two tenants",
     "ipam/cgnat/lookup": "names no record; tests/ipam/test_cgnat.py asks it for two tenants",
     "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
@@ -83,6 +90,16 @@ RECORD = {
     "ipam/reconciliations": "reconciliation",
     "ipam/drifts": "drift",
     "ipam/waiting-services": "line",
+    "aaa/actions": "action",
+    "aaa/accounts": "account",
+    "aaa/top-ups": "top_up",
+    "aaa/sessions": "session",
+    "aaa/policies": "policy",
+    "aaa/services": "service_profile",
+    "aaa/virtual-servers": "virtual_server",
+    "aaa/nas": "nas",
+    "aaa/voucher-batches": "voucher_batch",
+    "aaa/vouchers": "voucher",
     "subscribers": "customer",
     "subscribers/by-document": "document",
     "subscribers/by-phone": "phone",
@@ -144,6 +161,25 @@ BODIES: dict[str, Any] = {
         {"pool_id": "{pool}", "address": "198.51.100.7", "reserved_for": "x"},
         {"subnet_id": "{subnet}", "address": "198.51.100.7", "reserved_for": "x"},
     ],
+    "aaa/accounts": [
+        {"username": "new", "service_id": "{service_profile}"},
+        {"username": "new", "service_id": "{service_profile}", "profile_id": "{policy}"},
+        {"username": "new", "service_id": "{service_profile}", "subscription_id": "{line}"},
+    ],
+    "aaa/top-ups": [{"account_id": "{account}", "bytes": 1}],
+    "aaa/policies": [{"name": "New", "plan_id": "{plan}"}],
+    "aaa/nas": [
+        {
+            "name": "New",
+            "address": "203.0.113.77",
+            "secret": "long-enough",
+            "nas_type": "mikrotik",
+            "zone_id": "{zone}",
+        },
+    ],
+    "aaa/voucher-batches": [{"name": "New", "quantity": 1, "service_id": "{service_profile}"}],
+    "aaa/coa": [{"session_id": "{session}"}, {"account_id": "{account}"}, {"service_id": "{line}"}],
+    "aaa/disconnect": [{"session_id": "{session}"}, {"account_id": "{account}"}, {"service_id": "{line}"}],
     "services": [{"customer_id": "{customer}", "product_id": "{plan}", "premise_id": "{premise}"}],
     "subscribers": [{"full_name": "New", "status": "active", "billing_profile_id": "{billing_profile}"}],
     "zones": [{"name": "New", "parent_id": "{zone}"}],
@@ -197,6 +233,35 @@ FILTERS = {
         "network=198.51.100.0/24",
         "search=198.51.100.",
     ],
+    "aaa/accounts": [
+        "id={account}",
+        "id=0*",
+        "username=their*",
+        "profile_id={policy}",
+        "service_id={service_profile}",
+        "virtual_id={virtual_server}",
+        "subscription_id={line}",
+        "calling_station_id=02:00*",
+        "search=their",
+    ],
+    "aaa/top-ups": ["account_id={account}"],
+    "aaa/sessions": [
+        "history=true",
+        "nas_id={nas}",
+        "account_id={account}",
+        "service_id={line}",
+        "policy_id={policy}",
+        "username=their*",
+        "address=100.64.0.9",
+        "history=true&account_id={account}",
+    ],
+    "aaa/policies": ["name=Their*", "plan_id={plan}"],
+    "aaa/services": ["name=Their*"],
+    "aaa/virtual-servers": ["name=Their*"],
+    "aaa/nas": ["zone_id={zone}", "address=198.51.100.1"],
+    "aaa/voucher-batches": ["name=Their*"],
+    "aaa/vouchers": ["batch_id={voucher_batch}", "account_id={account}", "state=active"],
+    "aaa/actions": ["session_id={session}", "account_id={account}", "nas_id={nas}", "state=queued"],
     "tasks": ["kind=theirs"],
     "files": ["name=theirs.csv", "app_label=subscribers"],
     "subscribers": [
@@ -265,6 +330,27 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
+        nas = make_nas(None)
+        policy = Policy.objects.create(name="Theirs", plan=plan)
+        virtual_server = VirtualServer.objects.create(name="Theirs")
+        account = make_account(
+            "theirs",
+            policy,
+            subscription=line,
+            virtual=virtual_server,
+            calling_station_id="02:00:5E:00:00:01",
+        )
+        service_profile = account.service_profile
+        top_up = TopUp.objects.create(account=account, bytes=1, valid_from=timezone.now())
+        voucher_batch = VoucherBatch.objects.create(
+            name="Theirs", quantity=1, service_profile=service_profile
+        )
+        voucher = Voucher.objects.create(
+            batch=voucher_batch, code_hash=b"t" * 32, shown="THEI", state="active", account=account,
+            used_at=timezone.now(),
+        )  # fmt: skip
+        session = make_session(nas, account, "theirs")
+        [action] = request_disconnect(session_ids=[session.pk], cause=ActionCause.STAFF)
     rows = {
         "olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk, "zone": zone.pk,
         "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
@@ -275,6 +361,9 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "outage": outage.pk, "signal_limits": signal_limits.pk,
         "cgnat_rule": cgnat_rule.pk, "book_import": book_import.pk, "reconciliation": reconciliation.pk,
         "drift": drift.pk,
+        "nas": nas.pk, "account": account.pk, "session": session.pk, "action": action,
+        "policy": policy.pk, "virtual_server": virtual_server.pk, "service_profile": service_profile.pk,
+        "top_up": top_up.pk, "voucher_batch": voucher_batch.pk, "voucher": voucher.pk,
     }  # fmt: skip
     texts = {"ip": olt.ip, "serial": onu.serial, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}
@@ -318,6 +407,7 @@ def test_every_verb_on_their_record_is_404(api, theirs, other_tenant, tenant):
         rows
         for label, rows in everything_of(tenant).items()
         if label.startswith(("hardware", "ipam", "jobs", "subscribers"))
+        if label.startswith(("hardware", "jobs", "subscribers", "aaa"))
     )
 
 
