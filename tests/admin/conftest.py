@@ -150,7 +150,8 @@ def fill_addresses(tenant: Tenant, user: User, line: Subscription) -> dict[str, 
     pool = pools.create_pool(
         vrf_id=vrf.pk,
         name=f"Pool of {name}",
-        ranges_given=[{"first": "203.0.113.10", "last": "203.0.113.19"}],
+        hold_seconds=0,
+        ranges_given=[{"first": "203.0.113.10", "last": "203.0.113.10"}],
     )
     given = allocation.allocate(at=now, pool_id=pool.pk, assigned_to=f"Lamp of {name}", user_id=user.pk)
     release.release(at=now, address_id=given.address.pk, reason=f"Broken in {name}", user_id=user.pk)

@@ -16,7 +16,8 @@ MAX_NUMBER = 2_147_483_647  # The column's end.
 # What a column may be called, without spaces, hyphens and underscores -> what it holds. From: Kea's lease files
 # (address, hwaddr, duid, expire, hostname, state, prefix_len), RouterOS (address, mac-address, host-name, status,
 # last-seen), Windows Server's Export-Csv of leases (IPAddress, ClientId, HostName, AddressState), `show ip arp` as
-# ntc-templates names it (ip_address, mac_address), OPNsense and pfSense (IP, MAC, Hostname).
+# ntc-templates names it (ip_address, mac_address), OPNsense and pfSense (IP, MAC, Hostname). Unverified: but for
+# ntc-templates', the names were not compared with files of those systems.
 COLUMNS = {
     "address": "address", "ip": "address", "ipaddress": "address", "ipaddr": "address", "ipv4address": "address",
     "ipv6address": "address", "internetaddress": "address", "activeaddress": "address",
@@ -30,8 +31,8 @@ COLUMNS = {
     "state": "state", "status": "state", "addressstate": "state", "bindingstate": "state",
     "leasetype": "lease_type", "prefixlen": "prefix_len",
 }  # fmt: skip
-# A row in such a state speaks of nobody: Kea's 1 and 2 are declined and reclaimed (lease state, lib/dhcpsrv/lease.h),
-# RouterOS' waiting lease was never taken, an incomplete or failed neighbour did not answer.
+# A row in such a state speaks of nobody: Kea's 1 and 2 are declined and reclaimed, RouterOS' waiting lease was never
+# taken (both unverified), an incomplete or failed neighbour did not answer.
 UNUSED = frozenset(
     {"1", "2", "declined", "expired", "expired-reclaimed", "free", "released", "waiting", "incomplete", "failed",
      "inactivereservation", "abandoned", "backup"}
