@@ -21,6 +21,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "hardware.tasks.make_reading_partitions",
         "schedule": crontab(hour="2", minute="5"),
     },
+    "fold-address-usage": {"task": "ipam.tasks.fold_usage", "schedule": 10.0},
+    "sample-address-usage": {"task": "ipam.tasks.sample_usage", "schedule": crontab(minute="0")},
+    "end-quarantines": {"task": "ipam.tasks.end_quarantines", "schedule": 60.0},
     "make-radius-partitions": {
         "task": "aaa.tasks.make_partitions",
         "schedule": crontab(hour="2", minute="10"),
@@ -31,6 +34,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "settle-all-accounts": {"task": "aaa.tasks.settle_all", "schedule": crontab(minute="*/15")},
     "purge-old-access": {"task": "aaa.tasks.purge_old", "schedule": crontab(minute="35")},
     "poll-olts": {"task": "hardware.tasks.poll_due", "schedule": 10.0},
+    "settle-lost-lines": {"task": "ipam.tasks.settle_lost_lines", "schedule": crontab(minute="*/10")},
+    "reconcile-addresses": {
+        "task": "ipam.tasks.reconcile_all",
+        "schedule": crontab(hour="2", minute="35"),
+    },
     "release-ended-holds": {"task": "subscribers.tasks.release_ended_holds", "schedule": 60.0},
     "apply-due-plan-changes": {
         "task": "subscribers.tasks.apply_due_plan_changes",

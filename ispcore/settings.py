@@ -53,20 +53,19 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "ispcore.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "ispcore.api.middleware.RequestIdMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "ispcore.admin.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "ispcore.admin.middleware.AuthenticationMiddleware",
+    "ispcore.admin.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "ispcore.jobs.middleware.WaitForJobMiddleware",
     "ispcore.tenants.middleware.TenantMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "ispcore.urls"
@@ -193,6 +192,17 @@ SPECTACULAR_SETTINGS = {
         "ProvisioningOutcome": "hardware.api.provisioning.OUTCOMES",
         "ProvisioningStepState": "hardware.models.StepState",
         "WaitingRefreshStatus": ["success"],
+        "AddressState": "ipam.models.AddressState",
+        "PoolKind": "ipam.models.PoolKind",
+        "PoolPurpose": "ipam.models.Purpose",
+        "AddressRunState": "ipam.services.mapping.RUN_STATES",
+        "AddressImportFormat": "ipam.models.BookFormat",
+        "AddressImportStatus": "ipam.models.BookStatus",
+        "SeenIn": "ipam.models.SeenIn",
+        "ReconciliationStatus": "ipam.models.ReconciliationStatus",
+        "DriftKind": "ipam.models.DriftKind",
+        "DriftRepair": "ipam.api.reconciliation.REPAIR_STATES",
+        "DriftRepairAction": "ipam.api.reconciliation.REPAIRS",
         "ServiceStatus": "subscribers.models.ServiceStatus",
         "HoldReason": "subscribers.models.HoldReason",
         "PlanChangeState": "subscribers.api.lines.PLAN_CHANGE_STATES",

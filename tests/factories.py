@@ -9,6 +9,7 @@ from factory.django import DjangoModelFactory
 from aaa.models import Account, Nas, NasType, Policy, ServiceProfile
 from hardware.models import Olt, Onu, OnuStatus, PonPort
 from hardware.selectors import signal_of
+from ipam.models import Address, AddressState, Pool, Subnet, Vrf
 from subscribers.models import (
     BillingProfile,
     CustomField,
@@ -131,6 +132,47 @@ class ImportFactory(DjangoModelFactory):
     name = factory.Sequence(lambda n: f"customers-{n}.csv")
     columns = ["name"]
     mapping = {"name": "full_name"}
+
+
+class VrfFactory(DjangoModelFactory):
+    class Meta:
+        model = Vrf
+
+    name = factory.Sequence(lambda n: f"vrf-{n}")
+
+
+class SubnetFactory(DjangoModelFactory):
+    """A network at the top of a VRF of its own; `ipam.services.space.create_subnet` also finds its place."""
+
+    class Meta:
+        model = Subnet
+
+    vrf = factory.SubFactory(VrfFactory)
+    network = "198.51.100.0/24"
+
+
+class PoolFactory(DjangoModelFactory):
+    """A pool without ranges; `ipam.services.pools.create_pool` also makes them."""
+
+    class Meta:
+        model = Pool
+
+    vrf = factory.SubFactory(VrfFactory)
+    name = factory.Sequence(lambda n: f"pool-{n}")
+    prefix_length = 32
+
+
+class AddressFactory(DjangoModelFactory):
+    """An address that is free, in a subnet and VRF of its own."""
+
+    class Meta:
+        model = Address
+
+    subnet = factory.SubFactory(SubnetFactory)
+    vrf = factory.SelfAttribute("subnet.vrf")
+    address = factory.Sequence(lambda n: f"198.51.100.{n % 250 + 1}")
+    state = AddressState.FREE
+    free_since = factory.LazyFunction(timezone.now)
 
 
 class NasFactory(DjangoModelFactory):

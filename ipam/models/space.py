@@ -47,7 +47,7 @@ class Vrf(TenantModel):
         return self.name
 
 
-@audit.track(ignore=("parent_network", "first_address", "last_address"))
+@audit.track(ignore=("parent_network", "first_address", "last_address", "next_address"))
 class Subnet(TenantModel):
     """A network of a VRF, within the smallest one around it. Those side by side never overlap.
 
@@ -65,6 +65,11 @@ class Subnet(TenantModel):
     )
     first_address = FirstAddressField(editable=False)
     last_address = LastAddressField(editable=False)
+    next_address = InetField(
+        null=True,
+        editable=False,
+        help_text="The first address of which no row was made, for what is handed out of no pool.",
+    )
     name = models.CharField(max_length=80, blank=True)
     zone = TenantForeignKey(Zone, models.SET_NULL, null=True, blank=True, related_name="subnets")
     site = models.CharField(max_length=80, blank=True, help_text="Where it is routed.")

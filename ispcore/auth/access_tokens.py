@@ -1,15 +1,16 @@
 """Access tokens (RFC 9068 `at+jwt`): our own and the configured issuer's, checked by the same code."""
 
 import re
+import time
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import jwt
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 from jwt.exceptions import (
     ExpiredSignatureError,
@@ -24,19 +25,21 @@ from jwt.exceptions import (
 
 from ispcore.api.errors import ApiError
 from ispcore.auth.issuer_keys import issuer_keys
-from ispcore.auth.local_keys import ALGORITHM, find_public_key, signing_key
+from ispcore.auth.local_keys import ALGORITHM, LocalKey, find_key, signing_key
 from ispcore.auth.refusals import InvalidToken, TokenExpired
 from ispcore.tenants.fields import new_id
 
 # RFC 8725 §3.1: asymmetric only, so that no public key can ever serve as a shared secret.
-ISSUER_ALGORITHMS = [
+ISSUER_ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
-]  # fmt: skip
+)  # fmt: skip
 TYPES = frozenset({"at+jwt", "application/at+jwt"})  # RFC 9068 §4.
 REQUIRED_CLAIMS = ["iss", "aud", "exp", "iat", "sub", "client_id", "jti"]  # RFC 9068 §2.2.
 # A token that brings its own key, or says where to fetch it, or needs an extension we do not have.
 FORBIDDEN_HEADERS = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64"})
 LEEWAY_SECONDS = 30
+# A token comes again with each request of its quarter of an hour; what was good stays good until it expires.
+REMEMBERED_TOKENS = 1024
 LOCAL_CLIENT = "urn:ispcore:password"
 NOT_ANSWERING = "The issuer's keys cannot be fetched, so its tokens cannot be checked. Try again shortly."
 
@@ -86,11 +89,11 @@ def verify(token: str) -> Claims:
     header, issuer = _peek(token)
     kid = _checked_kid(header)
     if issuer == settings.LOCAL_ISSUER:
-        return _decode(token, _local_key(kid), [ALGORITHM], settings.ACCESS_TOKEN_AUDIENCE, issuer)
+        return _check(token, _local_key(kid), (ALGORITHM,), settings.ACCESS_TOKEN_AUDIENCE, issuer)
     if settings.OIDC_ISSUER and issuer == settings.OIDC_ISSUER:
         if header.get("alg") not in ISSUER_ALGORITHMS:
             raise _invalid("its algorithm is not allowed")
-        return _decode(token, _issuer_key(kid), ISSUER_ALGORITHMS, settings.OIDC_API_AUDIENCE, issuer)
+        return _check(token, _issuer_key(kid), ISSUER_ALGORITHMS, settings.OIDC_API_AUDIENCE, issuer)
     raise _invalid("its issuer is not known here")
 
 
@@ -121,8 +124,8 @@ def _checked_kid(header: dict[str, Any]) -> str:
     return kid
 
 
-def _local_key(kid: str) -> Ed25519PublicKey:
-    key = find_public_key(kid)
+def _local_key(kid: str) -> LocalKey:
+    key = find_key(kid)
     if key is None:
         raise _invalid("its key is not known")
     return key
@@ -137,13 +140,27 @@ def _issuer_key(kid: str) -> jwt.PyJWK:
         raise _invalid("its key is not known") from error
 
 
-def _decode(
-    token: str, key: Ed25519PublicKey | jwt.PyJWK, algorithms: list[str], audience: str, issuer: str
+def _check(
+    token: str, key: LocalKey | jwt.PyJWK, algorithms: tuple[str, ...], audience: str, issuer: str
 ) -> Claims:
+    claims, expires_at = _decode(token, key, algorithms, audience, issuer)
+    if expires_at <= time.time() - LEEWAY_SECONDS:
+        raise _expired()
+    return claims
+
+
+@lru_cache(maxsize=REMEMBERED_TOKENS)
+def _decode(
+    token: str, key: LocalKey | jwt.PyJWK, algorithms: tuple[str, ...], audience: str, issuer: str
+) -> tuple[Claims, int]:
+    """Check signature and claims; return them and when they expire. Only what is good is remembered.
+
+    By the key itself, which is looked up for each request: with the key goes what it signed.
+    """
     try:
         claims = jwt.decode(
             token,
-            key,
+            key.public if isinstance(key, LocalKey) else key,
             algorithms,
             options={"require": REQUIRED_CLAIMS, "enforce_minimum_key_length": True},
             audience=audience,
@@ -151,7 +168,7 @@ def _decode(
             leeway=LEEWAY_SECONDS,
         )
     except ExpiredSignatureError as error:
-        raise TokenExpired("The access token has expired.") from error
+        raise _expired() from error
     except MissingRequiredClaimError as error:
         raise _invalid(f"it has no `{error.claim}`") from error
     except (PyJWTError, TypeError, ValueError) as error:
@@ -160,7 +177,12 @@ def _decode(
     subject, client_id = claims["sub"], claims["client_id"]
     if not isinstance(client_id, str) or not subject or "\x00" in subject:
         raise _invalid("its `sub` or `client_id` is malformed")
-    return Claims(subject=subject, client_id=client_id, is_local=issuer == settings.LOCAL_ISSUER)
+    is_local = issuer == settings.LOCAL_ISSUER
+    return Claims(subject=subject, client_id=client_id, is_local=is_local), int(claims["exp"])
+
+
+def _expired() -> TokenExpired:
+    return TokenExpired("The access token has expired.")
 
 
 def _invalid(reason: str) -> InvalidToken:

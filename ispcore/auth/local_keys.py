@@ -15,9 +15,9 @@ ALGORITHM = "EdDSA"
 CONTEXT = b"ispcore access token ed25519 v1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LocalKey:
-    """One Ed25519 key pair and the id its tokens name."""
+    """One Ed25519 key pair and the id its tokens name. Equal to itself only, so that caches may hold it."""
 
     kid: str
     private: Ed25519PrivateKey
@@ -29,12 +29,12 @@ def signing_key() -> LocalKey:
     return _derive(settings.SECRET_KEY)
 
 
-def find_public_key(kid: str) -> Ed25519PublicKey | None:
+def find_key(kid: str) -> LocalKey | None:
     """Return the key of that id, also one of SECRET_KEY_FALLBACKS: a rotation logs nobody out."""
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         key = _derive(secret)
         if key.kid == kid:
-            return key.public
+            return key
     return None
 
 

@@ -44,14 +44,16 @@ GRANTS: dict[Role, dict[str, frozenset[str]]] = {
         "subscribers": EDIT, "billing": FULL, "aaa": VIEW | MANAGE, "support": EDIT, "jobs": VIEW, "files": VIEW,
     },
     Role.SUBSCRIBER_ADMINISTRATOR: {
-        "subscribers": FULL, "aaa": EDIT | MANAGE | {"operate"}, "billing": VIEW, "hardware": VIEW, "support": EDIT,
-        "jobs": VIEW, "files": VIEW,
+        "subscribers": FULL, "aaa": EDIT | MANAGE | {"operate"}, "billing": VIEW, "hardware": VIEW, "ipam": VIEW,
+        "support": EDIT, "jobs": VIEW, "files": VIEW,
     },
     Role.SUBSCRIBER_SUPPORT: {
-        "subscribers": VIEW, "aaa": VIEW, "hardware": VIEW, "support": EDIT, "jobs": VIEW, "files": VIEW,
+        "subscribers": VIEW, "aaa": VIEW, "hardware": VIEW, "ipam": VIEW, "support": EDIT, "jobs": VIEW,
+        "files": VIEW,
     },
     Role.SUPPORT: {
-        "subscribers": VIEW, "hardware": VIEW, "aaa": VIEW, "support": EDIT, "jobs": VIEW, "files": VIEW,
+        "subscribers": VIEW, "hardware": VIEW, "ipam": VIEW, "aaa": VIEW, "support": EDIT, "jobs": VIEW,
+        "files": VIEW,
     },
     Role.CUSTOMER: {},  # Sees its own records only, through routes made for it.
 }  # fmt: skip

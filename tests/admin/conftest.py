@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,13 +20,16 @@ from hardware.models import (
     SignalLimits,
     WaitingOnu,
 )
+from ipam.models import Drift, Reconciliation
+from ipam.services import allocation, cgnat, pools, release, space
+from ipam.services import imports as address_books
 from ispcore.auth import services as auth
 from ispcore.events.models import Event
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import AuditEntry, Membership, Tenant, User
 from ispcore.tenants.roles import Role
-from subscribers.models import Subscriber, SubscriberStatus
+from subscribers.models import Subscriber, SubscriberStatus, Subscription
 from subscribers.services import catalogue, custom_fields, customers, imports, lines
 from tests.factories import OltFactory, OnuFactory, PonPortFactory, SubscriberFactory, SubscriptionFactory
 
@@ -89,7 +93,8 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             "ispauth.ApiKey": key,
             "tenants.AuditEntry": AuditEntry.objects.create(action="looked", user=user),
             "tenants.Membership": Membership.objects.get(user=user, tenant=tenant),
-            **fill_customers(tenant, user),
+            **(customers := fill_customers(tenant, user)),
+            **fill_addresses(tenant, user, customers["subscribers.Subscription"]),
         }
 
 
@@ -130,6 +135,50 @@ def fill_network(olt: Olt, onu: Onu, user: User) -> dict[str, Any]:
             requested_by=user,
             started_at=now,
             finished_at=now,
+        ),
+    }
+
+
+def fill_addresses(tenant: Tenant, user: User, line: Subscription) -> dict[str, Any]:
+    """Make an address plan with a line's address, one that another held, a CGNAT rule, a file, and a drift."""
+    now = timezone.now()
+    name = tenant.slug.title()
+    vrf = space.create_vrf(name=f"default of {name}")
+    subnet = space.create_subnet(
+        vrf_id=vrf.pk, network="203.0.113.0/24", name=f"Homes of {name}", gateway="203.0.113.1"
+    )
+    pool = pools.create_pool(
+        vrf_id=vrf.pk,
+        name=f"Pool of {name}",
+        hold_seconds=0,
+        ranges_given=[{"first": "203.0.113.10", "last": "203.0.113.10"}],
+    )
+    given = allocation.allocate(at=now, pool_id=pool.pk, assigned_to=f"Lamp of {name}", user_id=user.pk)
+    release.release(at=now, address_id=given.address.pk, reason=f"Broken in {name}", user_id=user.pk)
+    held = allocation.allocate(at=now, pool_id=pool.pk, subscription_id=line.pk, user_id=user.pk)
+    rule = cgnat.create_rule(
+        name=f"CGNAT of {name}", vrf_id=vrf.pk, inside_first="203.0.113.0", inside_last="203.0.113.63",
+        public_first="198.51.100.0", public_last="198.51.100.7", valid_from=now - timedelta(days=1), user_id=user.pk,
+    )  # fmt: skip
+    run = Reconciliation.objects.create(
+        vrf=vrf, seen_in="arp", status="done", started_at=now, finished_at=now, drifts_found=1
+    )
+    return {
+        "ipam.Vrf": vrf,
+        "ipam.Subnet": subnet,
+        "ipam.Pool": pool,
+        "ipam.Address": held.address,
+        "ipam.CgnatRule": rule,
+        "ipam.BookImport": address_books.upload_book(
+            name=f"{tenant.slug}.csv", content=[b"address,note\n203.0.113.15,lamp\n"], user_id=user.pk
+        ),
+        "ipam.Reconciliation": run,
+        "ipam.Drift": Drift.objects.create(
+            reconciliation=run,
+            vrf=vrf,
+            address="203.0.113.15",
+            kind="used_but_free",
+            seen_as=f"MAC of {name}",
         ),
     }
 

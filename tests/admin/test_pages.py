@@ -116,6 +116,11 @@ def test_support_sees_what_the_role_table_says(
         "subscribers.Plan",
         "subscribers.BillingProfile",
         "subscribers.CustomField",
+        "ipam.Vrf",
+        "ipam.Subnet",
+        "ipam.Pool",
+        "ipam.CgnatRule",
+        "ipam.BookImport",
     ],
 )
 def test_add_page_answers(label: str, browser: Client) -> None:

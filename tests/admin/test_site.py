@@ -22,6 +22,9 @@ NETWORK = [
     "OLTs", "ONUs", "Waiting for authorisation", "Outages", "Provisioning jobs", "PON map", "Low signal", "Presets",
     "Signal limits", "Discovery runs",
 ]  # fmt: skip
+ADDRESSES = [
+    "VRFs", "Subnets", "Pools", "Addresses", "CGNAT", "CGNAT look-up", "Address imports", "Reconciliations", "Drift",
+]  # fmt: skip
 
 
 @pytest.mark.django_db
@@ -127,6 +130,7 @@ class TestSidebar:
                     *CUSTOMERS,
                     *RECORDS,
                     *NETWORK,
+                    *ADDRESSES,
                     "Users",
                     "API keys",
                     "Events",
@@ -136,7 +140,15 @@ class TestSidebar:
             ),
             (
                 Role.NETWORK_OPERATIONS,
-                ["Dashboard", *CUSTOMERS, "Custom fields", *NETWORK, "Events", "Jobs"],
+                [
+                    "Dashboard",
+                    *CUSTOMERS,
+                    "Custom fields",
+                    *NETWORK,
+                    *(title for title in ADDRESSES if title != "CGNAT look-up"),
+                    "Events",
+                    "Jobs",
+                ],
             ),
             (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, *RECORDS, "Jobs"]),
         ],

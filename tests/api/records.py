@@ -29,6 +29,16 @@ from hardware.models import (
     SignalLimits,
     WaitingOnu,
 )
+from ipam.models import (
+    Address,
+    BookImport,
+    CgnatRule,
+    Drift,
+    Pool,
+    Reconciliation,
+    Subnet,
+    Vrf,
+)
 from ispcore.files.models import StoredFile
 from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
@@ -46,6 +56,7 @@ from subscribers.models import (
 )
 from tests.aaa.online import make_account, make_nas, make_session
 from tests.factories import (
+    AddressFactory,
     BillingProfileFactory,
     CustomFieldFactory,
     ImportFactory,
@@ -53,9 +64,12 @@ from tests.factories import (
     OnuFactory,
     PlanFactory,
     PonPortFactory,
+    PoolFactory,
     PremiseFactory,
+    SubnetFactory,
     SubscriberFactory,
     SubscriptionFactory,
+    VrfFactory,
     ZoneFactory,
 )
 
@@ -150,7 +164,45 @@ def make_premise() -> Any:
     return PremiseFactory(zone=ZoneFactory())
 
 
+def make_line() -> Any:
+    """An active line that waits for an address, so that every list of lines shows it."""
+    if not Pool.objects.filter(name="Exhausted").exists():
+        PoolFactory(name="Exhausted")
+    return SubscriptionFactory(status="active", plan__pool_hint="Exhausted")
+
+
+def make_cgnat_rule() -> Any:
+    count = CgnatRule.objects.count()
+    return CgnatRule.objects.create(
+        name=f"Rule {count}", vrf=VrfFactory(), inside_first="100.64.0.0", inside_last="100.64.0.31",
+        public_first=f"203.0.113.{count + 1}", public_last=f"203.0.113.{count + 1}", valid_from=timezone.now(),
+    )  # fmt: skip
+
+
+def make_book_import() -> Any:
+    return BookImport.objects.create(name="addresses.csv", file_format="csv")
+
+
+def make_reconciliation() -> Any:
+    return Reconciliation.objects.create(vrf=VrfFactory(), seen_in="arp", started_at=timezone.now())
+
+
+def make_drift() -> Any:
+    found = make_reconciliation()
+    return Drift.objects.create(
+        reconciliation=found, vrf=found.vrf, address="192.0.2.1", kind="unknown_address"
+    )
+
+
 MAKE: dict = {
+    CgnatRule: make_cgnat_rule,
+    BookImport: make_book_import,
+    Reconciliation: make_reconciliation,
+    Drift: make_drift,
+    Vrf: VrfFactory,
+    Subnet: SubnetFactory,
+    Pool: PoolFactory,
+    Address: AddressFactory,
     Olt: OltFactory,
     PonPort: PonPortFactory,
     Onu: OnuFactory,
@@ -173,7 +225,7 @@ MAKE: dict = {
     VoucherBatch: make_batch,
     Voucher: make_voucher,
     Subscriber: SubscriberFactory,
-    Subscription: SubscriptionFactory,
+    Subscription: make_line,
     CustomField: CustomFieldFactory,
     Import: ImportFactory,
     Zone: ZoneFactory,

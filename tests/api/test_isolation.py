@@ -24,15 +24,19 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
 from tests.aaa.online import make_account, make_nas, make_session
+from tests.api.records import make_book_import, make_cgnat_rule, make_drift, make_reconciliation
 from tests.api.routes import api_routes
 from tests.factories import (
+    AddressFactory,
     BillingProfileFactory,
     ImportFactory,
     OltFactory,
     OnuFactory,
     PlanFactory,
     PonPortFactory,
+    PoolFactory,
     PremiseFactory,
+    SubnetFactory,
     SubscriberFactory,
     SubscriptionFactory,
     ZoneFactory,
@@ -60,6 +64,7 @@ WITHOUT_RECORDS = {
     "aaa/settings": "one record of the caller's own tenant; tests/aaa/test_settings_api.py asks it for two",
     "aaa/vouchers/redeem": "takes a code; tests/aaa/test_vouchers.py gives it another tenant's",
     "exports": "its filters are those of the lists; tests/files/test_exports.py exports for two tenants",
+    "ipam/cgnat/lookup": "names no record; tests/ipam/test_cgnat.py asks it for two tenants",
     "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
 }
 # Which of their records stands in the path.
@@ -76,6 +81,15 @@ RECORD = {
     "hardware/outages": "outage",
     "hardware/signal-limits": "signal_limits",
     "ping": "job",
+    "ipam/vrfs": "vrf",
+    "ipam/subnets": "subnet",
+    "ipam/pools": "pool",
+    "ipam/addresses": "address",
+    "ipam/cgnat-rules": "cgnat_rule",
+    "ipam/imports": "book_import",
+    "ipam/reconciliations": "reconciliation",
+    "ipam/drifts": "drift",
+    "ipam/waiting-services": "line",
     "aaa/actions": "action",
     "aaa/accounts": "account",
     "aaa/top-ups": "top_up",
@@ -121,6 +135,32 @@ BODIES: dict[str, Any] = {
         {"ip": "{ip}", "index": "0/1/0/1"},
     ],
     "hardware/onu-presets": [],  # Names no record.
+    "ipam/subnets": [{"vrf_id": "{vrf}", "network": "10.0.0.0/8"}],
+    "ipam/cgnat-rules": [
+        {
+            "name": "New",
+            "vrf_id": "{vrf}",
+            "inside_first": "100.64.0.0",
+            "inside_last": "100.64.0.1",
+            "public_first": "203.0.113.1",
+            "public_last": "203.0.113.1",
+        }
+    ],
+    "ipam/pools": [{"vrf_id": "{vrf}", "name": "New"}],
+    "ipam/allocate": [
+        {"pool_id": "{pool}", "assigned_to": "x"},
+        {"subnet_id": "{subnet}", "assigned_to": "x"},
+        {"pool_id": "{pool}", "service_id": "{line}"},
+    ],
+    "ipam/release": [
+        {"address_id": "{address}"},
+        {"vrf_id": "{vrf}", "address": "198.51.100.7"},
+        {"service_id": "{line}"},
+    ],
+    "ipam/reserve": [
+        {"pool_id": "{pool}", "address": "198.51.100.7", "reserved_for": "x"},
+        {"subnet_id": "{subnet}", "address": "198.51.100.7", "reserved_for": "x"},
+    ],
     "aaa/accounts": [
         {"username": "new", "service_id": "{service_profile}"},
         {"username": "new", "service_id": "{service_profile}", "profile_id": "{policy}"},
@@ -163,6 +203,36 @@ FILTERS = {
     "hardware/onu-presets": ["name=Their*"],
     "hardware/provisioning-jobs": ["olt_id={olt}", "onu_id={onu}"],
     "hardware/olts": ["ip={ip}"],
+    "ipam/vrfs": ["name=Their*"],
+    "ipam/cgnat-rules": [
+        "vrf_id={vrf}",
+        "pool_id={pool}",
+        "public_address=203.0.113.1",
+        "inside_address=100.64.0.1",
+    ],
+    "ipam/imports": ["status=uploaded", "file_format=csv"],
+    "ipam/reconciliations": ["vrf_id={vrf}", "seen_in=arp", "status=running"],
+    "ipam/drifts": [
+        "vrf_id={vrf}",
+        "reconciliation_id={reconciliation}",
+        "address=192.0.2.1",
+        "kind=unknown_address",
+        "service_id={line}",
+        "seen_service_id={line}",
+        "is_open=true",
+    ],
+    "ipam/waiting-services": ["product_id={plan}", "pool=Their*"],
+    "ipam/subnets": ["vrf_id={vrf}", "network=198.51.100.0/24", "contains=198.51.100.7"],
+    "ipam/pools": ["vrf_id={vrf}", "subnet_id={subnet}", "name=Their*"],
+    "ipam/addresses": [
+        "vrf_id={vrf}",
+        "subnet_id={subnet}",
+        "pool_id={pool}",
+        "service_id={line}",
+        "address=198.51.100.7",
+        "network=198.51.100.0/24",
+        "search=198.51.100.",
+    ],
     "aaa/accounts": [
         "id={account}",
         "id=0*",
@@ -248,6 +318,15 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         )
         of_import = ImportFactory(name="Theirs", sha256="0" * 64)
         line = SubscriptionFactory(plan=plan, premise=premise, subscriber=customer)
+        subnet = SubnetFactory(vrf__name="Theirs")
+        pool = PoolFactory(vrf=subnet.vrf, name="Theirs")
+        address = AddressFactory(
+            subnet=subnet, pool=pool, address="198.51.100.7", state="assigned", free_since=None,
+            assigned_at=timezone.now(), subscription=line,
+        )  # fmt: skip
+        cgnat_rule, book_import, reconciliation, drift = (
+            make() for make in (make_cgnat_rule, make_book_import, make_reconciliation, make_drift)
+        )
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
@@ -278,7 +357,10 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "file": file.pk, "line": line.pk, "customer": customer.pk, "custom_field": custom_field.pk,
         "import": of_import.pk,
         "waiting": waiting.pk, "preset": preset.pk, "change": change.pk,
+        "vrf": subnet.vrf_id, "subnet": subnet.pk, "pool": pool.pk, "address": address.pk,
         "outage": outage.pk, "signal_limits": signal_limits.pk,
+        "cgnat_rule": cgnat_rule.pk, "book_import": book_import.pk, "reconciliation": reconciliation.pk,
+        "drift": drift.pk,
         "nas": nas.pk, "account": account.pk, "session": session.pk, "action": action,
         "policy": policy.pk, "virtual_server": virtual_server.pk, "service_profile": service_profile.pk,
         "top_up": top_up.pk, "voucher_batch": voucher_batch.pk, "voucher": voucher.pk,
@@ -324,6 +406,7 @@ def test_every_verb_on_their_record_is_404(api, theirs, other_tenant, tenant):
     assert not any(
         rows
         for label, rows in everything_of(tenant).items()
+        if label.startswith(("hardware", "ipam", "jobs", "subscribers"))
         if label.startswith(("hardware", "jobs", "subscribers", "aaa"))
     )
 

@@ -175,7 +175,14 @@ class TestProbes:
         assert body["redis"] == body["broker"] == "failed: ConnectionError"
 
     def test_metrics_are_for_this_host(self):
-        assert b"django_http_requests_total_by_method_total" in Client().get("/metrics").content
+        Client().get("/health")
+        Client().generic("BREW", "/health")
+
+        told = Client().get("/metrics").content.decode()
+        answers = "django_http_responses_total_by_status_view_method_total"
+        assert f'{answers}{{method="GET",status="200",view="health"}}' in told
+        assert f'{answers}{{method="other",status="200",view="health"}}' in told
+        assert 'latency_seconds_by_view_method_count{method="GET",view="health"}' in told
         assert Client(REMOTE_ADDR="192.0.2.1").get("/metrics").status_code == 403
 
     def test_metrics_with_a_token_are_for_its_holder(self, settings):

@@ -14,7 +14,8 @@ from tests.factories import PremiseFactory, SubscriberFactory, SubscriptionFacto
 
 pytestmark = pytest.mark.django_db
 
-VIEWS = {route.view.model: route.view for route in LISTS}
+# Where several lists show one model, the first is its own.
+VIEWS = {route.view.model: route.view for route in reversed(LISTS)}
 DETAILS = {
     route.path.removesuffix("/{pk}"): route
     for route in api_routes()

@@ -170,6 +170,28 @@ def test_a_local_token_expires(settings):
         access_tokens.verify(minted)
 
 
+def test_a_token_seen_before_expires_all_the_same(monkeypatch):
+    minted = access_tokens.mint(user_id=USER, at=datetime.now(UTC))
+    access_tokens.verify(minted)
+    end = time.time() + 900 + access_tokens.LEEWAY_SECONDS
+
+    monkeypatch.setattr(time, "time", lambda: end + 1)
+
+    with pytest.raises(TokenExpired):
+        access_tokens.verify(minted)
+
+
+def test_a_token_seen_before_goes_with_its_key(settings):
+    settings.SECRET_KEY = "old-" * 10
+    minted = access_tokens.mint(user_id=USER, at=datetime.now(UTC))
+    access_tokens.verify(minted)
+
+    settings.SECRET_KEY = "new-" * 10
+
+    with pytest.raises(InvalidToken):
+        access_tokens.verify(minted)
+
+
 def test_a_local_token_survives_a_rotation_of_the_secret_key(settings):
     settings.SECRET_KEY = "old-" * 10
     minted = access_tokens.mint(user_id=USER, at=datetime.now(UTC))

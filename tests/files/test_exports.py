@@ -21,8 +21,9 @@ from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, CustomFieldKind, Hold, Plan, PlanZone, Subscriber
 from subscribers.services import customers
 from tests.aaa.online import make_account, make_nas
-from tests.api.records import MAKE
+from tests.api.records import MAKE, make_drift
 from tests.factories import (
+    AddressFactory,
     BillingProfileFactory,
     OltFactory,
     OnuFactory,
@@ -38,8 +39,8 @@ from tests.files.exported import content_of, exported, request_export, run, tabl
 pytestmark = pytest.mark.django_db
 
 LISTS = [
-    "subscribers", "services", "premises", "zones", "internet-plans", "billing-profiles", "olts", "onus", "accounts",
-    "nas", "session-actions", "vouchers",
+    "subscribers", "services", "premises", "zones", "internet-plans", "billing-profiles", "olts", "onus", "addresses",
+    "drifts", "accounts", "nas", "session-actions", "vouchers",
 ]  # fmt: skip
 
 
@@ -244,6 +245,8 @@ class TestContent:
             "billing-profiles": BillingProfileFactory,
             "olts": OltFactory,
             "onus": OnuFactory,
+            "addresses": AddressFactory,
+            "drifts": make_drift,
             "accounts": MAKE[Account],
             "nas": MAKE[Nas],
             "session-actions": MAKE[SessionAction],
