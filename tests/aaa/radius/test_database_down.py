@@ -18,7 +18,8 @@ from ispcore.embedded.freeradius import FreeRadius
 from ispcore.embedded.postgres import Postgres
 from tests import servers
 from tests.aaa.radius.client import Answer, NasClient
-from tests.aaa.radius.conftest import SECRET, MakeProvider, Provider, Server, free_ports, radius_environment
+from tests.aaa.radius.conftest import SECRET, MakeProvider, Provider
+from tests.aaa.radius.server import Server, free_ports, radius_environment
 from tests.workers import wait_until
 
 SILENCE_SECONDS = 1.0
@@ -139,7 +140,11 @@ class _Wire:
                 for key, _ in selector.select(0.05):
                     if key.fileobj is self._listener:
                         near = stack.enter_context(self._listener.accept()[0])
-                        far = stack.enter_context(socket.create_connection(self.target))
+                        try:
+                            far = stack.enter_context(socket.create_connection(self.target))
+                        except OSError:
+                            near.close()
+                            continue
                         selector.register(near, selectors.EVENT_READ, far)
                         selector.register(far, selectors.EVENT_READ, near)
                     else:
