@@ -7,7 +7,8 @@ from aaa.models import Nas
 from aaa.services.nas import change_nas, remove_nas
 from ispcore.tenants.context import tenant_context
 from tests.aaa.radius.client import NasClient
-from tests.aaa.radius.conftest import NAS_SECONDS, SECRET, Provider
+from tests.aaa.radius.conftest import SECRET, Provider
+from tests.aaa.radius.server import NAS_SECONDS
 
 # What the server knows of a NAS lives so long, to the second that has begun; of a stranger a little longer.
 FORGOTTEN_SECONDS = NAS_SECONDS + 1.1
