@@ -16,8 +16,8 @@ from tests import servers
 
 ACCOUNTING = (
     "nas", "kind", "session_id", "class", "login", "station", "called", "nas_port_id", "framed_ip",
-    "framed_ipv6_prefix", "delegated_prefix", "session_time", "in_octets", "out_octets", "in_giga", "out_giga", "in6_octets", "out6_octets",
-    "in6_giga", "out6_giga", "event_epoch", "delay", "cause", "nas_ip",
+    "framed_ipv6_prefix", "delegated_prefix", "session_time", "in_octets", "out_octets", "in_giga", "out_giga",
+    "in6_octets", "out6_octets", "in6_giga", "out6_giga", "event_epoch", "delay", "cause", "nas_ip",
 )  # fmt: skip
 
 
