@@ -4213,6 +4213,6 @@ class Migration(migrations.Migration):
             "ALTER TABLE aaa_session DROP CONSTRAINT aaa_session_tenant_key",
             "ALTER TABLE aaa_session ADD CONSTRAINT aaa_session_tenant_key UNIQUE (tenant_id, id)",
         ),
-        LoadFunctions(digest="79ea17776b3031d302aa5e8f43f15f5765f69494ef666b62f5e914c3e3a669be"),
+        LoadFunctions(digest="440be6711275fec04c17eb3e91929985963b04a73490d18a7dcd3f845aea4e75"),
         migrations.RunSQL(FIRST_PARTITIONS_SQL, migrations.RunSQL.noop),
     ]

@@ -18,7 +18,13 @@ MESSAGES = {
     Reason.QUOTA: "Account credits depleted",
     Reason.BLOCKED: "Service suspended",
 }
-UNPAID = "Service suspended for non-payment"
+BLOCKED = {
+    "non_payment": "Service suspended for non-payment",
+    "draft": "Service not active yet",
+    "pending_installation": "Service not active yet",
+    "terminated": "Service ended",
+    "cancelled": "Service ended",
+}
 THROTTLED = "Data used up: slowed down until the next period"
 
 
@@ -77,6 +83,6 @@ def _messages(account: Account, state: AccountState, at: datetime) -> list[str]:
         slow = account.over_cap == OverCap.THROTTLE
         found.append(("throttled", THROTTLED) if slow else (Reason.QUOTA, MESSAGES[Reason.QUOTA]))
     if account.blocked_reason:
-        unpaid = account.blocked_reason == "non_payment"
-        found.append((Reason.BLOCKED, UNPAID if unpaid else MESSAGES[Reason.BLOCKED]))
+        text = BLOCKED.get(account.blocked_reason, MESSAGES[Reason.BLOCKED])
+        found.append((Reason.BLOCKED, text))
     return [str(words.get(reason, text)) for reason, text in found]

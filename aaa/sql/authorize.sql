@@ -106,6 +106,10 @@ BEGIN
                 WHEN 'blocked' THEN
                     CASE a.blocked_reason
                         WHEN 'non_payment' THEN 'Service suspended for non-payment'
+                        WHEN 'draft' THEN 'Service not active yet'
+                        WHEN 'pending_installation' THEN 'Service not active yet'
+                        WHEN 'terminated' THEN 'Service ended'
+                        WHEN 'cancelled' THEN 'Service ended'
                         ELSE 'Service suspended'
                     END
                 WHEN 'mac' THEN 'This account belongs to another device'

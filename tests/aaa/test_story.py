@@ -165,6 +165,7 @@ def test_from_sign_up_to_the_end(
     home = Subscriber(nas, **revealed)
     too_early = home.log_in()
     assert too_early.rejected
+    assert too_early.message == "Service not active yet"
     assert account()["blocked_reason"] == "pending_installation"
 
     activated = provider.post(f"{service}/activate")
@@ -283,7 +284,7 @@ def test_from_sign_up_to_the_end(
     wait_until(lambda: finished(4))
     assert actions()[3:] == [("disconnect", "hold", "done", "ack")]
     home.report("Stop", Acct_Session_Time=2, Acct_Terminate_Cause=ADMIN_RESET)
-    assert home.log_in().message == "Service suspended"
+    assert home.log_in().message == "Service ended"
 
     # What is left to read. The same refusal within five minutes is one row.
     assert [
