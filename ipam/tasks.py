@@ -87,14 +87,14 @@ def reconcile(*, tenant_id: str, job_id: str) -> None:
 
 @shared_task(base=PlatformTask, name="ipam.tasks.reconcile_all")
 def reconcile_all() -> int:
-    """Start the nightly comparison with live sessions, where something tells of them; forget old comparisons."""
+    """Start the nightly comparison with live sessions, and forget old comparisons."""
     at = timezone.now()
     concerned = Reconciliation._base_manager.using("platform").filter(
         started_at__lt=at - reconciliation.KEPT_FOR
     )
-    tenants = concerned.values_list("tenant_id")
-    if reconciliation.has_session_sources():
-        tenants = tenants.union(Subnet._base_manager.using("platform").values_list("tenant_id"))
+    tenants = concerned.values_list("tenant_id").union(
+        Subnet._base_manager.using("platform").values_list("tenant_id")
+    )
     started = 0
     for (tenant_id,) in set(tenants):
         with tenant_context(tenant_id):

@@ -66,9 +66,6 @@ class RunForm(ServiceForm):
         super().__init__(*args, **kwargs)
         if "vrf" in self.fields:
             self.fields["vrf"].required = False
-        if "seen_in" in self.fields and not reconciliation.has_session_sources():
-            lists = [choice for choice in SeenIn.choices if choice[0] != SeenIn.SESSIONS]
-            self.fields["seen_in"].choices = lists  # type: ignore[attr-defined]
 
 
 @register(Reconciliation)

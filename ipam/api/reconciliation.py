@@ -89,7 +89,7 @@ class ReconciliationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """Compare a VRF with what is in use: with live sessions, or with a list given as a file.
 
         Runs in the background; the answer waits up to 10 seconds (`Prefer: wait=N`) and is 202 with the task when
-        it takes longer. 409 `no_session_source` while nothing here knows of sessions.
+        it takes longer.
         """
         data = valid(ReconciliationInput(data=request.data))
         file = data.pop("file", None)

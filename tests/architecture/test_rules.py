@@ -47,7 +47,7 @@ APP_FILES = {
 OWN_FILES = {
     "subscribers": {"normal"},
     "hardware": {"drivers", "snmp", "cli"},
-    "aaa": {"radius", "rendering", "sql"},
+    "aaa": {"online", "radius", "rendering", "sql"},
     "billing": {"gateways"},
     "support": {"diagnosis", "calendar"},
 }

@@ -9,7 +9,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
 
 from ipam.models import Address, AddressState, BookImport, CgnatRule, Drift, Pool, Reconciliation, Vrf
-from ipam.services import allocation, reconciliation, space
+from ipam.services import allocation, space
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import AuditEntry
 from ispcore.tenants.roles import Role
@@ -120,7 +120,6 @@ class TestComparisons:
         ("fields", "status", "code"),
         [
             ({"seen_in": "arp"}, 422, "list_missing"),
-            ({"seen_in": "sessions"}, 409, "no_session_source"),
             ({"seen_in": "netflow", "content": b"ip\n"}, 422, "validation_error"),
             ({"content": b"ip\n"}, 400, "missing_field"),
         ],
@@ -131,13 +130,8 @@ class TestComparisons:
         assert (response.status_code, response.json()["error"]["code"]) == (status, code)
         assert not Reconciliation.objects.exists()
 
-    def test_of_sessions_once_something_tells_of_them(self, pool, api, acting):
-        reconciliation.register_session_source("test", lambda vrf_id: [])
-
-        try:
-            assert send(api, "ipam/reconciliations", seen_in="sessions").status_code == 202
-        finally:
-            reconciliation.remove_session_source("test")
+    def test_of_sessions_need_no_file(self, pool, api, acting):
+        assert send(api, "ipam/reconciliations", seen_in="sessions").status_code == 202
 
 
 class TestCgnat:

@@ -267,7 +267,6 @@ class TestLists:
             ({"seen_in": "arp"}, "list_missing"),
             ({"seen_in": "arp", "content": [b"mac\naa\n"]}, "wrong_columns"),
             ({"seen_in": "dhcp", "content": [b"%PDF-1"]}, "file_unreadable"),
-            ({"seen_in": "sessions"}, "no_session_source"),
             ({"seen_in": "sessions", "content": [b"ip\n"]}, "list_not_wanted"),
             ({"seen_in": "arp", "content": [b"ip\n"], "vrf_id": UUID(int=1)}, "not_found"),
         ],

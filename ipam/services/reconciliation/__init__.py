@@ -16,7 +16,6 @@ from ipam.services.reconciliation.runs import (
     KIND,
     ListMissing,
     ListNotWanted,
-    NoSessionSource,
     NothingSeen,
     reconcile,
     reconcile_all,
@@ -25,14 +24,13 @@ from ipam.services.reconciliation.runs import (
 from ipam.services.reconciliation.seen import (
     SeenAddress,
     SessionSource,
-    has_session_sources,
     register_session_source,
     remove_session_source,
 )
 
 __all__ = [
     "KEPT_FOR", "KIND", "DriftNotFound", "DriftNotRepairable", "DriftOutdated", "DriftRepaired", "How",
-    "ListMissing", "ListNotWanted", "NoSessionSource", "NobodySeen", "NothingSeen", "Repaired", "SeenAddress",
-    "SessionSource", "has_session_sources", "reconcile", "reconcile_all", "register_session_source",
+    "ListMissing", "ListNotWanted", "NobodySeen", "NothingSeen", "Repaired", "SeenAddress",
+    "SessionSource", "reconcile", "reconcile_all", "register_session_source",
     "remove_session_source", "repair_all", "repair_drift", "request_reconciliation",
 ]  # fmt: skip

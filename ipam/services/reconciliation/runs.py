@@ -21,7 +21,6 @@ from ipam.services.reconciliation.seen import (
     MAX_SEEN_AS,
     SeenAddress,
     columns_of,
-    has_session_sources,
     seen_in_rows,
     seen_in_sessions,
 )
@@ -36,12 +35,6 @@ from ispcore.tenants.context import current_tenant_id
 KIND = "ipam.reconcile"
 BATCH = 5_000
 KEPT_FOR = timedelta(days=90)
-
-
-class NoSessionSource(DomainError):
-    code = "no_session_source"
-    message = "Nothing here knows of live sessions yet. Give an ARP or DHCP list as a file."
-    field = "seen_in"
 
 
 class ListMissing(DomainError):
@@ -76,8 +69,8 @@ def request_reconciliation(
 ) -> Reconciliation:
     """Start a comparison of a VRF, the default one when not given, with live sessions or a list.
 
-    One with sessions that runs already is returned. Raises VrfUnknown, NoSessionSource, ListMissing, ListNotWanted,
-    FileTooLarge, UnreadableFile, WrongColumns.
+    One with sessions that runs already is returned. Raises VrfUnknown, ListMissing, ListNotWanted, FileTooLarge,
+    UnreadableFile, WrongColumns.
     """
     vrf = Vrf.objects.filter(pk=vrf_id).first() if vrf_id else default_vrf()
     if vrf is None:
@@ -86,8 +79,6 @@ def request_reconciliation(
     if seen_in == SeenIn.SESSIONS:
         if content is not None:
             raise ListNotWanted
-        if not has_session_sources():
-            raise NoSessionSource
         if (running := _running(vrf)) is not None:
             return running
     elif content is None:
@@ -141,8 +132,6 @@ def reconcile(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
 def reconcile_all(*, at: datetime) -> int:
     """Start the nightly comparison of each VRF of the bound tenant that has subnets, and forget old ones."""
     Reconciliation.objects.filter(started_at__lt=at - KEPT_FOR).delete()
-    if not has_session_sources():
-        return 0
     started = 0
     for vrf_id in (
         Vrf.objects.filter(subnets__isnull=False).order_by("pk").values_list("pk", flat=True).distinct()

@@ -70,10 +70,6 @@ def remove_session_source(name: str) -> None:
     _sources.pop(name, None)
 
 
-def has_session_sources() -> bool:
-    return bool(_sources)
-
-
 def seen_in_sessions(vrf_id: UUID) -> Iterator[SeenAddress]:
     """Give what all sources see in a VRF."""
     for source in _sources.values():
