@@ -17,6 +17,7 @@ from aaa.services import (
     purge,
     settling,
     sweeping,
+    trying,
     vouchers,
 )
 from ispcore.jobs import services as jobs
@@ -40,6 +41,11 @@ def sweep_sessions() -> None:
 @shared_task(name="aaa.tasks.steer_sessions", queue=actions.QUEUE)
 def steer_sessions(*, tenant_id: str, job_id: str) -> None:
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=delivery.steer)
+
+
+@shared_task(name="aaa.tasks.test_login", queue=actions.QUEUE)
+def test_login(*, tenant_id: str, job_id: str) -> None:
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=trying.try_login)
 
 
 @shared_task(base=PlatformTask, name="aaa.tasks.send_actions", queue=actions.QUEUE)

@@ -20,6 +20,8 @@ SECRET_KEY_IS_SET = bool(os.environ.get("SECRET_KEY"))
 SECRET_KEY = os.environ.get("SECRET_KEY") or secrets.token_urlsafe(48)
 FIELD_ENCRYPTION_KEYS = os.environ.get("FIELD_ENCRYPTION_KEYS", "")
 RADIUS_SECRET_KEY = os.environ.get("RADIUS_SECRET_KEY", "")
+# Where the workers of the queue `radius` send test log-ins.
+RADIUS_SERVER = (os.environ.get("RADIUS_HOST") or "127.0.0.1", int(os.environ.get("RADIUS_PORT") or "1812"))
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 
 INSTALLED_APPS = [

@@ -114,11 +114,11 @@ class Nas(TenantModel):
         return self.name
 
     def clean_fields(self, exclude: Any = None) -> None:
-        self.coa_port = self.coa_port or COA_PORTS.get(NasType(self.nas_type), COA_PORT)
+        self.coa_port = self.coa_port or COA_PORTS.get(self.nas_type, COA_PORT)
         super().clean_fields(exclude)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.coa_port = self.coa_port or COA_PORTS.get(NasType(self.nas_type), COA_PORT)
+        self.coa_port = self.coa_port or COA_PORTS.get(self.nas_type, COA_PORT)
         super().save(*args, **kwargs)
 
 

@@ -17,7 +17,7 @@ class NasType(models.TextChoices):
 
 # RFC 5176 section 2.1 gives 3799; Cisco IOS listens on 1700 unless told otherwise.
 COA_PORT = 3799
-COA_PORTS = {NasType.CISCO: 1700}
+COA_PORTS: dict[str, int] = {NasType.CISCO: 1700}
 
 
 class OctetsMode(models.TextChoices):

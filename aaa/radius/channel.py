@@ -55,10 +55,15 @@ class Channel(asyncio.DatagramProtocol):
         self._unanswered = 0
 
     @classmethod
-    async def open(cls, address: str, port: int, pace: Sequence[float] = PACE) -> "Channel":
-        """Return a channel whose socket takes datagrams of this peer only. Raises OSError."""
+    async def open(cls, address: str, port: int, pace: Sequence[float] = PACE, source: str = "") -> "Channel":
+        """Return a channel whose socket takes datagrams of this peer only, and sends from `source` if given.
+
+        Raises OSError.
+        """
         loop = asyncio.get_running_loop()
-        _, channel = await loop.create_datagram_endpoint(lambda: cls(pace), remote_addr=(address, port))
+        _, channel = await loop.create_datagram_endpoint(
+            lambda: cls(pace), remote_addr=(address, port), local_addr=(source, 0) if source else None
+        )
         return channel
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -58,11 +58,13 @@ def log_in(
     method: Method,
     attributes: Sequence[Pair] = (),
     pace: Sequence[float] = LOGIN_PACE,
+    source: str = "",
 ) -> LoginAnswer:
     """Send one Access-Request with a Message-Authenticator and return the verdict and its attributes.
 
-    The password appears in no attribute, log or exception. Raises UnsendableError for a name, password or attribute
-    that fits no packet, OSError where there is no way to the server.
+    `source` is the address of this machine to send from. The password appears in no attribute, log or exception.
+    Raises UnsendableError for a name, password or attribute that fits no packet, OSError where there is no way to the
+    server.
     """
 
     def build(packet_id: int) -> AuthPacket:
@@ -70,7 +72,7 @@ def log_in(
 
     started = time.monotonic()
     try:
-        packet = asyncio.run(_ask(server, port, build, pace))
+        packet = asyncio.run(_ask(server, port, build, pace, source))
     except NoAnswerError as nothing:
         return LoginAnswer(Reply.BAD_REPLY if nothing.bad_replies else Reply.NONE)
     return LoginAnswer(
@@ -82,9 +84,9 @@ def log_in(
 
 
 async def _ask(
-    server: str, port: int, build: Callable[[int], AuthPacket], pace: Sequence[float]
+    server: str, port: int, build: Callable[[int], AuthPacket], pace: Sequence[float], source: str
 ) -> AuthPacket:
-    channel = await Channel.open(server, port, pace)
+    channel = await Channel.open(server, port, pace, source)
     try:
         return await channel.ask(build)
     finally:

@@ -7,6 +7,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from aaa.models import AuthAttempt, SessionAction, VirtualServer, Voucher, VoucherBatch
+from aaa.services import accounts, policies
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -31,7 +33,16 @@ from ispcore.tenants.models import AuditEntry, Membership, Tenant, User
 from ispcore.tenants.roles import Role
 from subscribers.models import Subscriber, SubscriberStatus, Subscription
 from subscribers.services import catalogue, custom_fields, customers, imports, lines
-from tests.factories import OltFactory, OnuFactory, PonPortFactory, SubscriberFactory, SubscriptionFactory
+from tests.aaa.online import make_session
+from tests.factories import (
+    NasFactory,
+    OltFactory,
+    OnuFactory,
+    PonPortFactory,
+    ServiceProfileFactory,
+    SubscriberFactory,
+    SubscriptionFactory,
+)
 
 
 @pytest.fixture
@@ -95,6 +106,7 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             "tenants.Membership": Membership.objects.get(user=user, tenant=tenant),
             **(customers := fill_customers(tenant, user)),
             **fill_addresses(tenant, user, customers["subscribers.Subscription"]),
+            **fill_access(tenant, user, customers["subscribers.Subscription"]),
         }
 
 
@@ -232,6 +244,52 @@ def fill_customers(tenant: Tenant, user: User) -> dict[str, Any]:
             key="shoe_size", label=f"Shoe size of {name}"
         ),
     }
+
+
+def fill_access(tenant: Tenant, user: User, line: Subscription) -> dict[str, Any]:
+    """Make a NAS with somebody online, what they were refused before, and what was asked of the NAS."""
+    now = timezone.now()
+    name = tenant.slug.title()
+    nas = NasFactory(name=f"BNG of {name}", last_auth_at=now)
+    policy = policies.create_policy(name=f"Slow of {name}", down_kbps=1000, up_kbps=500)
+    profile = ServiceProfileFactory(name=f"PPPoE of {name}")
+    server = VirtualServer.objects.create(name=f"Brand of {name}", realm=f"{tenant.slug}.example")
+    account = accounts.create_account(
+        at=now,
+        username=f"maria@{tenant.slug}.example",
+        password="never-shown-secret",
+        service_profile_id=profile.pk,
+        subscription_id=line.pk,
+        virtual_id=server.pk,
+        calling_station_id="02:00:5E:00:00:01",
+    )
+    session = make_session(
+        nas, account, f"session-{tenant.slug}", out4_bytes=2_500_000_000, in4_bytes=300_000_000
+    )
+    AuthAttempt.objects.create(
+        at=now, last_at=now, times=3, account_id=account.pk, nas_id=nas.pk, username=account.username,
+        username_key=account.username_key, station="02:00:5E:00:00:02", accepted=False, reason="mac",
+    )  # fmt: skip
+    batch = VoucherBatch.objects.create(
+        name=f"Lobby of {name}", quantity=1, service_profile=profile, valid_minutes=120, created_by=user
+    )
+    return {
+        "aaa.Nas": nas,
+        "aaa.Policy": policy,
+        "aaa.ServiceProfile": profile,
+        "aaa.VirtualServer": server,
+        "aaa.Account": account,
+        "aaa.Session": session,
+        "aaa.SessionAction": SessionAction.objects.create(
+            kind="coa", session_id=session.pk, account=account, nas=nas, cause="staff", state="failed", outcome="nak",
+            error_cause=503, message="The NAS has no such session.", attempts=1, next_at=now, requested_by=user,
+            sent_at=now, finished_at=now,
+        ),
+        "aaa.VoucherBatch": batch,
+        "aaa.Voucher": Voucher.objects.create(
+            batch=batch, code_hash=tenant.slug.encode(), shown=f"CAFE{name[:2]}", state="unused"
+        ),
+    }  # fmt: skip
 
 
 @pytest.fixture

@@ -25,6 +25,10 @@ NETWORK = [
 ADDRESSES = [
     "VRFs", "Subnets", "Pools", "Addresses", "CGNAT", "CGNAT look-up", "Address imports", "Reconciliations", "Drift",
 ]  # fmt: skip
+ACCESS = [
+    "Live sessions", "Accounts", "Policies", "NAS", "Rejects", "Ended sessions", "CoA log", "RADIUS services",
+    "Virtual servers", "Vouchers",
+]  # fmt: skip
 
 
 @pytest.mark.django_db
@@ -131,6 +135,8 @@ class TestSidebar:
                     *RECORDS,
                     *NETWORK,
                     *ADDRESSES,
+                    *ACCESS,
+                    "Access settings",
                     "Users",
                     "API keys",
                     "Events",
@@ -146,11 +152,13 @@ class TestSidebar:
                     "Custom fields",
                     *NETWORK,
                     *(title for title in ADDRESSES if title != "CGNAT look-up"),
+                    *ACCESS,
+                    "Access settings",
                     "Events",
                     "Jobs",
                 ],
             ),
-            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, *RECORDS, "Jobs"]),
+            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, *RECORDS, *ACCESS, "Jobs"]),
         ],
     )
     def test_shows_what_the_role_may_see_in_the_order_of_the_domains(
