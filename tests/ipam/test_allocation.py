@@ -1,6 +1,7 @@
 """Handing out: the next free address, a named one, a prefix; each to one holder."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -191,7 +192,7 @@ class TestNamed:
     @pytest.mark.parametrize("by", ["pool", "subnet"])
     def test_refuses_what_the_subnet_keeps(self, address, name, by):
         subnet = subnet_in(space.default_vrf(), "192.0.2.0/29", gateway="192.0.2.1")
-        place = {"subnet_id": subnet.pk}
+        place: dict[str, Any] = {"subnet_id": subnet.pk}
         if by == "pool":
             place = {"pool_id": make_pool("192.0.2.0/29", "192.0.2.0", "192.0.2.7").pk}
 
