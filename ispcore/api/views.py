@@ -64,7 +64,9 @@ class ApiView(APIView):
     app_label: ClassVar[str]
     verbs: ClassVar[dict[str, str]] = {}
     query_parameters: ClassVar[frozenset[str]] = frozenset()
-    more_errors: ClassVar[tuple[str, ...]] = ()  # Statuses besides those that the kind of operation has anyway.
+    more_errors: ClassVar[
+        tuple[str, ...]
+    ] = ()  # Statuses besides those that the kind of operation has anyway.
 
     renderer_classes = (EnvelopeRenderer,)
     parser_classes = (StrictJSONParser,)

@@ -67,7 +67,7 @@ class TestClient:
 
 
 class TestReasons:
-    CLOSED = {
+    CLOSED: dict[str, dict[str, Any]] = {
         "disabled": {"enabled": False},
         "expired": {"expires_at": past(seconds=1)},
         "quota": {"state_allowance_bytes": 10, "state_used_bytes": 10},
@@ -165,7 +165,7 @@ class TestTenants:
     def test_one_user_name_of_two_tenants_is_two_accounts(
         self, radius: Radius, tenant: Tenant, other_tenant: Tenant
     ) -> None:
-        doors = {}
+        doors: dict[str, Any] = {}
         for each in (tenant, other_tenant):
             with tenant_context(each.pk):
                 AccountFactory(username="jane", password=f"of {each.slug}")

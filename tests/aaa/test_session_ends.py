@@ -62,7 +62,7 @@ class TestEnds:
         ],
     )
     def test_a_start_in_its_place_ends_the_one_before(
-        self, radius: Radius, nas: Nas, jane: Account, same: dict[str, str], ends: bool
+        self, radius: Radius, nas: Nas, jane: Account, same: dict[str, Any], ends: bool
     ) -> None:
         Line(radius, nas, **same).send("Start").send("Interim-Update", 300, 10, 1)
 
