@@ -18,7 +18,7 @@ from aaa.admin.filters import StandingFilter
 from aaa.admin.forms import GigabytesField
 from aaa.admin.words import customer_link, data, standing
 from aaa.models import Account, AccountState, Session, TopUp
-from aaa.models.fields import station_key
+from aaa.models.fields import station_key, username_key
 from aaa.services import accounts, caps, settling
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, action, run_on_each
@@ -65,6 +65,14 @@ class AccountForm(TenantForm):
         super().__init__(*args, **kwargs)
         if "password" in self.fields:
             self.fields["password"].required = False
+
+    def clean_username(self) -> str:
+        """Refuse a name that differs in case only: what is compared is no field of the form."""
+        username: str = self.cleaned_data["username"]
+        others = Account.objects.filter(username_key=username_key(username)).exclude(pk=self.instance.pk)
+        if others.exists():
+            raise forms.ValidationError("An account with this user name exists already.")
+        return username
 
 
 class TopUpForm(ActionForm):
