@@ -4213,6 +4213,6 @@ class Migration(migrations.Migration):
             "ALTER TABLE aaa_session DROP CONSTRAINT aaa_session_tenant_key",
             "ALTER TABLE aaa_session ADD CONSTRAINT aaa_session_tenant_key UNIQUE (tenant_id, id)",
         ),
-        LoadFunctions(digest="440be6711275fec04c17eb3e91929985963b04a73490d18a7dcd3f845aea4e75"),
+        LoadFunctions(digest="cc5e66cef7745a8cd06909ffd8dc539c518f4918c58ca58bc0828cf675e7eeb2"),
         migrations.RunSQL(FIRST_PARTITIONS_SQL, migrations.RunSQL.noop),
     ]

@@ -71,6 +71,9 @@ BEGIN
 
     IF kind = 'Start' THEN
         seconds := coalesce(seconds, 0);
+    ELSIF kind = 'Interim-Update' THEN
+        -- What a crash loses of it, within half a second, the next report or the Stop brings again.
+        PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
     seconds := least(greatest(seconds, 0), oldest_session);
     began := at - make_interval(secs => coalesce(seconds, 0));
@@ -153,8 +156,12 @@ BEGIN
         d_out6 := s.out6_bytes;
         s.total_in := aaa_advance(s.total_in, s.last_in, r_in, age, gigawords);
         s.total_out := aaa_advance(s.total_out, s.last_out, r_out, age, gigawords);
-        s.in6_bytes := aaa_advance(s.in6_bytes, s.last_in6, r_in6, age, gigawords);
-        s.out6_bytes := aaa_advance(s.out6_bytes, s.last_out6, r_out6, age, gigawords);
+        IF coalesce(r_in6, r_out6) IS NOT NULL THEN
+            s.in6_bytes := aaa_advance(s.in6_bytes, s.last_in6, r_in6, age, gigawords);
+            s.out6_bytes := aaa_advance(s.out6_bytes, s.last_out6, r_out6, age, gigawords);
+            s.last_in6 := aaa_taken(s.last_in6, r_in6, age);
+            s.last_out6 := aaa_taken(s.last_out6, r_out6, age);
+        END IF;
         IF q.octets_mode = 'v6_included' THEN
             s.in4_bytes := greatest(s.in4_bytes, s.total_in - s.in6_bytes);
             s.out4_bytes := greatest(s.out4_bytes, s.total_out - s.out6_bytes);
@@ -168,8 +175,6 @@ BEGIN
         d_out6 := s.out6_bytes - d_out6;
         s.last_in := aaa_taken(s.last_in, r_in, age);
         s.last_out := aaa_taken(s.last_out, r_out, age);
-        s.last_in6 := aaa_taken(s.last_in6, r_in6, age);
-        s.last_out6 := aaa_taken(s.last_out6, r_out6, age);
         IF age >= 0 THEN
             s.counted_seconds := seconds;
             s.counted_at := greatest(s.counted_at, at);

@@ -3,40 +3,82 @@
 -- sessions, and `message` says it in plain words. Writes nothing. What is absent is NULL, which rlm_sql makes ''.
 --
 -- `nas` is the id of the client whose secret signed the packet. Nothing the packet says of itself decides whose
--- customer is meant.
+-- customer is meant. `handed` is for aaa_post_auth alone: what it would have to look up again.
+--
+-- PL/pgSQL prepares each expression anew in each transaction, which costs more than what most of them do. So the
+-- look-up computes what an account that nothing bars gets, right into the answer.
 CREATE FUNCTION aaa_authorize(nas text, login text, station text, called text, nas_port_type text,
     OUT reason text, OUT message text, OUT password text, OUT nas_type text,
     OUT r1 text, OUT r2 text, OUT r3 text, OUT r4 text, OUT r5 text, OUT r6 text,
     OUT framed_ip text, OUT framed_pool text, OUT framed_ipv6_prefix text, OUT framed_ipv6_pool text,
     OUT delegated_prefix text, OUT delegated_pool text,
-    OUT session_timeout text, OUT interim text, OUT idle_timeout text, OUT class text, OUT context text)
+    OUT session_timeout text, OUT interim text, OUT idle_timeout text, OUT class text, OUT context text,
+    OUT handed text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
 DECLARE
     most_seconds CONSTANT int := 31622400;  -- 366 days; the attribute would hold more, not every NAS does
     key text := lower(login COLLATE pg_unicode_fast);
     this_station text := aaa_station(station);
-    a record;
     rules record;
+    tenant uuid;
+    account uuid;
+    realm text;
+    sealed text;
+    enabled boolean;
+    is_over boolean;
+    is_used_up boolean;
+    over_cap text;
+    slower uuid;
+    blocked_reason text;
+    other_device boolean;
+    named_pool uuid;
+    most_sessions int;
+    since timestamptz;
+    expires_at timestamptz;
+    wanted text;
+    profile_timeout int;
     bar text;
     policy uuid;
-    most_sessions int;
     policy_timeout int;
-    address inet;
     seconds bigint;
 BEGIN
-    reason := '';
-    message := '';
     FOR attempt IN 1..2 LOOP
-        SELECT q.tenant_id, q.nas_type, q.realm, c.id, c.password, c.enabled, c.expires_at, c.uncapped_data,
-               c.calling_station_key, c.pool_id, c.blocked_reason, c.over_cap, c.throttle_policy_id, c.wanted,
-               coalesce(c.static_ip4, c.assigned_ip4) AS ip4,
-               coalesce(c.framed_ipv6_prefix, c.assigned_ipv6_prefix) AS prefix,
-               coalesce(c.delegated_prefix, c.assigned_delegated_prefix) AS delegated,
-               coalesce(c.max_sessions, p.max_sessions) AS max_sessions,
-               p.interim_seconds, p.session_timeout, p.idle_timeout, p.framed_pool, p.ipv6_pool, p.delegated_pool, p.mac_lock,
-               s.used_bytes, s.allowance_bytes, s.period_ends_at,
-               given.session_timeout AS policy_timeout, reply.r1, reply.r2, reply.r3, reply.r4, reply.r5, reply.r6
-        INTO a
+        SELECT '', '', 'active', q.tenant_id, q.nas_type, q.realm, c.id, c.password, c.enabled, c.expires_at <= now(),
+               s.used_bytes >= s.allowance_bytes AND NOT c.uncapped_data
+                   AND (s.period_ends_at IS NULL OR s.period_ends_at > now()),
+               c.over_cap, c.throttle_policy_id, c.blocked_reason,
+               p.mac_lock <> 'none' AND c.calling_station_key NOT IN ('', this_station),
+               coalesce(c.max_sessions, p.max_sessions), now() - make_interval(secs => 3 * p.interim_seconds),
+               c.expires_at, p.session_timeout, given.session_timeout, c.wanted,
+               reply.r1, reply.r2, reply.r3, reply.r4, reply.r5, reply.r6,
+               host(coalesce(c.static_ip4, c.assigned_ip4)),
+               CASE WHEN coalesce(c.static_ip4, c.assigned_ip4) IS NULL AND c.pool_id IS NULL
+                    THEN nullif(p.framed_pool, '') END,
+               CASE WHEN coalesce(c.static_ip4, c.assigned_ip4) IS NULL THEN c.pool_id END,
+               coalesce(c.framed_ipv6_prefix, c.assigned_ipv6_prefix)::text,
+               CASE WHEN coalesce(c.framed_ipv6_prefix, c.assigned_ipv6_prefix) IS NULL THEN nullif(p.ipv6_pool, '') END,
+               coalesce(c.delegated_prefix, c.assigned_delegated_prefix)::text,
+               CASE WHEN coalesce(c.delegated_prefix, c.assigned_delegated_prefix) IS NULL
+                    THEN nullif(p.delegated_pool, '') END,
+               CASE WHEN coalesce(p.session_timeout, given.session_timeout) IS NOT NULL OR c.expires_at IS NOT NULL
+                    THEN least(p.session_timeout, given.session_timeout, most_seconds,
+                    -- Not all at the same second, should many expire together: they would all dial again at once.
+                    ceil(extract(epoch FROM c.expires_at - now()))::bigint + floor(random() * 300)::int) END::text,
+               p.interim_seconds::text, p.idle_timeout::text,
+               -- What settling compares with Account.wanted, which it may be about to change.
+               gen_random_uuid() || ';' || CASE WHEN c.wanted ^@ 'active:' THEN c.wanted ELSE 'active' END,
+               -- See aaa_post_auth.
+               c.tenant_id || '|' || c.id || '|' || q.nas_id || '|' || q.own_id || '|'
+                   || coalesce(c.max_sessions, p.max_sessions) || '|' || p.interim_seconds || '|'
+                   || CASE WHEN p.mac_lock = 'learn' AND c.calling_station_key = '' THEN 'learn' ELSE '' END || '|'
+                   || CASE WHEN q.last_auth_at > now() - interval '1 minute' THEN 'seen' ELSE '' END || '|'
+                   || CASE WHEN attempt = 2 THEN 'bare' ELSE '' END
+        INTO reason, message, context, tenant, nas_type, realm, account, sealed, enabled, is_over,
+             is_used_up, over_cap, slower, blocked_reason, other_device, most_sessions, since,
+             expires_at, profile_timeout, policy_timeout, wanted, r1, r2, r3, r4, r5, r6,
+             framed_ip, framed_pool, named_pool, framed_ipv6_prefix, framed_ipv6_pool,
+             delegated_prefix, delegated_pool, session_timeout, interim, idle_timeout, class, handed
         FROM aaa_asked(nas, login) AS q
         LEFT JOIN aaa_account AS c ON c.tenant_id = q.tenant_id AND c.username_key = key
         LEFT JOIN aaa_serviceprofile AS p ON p.id = c.service_profile_id
@@ -44,40 +86,37 @@ BEGIN
         LEFT JOIN aaa_policy AS given ON given.id = c.policy_id
         LEFT JOIN aaa_policyreply AS reply
             ON reply.tenant_id = c.tenant_id AND reply.policy_id = c.policy_id AND reply.nas_type = q.nas_type;
-        EXIT WHEN a.id IS NOT NULL OR a.realm IS NULL;
+        EXIT WHEN account IS NOT NULL OR realm IS NULL;
         -- The guest may keep its user names without the realm that leads to them.
         key := regexp_replace(key, '@[^@]*$', '');
     END LOOP;
-    nas_type := a.nas_type;
-    context := 'active';
-    most_sessions := a.max_sessions;
-    IF a.id IS NULL THEN
+    IF account IS NULL THEN
         reason := 'unknown';
-    ELSIF NOT a.enabled THEN
+        handed := NULL;
+    ELSIF NOT enabled THEN
         reason := 'disabled';
     ELSE
-        IF a.expires_at <= now() THEN
-            SELECT * INTO rules FROM aaa_radiussettings AS r WHERE r.tenant_id = a.tenant_id;
+        IF is_over THEN
+            SELECT * INTO rules FROM aaa_radiussettings AS r WHERE r.tenant_id = tenant;
             IF rules.expired = 'garden' THEN
                 context := 'expired';
             ELSE
                 reason := 'expired';
             END IF;
-        ELSIF a.used_bytes >= a.allowance_bytes AND NOT a.uncapped_data
-              AND (a.period_ends_at IS NULL OR a.period_ends_at > now()) THEN
-            IF a.over_cap = 'throttle' THEN
+        ELSIF is_used_up THEN
+            IF over_cap = 'throttle' THEN
                 context := 'throttled';
-                policy := a.throttle_policy_id;
+                policy := slower;
             ELSE
                 reason := 'quota';
             END IF;
         END IF;
-        IF reason = '' AND context <> 'expired' AND a.blocked_reason <> '' THEN
-            SELECT * INTO rules FROM aaa_radiussettings AS r WHERE r.tenant_id = a.tenant_id;
+        IF blocked_reason <> '' AND reason = '' AND context <> 'expired' THEN
+            SELECT * INTO rules FROM aaa_radiussettings AS r WHERE r.tenant_id = tenant;
             bar := CASE
-                WHEN a.blocked_reason = 'non_payment' THEN rules.unpaid
+                WHEN blocked_reason = 'non_payment' THEN rules.unpaid
                 -- A line that has not begun, or is over, has no garden.
-                WHEN a.blocked_reason IN ('draft', 'pending_installation', 'terminated', 'cancelled') THEN 'reject'
+                WHEN blocked_reason IN ('draft', 'pending_installation', 'terminated', 'cancelled') THEN 'reject'
                 ELSE rules.suspended
             END;
             IF bar = 'garden' THEN
@@ -86,12 +125,10 @@ BEGIN
                 reason := 'blocked';
             END IF;
         END IF;
-        IF reason = '' AND a.mac_lock <> 'none' AND a.calling_station_key NOT IN ('', this_station) THEN
+        IF other_device AND reason = '' THEN
             reason := 'mac';
         END IF;
-        IF reason = '' AND most_sessions > 0
-           AND aaa_others(a.tenant_id, a.id, this_station, now() - make_interval(secs => 3 * a.interim_seconds))
-               >= most_sessions THEN
+        IF most_sessions > 0 AND reason = '' AND aaa_others(tenant, account, this_station, since) >= most_sessions THEN
             reason := 'sessions';
         END IF;
     END IF;
@@ -104,7 +141,7 @@ BEGIN
                 WHEN 'expired' THEN 'This account has expired'
                 WHEN 'quota' THEN 'Account credits depleted'
                 WHEN 'blocked' THEN
-                    CASE a.blocked_reason
+                    CASE blocked_reason
                         WHEN 'non_payment' THEN 'Service suspended for non-payment'
                         WHEN 'draft' THEN 'Service not active yet'
                         WHEN 'pending_installation' THEN 'Service not active yet'
@@ -116,62 +153,39 @@ BEGIN
                 WHEN 'sessions' THEN 'Already connected as often as the account allows'
             END)
         INTO message
-        FROM (SELECT) AS one LEFT JOIN aaa_radiussettings AS r ON r.tenant_id = a.tenant_id;
-        context := NULL;
+        FROM (SELECT) AS one LEFT JOIN aaa_radiussettings AS r ON r.tenant_id = tenant;
+        SELECT INTO r1, r2, r3, r4, r5, r6, framed_ip, framed_pool, framed_ipv6_prefix, framed_ipv6_pool,
+            delegated_prefix, delegated_pool, session_timeout, interim, idle_timeout, class, context;
         RETURN;
     END IF;
 
-    password := aaa_open(a.password, 'aaa_account.password:' || a.tenant_id);
-    IF context IN ('blocked', 'expired') THEN
-        -- Rate, filter and address list are the garden's; no IPv6, which would lead around it.
-        policy := rules.garden_policy_id;
-        framed_pool := nullif(rules.garden_pool, '');
-    ELSE
-        framed_ipv6_prefix := a.prefix::text;
-        delegated_prefix := a.delegated::text;
-        IF a.prefix IS NULL THEN
-            framed_ipv6_pool := nullif(a.ipv6_pool, '');
-        END IF;
-        IF a.delegated IS NULL THEN
-            delegated_pool := nullif(a.delegated_pool, '');
-        END IF;
-    END IF;
-    IF framed_pool IS NULL THEN
-        IF a.ip4 IS NOT NULL THEN
-            framed_ip := host(a.ip4);
-        ELSIF a.pool_id IS NOT NULL THEN
-            SELECT pool.name INTO framed_pool FROM ipam_pool AS pool WHERE pool.id = a.pool_id;
-        ELSE
-            framed_pool := nullif(a.framed_pool, '');
-        END IF;
+    password := aaa_open(sealed, 'aaa_account.password:' || tenant);
+    IF named_pool IS NOT NULL THEN
+        SELECT pool.name INTO framed_pool FROM ipam_pool AS pool WHERE pool.id = named_pool;
     END IF;
     IF context = 'active' THEN
-        r1 := a.r1;
-        r2 := a.r2;
-        r3 := a.r3;
-        r4 := a.r4;
-        r5 := a.r5;
-        r6 := a.r6;
-        policy_timeout := a.policy_timeout;
-    ELSE
-        SELECT reply.r1, reply.r2, reply.r3, reply.r4, reply.r5, reply.r6, given.session_timeout
-        INTO r1, r2, r3, r4, r5, r6, policy_timeout
-        FROM aaa_policy AS given
-        LEFT JOIN aaa_policyreply AS reply
-            ON reply.tenant_id = given.tenant_id AND reply.policy_id = given.id AND reply.nas_type = a.nas_type
-        WHERE given.id = policy;
+        RETURN;
     END IF;
-    seconds := least(a.session_timeout, policy_timeout);
-    IF a.expires_at > now() THEN
-        -- Not all at the same second, should many expire together: they would all dial again at once.
-        seconds := least(seconds, ceil(extract(epoch FROM a.expires_at - now()))::bigint + floor(random() * 300)::int);
+    IF context <> 'throttled' THEN
+        -- Rate, filter and address list are the garden's; no IPv6, which would lead around it.
+        policy := rules.garden_policy_id;
+        SELECT INTO framed_ipv6_prefix, framed_ipv6_pool, delegated_prefix, delegated_pool;
+        IF rules.garden_pool <> '' THEN
+            framed_pool := rules.garden_pool;
+            framed_ip := NULL;
+        END IF;
     END IF;
-    session_timeout := least(seconds, most_seconds)::text;
-    IF seconds IS NULL THEN
-        session_timeout := NULL;
-    END IF;
-    interim := a.interim_seconds::text;
-    idle_timeout := a.idle_timeout::text;
-    -- What settling compares with Account.wanted, which it may be about to change.
-    class := gen_random_uuid() || ';' || CASE WHEN a.wanted ^@ (context || ':') THEN a.wanted ELSE context END;
+    SELECT reply.r1, reply.r2, reply.r3, reply.r4, reply.r5, reply.r6, given.session_timeout
+    INTO r1, r2, r3, r4, r5, r6, policy_timeout
+    FROM aaa_policy AS given
+    LEFT JOIN aaa_policyreply AS reply
+        ON reply.tenant_id = given.tenant_id AND reply.policy_id = given.id AND reply.nas_type = aaa_authorize.nas_type
+    WHERE given.id = policy;
+    seconds := least(profile_timeout, policy_timeout, most_seconds);
+    session_timeout := CASE
+        WHEN expires_at > now()
+        THEN least(seconds, ceil(extract(epoch FROM expires_at - now()))::bigint + floor(random() * 300)::int)
+        WHEN coalesce(profile_timeout, policy_timeout) IS NOT NULL THEN seconds
+    END::text;
+    class := left(class, 37) || CASE WHEN wanted ^@ (context || ':') THEN wanted ELSE context END;
 END $$;

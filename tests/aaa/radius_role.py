@@ -57,10 +57,11 @@ class Radius:
         result: str = "accept",
         reason: str = "",
         source: str = "10.200.0.1",
+        handed: str = "",
     ) -> str:
         row = self._one(
-            "SELECT aaa_post_auth(%s, %s, %s, %s, %s, %s, %s) AS answer",
-            str(nas), login, station, klass, result, reason, source,
+            "SELECT aaa_post_auth(%s, %s, %s, %s, %s, %s, %s, %s) AS answer",
+            str(nas), login, station, klass, result, reason, source, handed,
         )  # fmt: skip
         return str(row["answer"])
 

@@ -210,7 +210,7 @@ class TestRealms:
             AccountFactory(username=username, password="of south")
 
         answer = radius.authorize(nas.pk, "Sam@South.Example", HERE)
-        radius.post_auth(nas.pk, "Sam@South.Example", HERE, klass=answer["class"])
+        radius.post_auth(nas.pk, "Sam@South.Example", HERE, klass=answer["class"], handed=answer["handed"])
         radius.accounting(nas.pk, "Start", login="sam@south.example", klass=answer["class"], station=HERE)
 
         assert (answer["reason"], answer["password"], answer["nas_type"]) == ("", "of south", "mikrotik")
@@ -265,6 +265,7 @@ class TestReply:
         token, _, applied = answer.pop("class").partition(";")
         assert UUID(token).version == 4
         assert applied == "active:7"
+        assert answer.pop("handed").startswith(f"{jane.tenant_id}|{jane.pk}|{nas.pk}|")
         assert answer == {
             "reason": "", "message": "", "password": "dial-in secret", "nas_type": "mikrotik", "r1": "20M/100M",
             "r2": "", "r3": "", "r4": "", "r5": "", "r6": "", "framed_ip": None, "framed_pool": "dynamic",

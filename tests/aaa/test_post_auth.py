@@ -71,8 +71,9 @@ class TestSessionLimit:
         assert radius.authorize(nas.pk, "jane", THERE)["reason"] == ""
 
     @pytest.mark.parametrize("limit", [1, 3])
+    @pytest.mark.parametrize("hands", [True, False])
     def test_log_ins_at_the_same_moment_take_no_more_places_than_there_are(
-        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant, limit: int
+        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant, limit: int, hands: bool
     ) -> None:
         change(jane, max_sessions=limit)
         verdicts: list[str] = []
@@ -84,7 +85,8 @@ class TestSessionLimit:
                 answer = mine.authorize(nas.pk, "jane", station)
                 assert answer["reason"] == ""
                 together.wait()
-                verdicts.append(mine.post_auth(nas.pk, "jane", station, klass=answer["class"]))
+                handed = answer["handed"] if hands else ""
+                verdicts.append(mine.post_auth(nas.pk, "jane", station, klass=answer["class"], handed=handed))
 
         threads = [threading.Thread(target=log_in, args=(number,)) for number in range(8)]
         for thread in threads:
@@ -101,8 +103,9 @@ class TestSessionLimit:
 class TestDevice:
     def test_the_first_that_logs_in_is_learned(self, radius: Radius, nas: Nas, jane: Account) -> None:
         change(jane, profile_mac_lock=MacLock.LEARN, max_sessions=0)
+        handed = radius.authorize(nas.pk, "jane", HERE)["handed"]
 
-        assert radius.post_auth(nas.pk, "jane", HERE) == ""
+        assert radius.post_auth(nas.pk, "jane", HERE, handed=handed) == ""
 
         with tenant_context(jane.tenant_id):
             learned = Account.objects.get()
@@ -153,8 +156,9 @@ class TestDevice:
 class TestAttempts:
     def test_every_accept_is_a_row(self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant) -> None:
         for _ in range(2):
-            klass = radius.authorize(nas.pk, "jane", HERE)["class"]
-            radius.post_auth(nas.pk, "JANE", HERE, klass=klass, source="10.200.0.1")
+            answer = radius.authorize(nas.pk, "jane", HERE)
+            klass = answer["class"]
+            radius.post_auth(nas.pk, "JANE", HERE, klass=klass, source="10.200.0.1", handed=answer["handed"])
 
         with tenant_context(tenant.pk):
             last = AuthAttempt.objects.order_by("-at").first()
