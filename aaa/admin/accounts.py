@@ -48,7 +48,7 @@ class AccountForm(TenantForm):
     class Meta:
         model = Account
         fields: tuple[str, ...] = ()
-        labels = {"policy": "Speed (policy)", "service_profile": "RADIUS service"}
+        labels = {"username": "User name", "policy": "Speed (policy)", "service_profile": "RADIUS service"}
         help_texts = {
             "password": "Empty on a new account: a random one is made. Shown only by Reveal password.",
             "subscription": "The customer's service it follows: plan, holds and addresses. Empty: it stands alone.",
@@ -124,7 +124,7 @@ class AccountAdmin(TenantModelAdmin):
     autocomplete_fields = ("subscription", "policy", "throttle_policy", "service_profile", "virtual")
     actions = ("disconnect", "enable", "disable")
     object_actions = (
-        "add_top_up", "end_top_up", "forget_device", "reveal_password", "enable", "disable", "disconnect"
+        "add_top_up", "end_top_up", "forget_device", "reveal_password", "enable", "disable"
     )  # fmt: skip
     change_form_outer_before_template = "admin/aaa/account.html"
     fieldsets = (

@@ -21,7 +21,10 @@ class GigabytesField(forms.DecimalField):
         super().__init__(**{"widget": NumberInput, **limits, **kwargs})
 
     def prepare_value(self, value: Any) -> Any:
-        return f"{Decimal(value) / GIGABYTE:f}".rstrip("0").rstrip(".") if isinstance(value, int) else value
+        if not isinstance(value, int):
+            return value
+        whole, rest = divmod(value, GIGABYTE)
+        return f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
 
     def clean(self, value: Any) -> Any:
         gigabytes = super().clean(value)

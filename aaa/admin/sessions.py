@@ -332,7 +332,8 @@ def ended_row(session: Any) -> dict[str, Any]:
 
 
 def _age(at: Any) -> str:
-    return age(at).removesuffix(" ago")
+    """Say for how long, to be read after 'online for'."""
+    return age(at).removesuffix(" ago").replace("just now", "under a minute")
 
 
 def _clock(at: Any) -> str:

@@ -310,6 +310,8 @@ class TestAccounts:
         assert (account.cap_bytes, len(account.password.reveal())) == (2_500_000_000, 16)
         assert "An account with this user name exists already." in again.content.decode()
         assert b'value="2.5"' in browser.get(page_of(account)).content
+        Account.objects.filter(pk=account.pk).update(cap_bytes=500 * GB)
+        assert b'value="500"' in browser.get(page_of(account)).content
 
     def test_keep_their_password_unless_another_is_typed(
         self, browser: Client, rows: dict[str, Any], acting: Tenant
@@ -613,7 +615,7 @@ class TestVouchers:
         assert (batch.valid_minutes, batch.data_bytes, batch.prefix) == (2880, 5 * GB, "CAF")
         assert "The codes are being made." in waiting
         assert "Download the print sheet (PDF)" in text_of(page.content)
-        sheet = browser.get(page.context["batch"]["sheet_url"])
+        sheet: Any = browser.get(page.context["batch"]["sheet_url"])
         assert (sheet.status_code, b"".join(sheet.streaming_content)[:4]) == (200, b"%PDF")
         assert set(batch.vouchers.values_list("state", flat=True)) == {VoucherState.REVOKED}
 
