@@ -367,7 +367,10 @@ class AccountAdmin(TenantModelAdmin):
 
     @admin.display(description="Status")
     def status(self, obj: Any) -> str:
-        drawn = pill(*standing(obj, state_of(obj), timezone.now()))
+        words, tone = standing(obj, state_of(obj), timezone.now())
+        if obj.is_online and tone == "good":
+            return pill("Online", "good")
+        drawn = pill(words, tone)
         return format_html(
             '<span class="isp-pills">{}{}</span>', pill("Online", "good") if obj.is_online else "", drawn
         )

@@ -46,7 +46,10 @@ class BatchForm(TenantForm):
         help_text="From the first log-in on. Empty: as long as there is data.",
     )
     valid_unit = forms.ChoiceField(
-        label="of", choices=[(unit, unit.capitalize()) for unit in UNITS], initial="hours", widget=Select
+        label="Counted in",
+        choices=[(unit, unit.capitalize()) for unit in UNITS],
+        initial="hours",
+        widget=Select,
     )
     data_bytes = GigabytesField(
         required=False, label="Data, GB", help_text="Up and down together. Empty: not limited."
