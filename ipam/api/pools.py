@@ -123,10 +123,6 @@ class PoolViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self._shown(rows or []))
 
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        self.record = self.get_object()
-        return Response(self._shown([self.record])[0])
-
     def get_serializer_class(self) -> Any:
         return PoolPatchSerializer if self.action == "partial_update" else PoolSerializer
 

@@ -25,10 +25,11 @@ DETAILS = {
 
 def as_serialized(route: Route, record, action: str = "list") -> bytes:
     view = route.view()
+    view.request = view.format_kwarg = None
     view.action = "retrieve"
     found = view.get_queryset().get(pk=record.pk)  # With what the view adds to a record.
     view.action = action
-    return dump(view.get_serializer_class()(found).data, zone=UTC)
+    return dump(view.get_serializer(found).data, zone=UTC)
 
 
 def data_of(response):
