@@ -87,7 +87,8 @@ class TestLoginForm(ActionForm):
         max_length=LONGEST_TEXT,
         label="Device",
         widget=TextInput,
-        help_text="MAC address, for accounts that are bound to one. Empty: none is told.",
+        help_text="MAC address, for accounts that are bound to one. Empty: none is told. Name that of "
+        "a session that runs already, and it does not count against it.",
     )
 
 
@@ -139,8 +140,8 @@ def _table(rows: list[tuple[str, str, str]]) -> str:
         rows,
     )
     return format_html(
-        '<h3>What the NAS is told</h3><table class="isp-table isp-cards"><thead><tr><th>What</th><th>Value</th>'
-        '<th class="isp-wide-cell">Attribute</th></tr></thead><tbody>{}</tbody></table>',
+        '<h3 class="isp-slot">What the NAS is told</h3><table class="isp-table isp-cards">'
+        '<thead><tr><th>What</th><th>Value</th><th class="isp-wide-cell">Attribute</th></tr></thead><tbody>{}</tbody></table>',
         body,
     )
 
