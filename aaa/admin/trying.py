@@ -141,7 +141,8 @@ def _table(rows: list[tuple[str, str, str]]) -> str:
     )
     return format_html(
         '<h3 class="isp-slot">What the NAS is told</h3><table class="isp-table isp-cards">'
-        '<thead><tr><th>What</th><th>Value</th><th class="isp-wide-cell">Attribute</th></tr></thead><tbody>{}</tbody></table>',
+        '<thead><tr><th>What</th><th>Value</th><th class="isp-wide-cell">Attribute</th></tr></thead>'
+        "<tbody>{}</tbody></table>",
         body,
     )
 
