@@ -45,7 +45,8 @@ def steer_sessions(*, tenant_id: str, job_id: str) -> None:
 
 @shared_task(name="aaa.tasks.test_login", queue=actions.QUEUE)
 def test_login(*, tenant_id: str, job_id: str) -> None:
-    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=trying.try_login)
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: trying.try_login(run, at=at))
 
 
 @shared_task(base=PlatformTask, name="aaa.tasks.send_actions", queue=actions.QUEUE)

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.utils import timezone
 
 from aaa.models import Account, AuthAttempt, Nas
 from aaa.radius.logins import LoginAnswer, Method, Reply, log_in
@@ -83,12 +82,12 @@ def request_test_login(
     )
 
 
-def try_login(run: jobs.Run) -> dict[str, Any]:
+def try_login(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
     """Send the request outside any transaction and return what came of it. Raises NotFromHere, NotSendable.
 
     It is a log-in like any other: logged, holding a place for a minute, and teaching a device where those are learned.
     """
-    params, begun = run.params, timezone.now()
+    params = run.params
     with run.tenant():
         nas = Nas.objects.filter(pk=params["nas_id"]).first()
         if nas is None:
@@ -97,7 +96,7 @@ def try_login(run: jobs.Run) -> dict[str, Any]:
         password = decrypt(params["password"], bound_to=_bound_to())
     answer = _send(sender, params, password)
     with run.tenant():
-        reason = _reason(sender, params["username"], begun) if answer.reply is Reply.REJECT else ""
+        reason = _reason(sender, params["username"], at) if answer.reply is Reply.REJECT else ""
     return {
         "nas": nas.name,
         "sent_as": sender.name,
