@@ -160,7 +160,9 @@ class _Wire:
         except OSError:
             pass
         for end in (source, to):
-            with contextlib.suppress(KeyError):
+            with contextlib.suppress(
+                KeyError, ValueError
+            ):  # The other end of it may have been closed just before.
                 selector.unregister(end)
             end.close()
 
