@@ -9,7 +9,9 @@ from tests.needs import require
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("path", "shown"), [("/docs", "/api/v1/aaa/accounts"), ("/redoc", "Register an OLT")])
+@pytest.mark.parametrize(
+    ("path", "shown"), [("/docs", "/api/v1/aaa/accounts"), ("/redoc", "Register an OLT")]
+)
 def test_draws_the_api_and_calls_no_other_host(path, shown, live_server, monkeypatch):
     (chromium,) = require("chromium")
     # The browser's own event loop runs in this thread, and Django would take it for an asynchronous view.
