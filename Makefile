@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format requirements bench-discovery bench-subscribers bench-hardware clean venv venv-dev
+.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-coa bench-radius clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -11,6 +11,9 @@ help: ## Show this list
 
 run: venv ## Start ISPCore with its own servers, a demo provider and simulated devices
 	@exec $(PY) -m ispcore.embedded run
+
+radius: venv ## Start FreeRADIUS beside `make run`, where it is installed
+	@exec $(PY) -m ispcore.embedded radius
 
 test: venv-dev ## Run all tests (as root on Debian the programs they drive are installed first)
 	@$(PY) tests/system_packages.py --install
@@ -45,8 +48,20 @@ bench-discovery: venv-dev ## Measure OLT discovery against its peers
 bench-subscribers: venv-dev ## Measure API and admin with up to a million subscribers (SIZES="10000 100000" for fewer)
 	@exec $(PY) -m bench.subscribers $(if $(SIZES),--sizes $(SIZES))
 
+bench-api-layers: venv-dev ## Measure what each layer of an API request costs
+	@exec $(PY) -m bench.api_layers
+
 bench-hardware: venv-dev ## Measure polling, storing and charting of OLTs
 	@exec $(PY) -m bench.hardware
+
+bench-ipam: venv-dev ## Measure how fast addresses are handed out, beside plain SQL
+	@exec $(PY) -m bench.ipam
+
+bench-radius: venv-dev ## Measure log-ins and accounting beside FreeRADIUS' own SQL set-up (ARGS="--accounts 10000" for less)
+	@exec $(PY) -m bench.radius $(ARGS)
+
+bench-coa: venv-dev ## Measure 2,000 disconnects through the queue against a FreeRADIUS that plays the NAS
+	@exec $(PY) -m bench.coa
 
 clean: ## Remove the virtual environment and caches; the data in .run stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

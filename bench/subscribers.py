@@ -332,13 +332,13 @@ def _requests(case: Case, address: tuple[str, int], user: Any, serial: "count[in
     headers = {} if case.open else _credential(case, user)
     if case.verb == "POST":
         for number in serial:
-            body = json.dumps(_person(number)).encode()
+            body = json.dumps(person(number)).encode()
             yield http_load.request_bytes(case.paths[0], host=host, headers=headers, verb="POST", body=body)
     while True:
         yield from [http_load.request_bytes(path, host=host, headers=headers) for path in case.paths]
 
 
-def _person(number: int) -> dict[str, Any]:
+def person(number: int) -> dict[str, Any]:
     return {
         "full_name": "Maria Gomes Nova",
         "status": "prospect",
@@ -375,11 +375,11 @@ def in_database(tenant: UUID, user: Any, case: Case) -> tuple[int, float, list[s
     headers = {} if case.open else _credential(case, user)
     browser = Client(headers={**headers, "Host": "127.0.0.1"})
     browser.generic(
-        case.verb, case.paths[0], json.dumps(_person(time.time_ns())), content_type="application/json"
+        case.verb, case.paths[0], json.dumps(person(time.time_ns())), content_type="application/json"
     )
     with CaptureQueriesContext(connection) as captured:
         response = browser.generic(
-            case.verb, case.paths[0], json.dumps(_person(time.time_ns())), content_type="application/json"
+            case.verb, case.paths[0], json.dumps(person(time.time_ns())), content_type="application/json"
         )
     assert response.status_code in case.statuses, (case.name, response.content[:500])
     milliseconds, waste = 0.0, []

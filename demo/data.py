@@ -1,11 +1,11 @@
-"""The demo's two providers: `demo`, with customers, a network and a month of readings, and `rival`, small and apart.
+"""The demo's two providers: `demo`, with customers, an address book, a network and a month of readings, and `rival`.
 
 Everything here is made up; the addresses are loopback addresses of the simulated devices.
 """
 
 from datetime import datetime, timedelta
 
-from demo import customers, network
+from demo import access, addresses, customers, network
 from demo.olt import SimulatedOlt, Vendor
 from hardware import services
 from hardware.models import CliProtocol, Olt, OnuPreset
@@ -56,6 +56,9 @@ def load(*, at: datetime) -> None:
             _make_staff(tenant)
             count, currency = CUSTOMERS[slug]
             customers.load(count=count, currency=currency, at=at)
+            addresses.load(at=at, whole=slug == "demo")
+            if slug == "demo":
+                access.load(at=at)
         for owner, olt_name, vendor, ip, site, onus in OLTS:
             if owner == slug:
                 _make_olt(tenant, name=olt_name, vendor=vendor, ip=ip, site=site, onus=onus, at=at)

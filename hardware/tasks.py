@@ -4,10 +4,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from hardware import services
-from hardware.services import discovery, execution, live, ping, polling, waiting
+from hardware.services import discovery, execution, live, management, ping, polling, waiting
 from ispcore.celery import app
 from ispcore.jobs import services as jobs
-from ispcore.jobs.bases import PlatformTask
+from ispcore.jobs.bases import PlatformTask, TenantTask
 
 
 @shared_task(name="hardware.tasks.discover_olt", queue="devices")
@@ -81,3 +81,10 @@ def refresh_waiting(*, tenant_id: str, job_id: str) -> None:
 @shared_task(base=PlatformTask, name="hardware.tasks.make_reading_partitions")
 def make_reading_partitions() -> None:
     services.make_reading_partitions(on=timezone.now().date())
+
+
+@shared_task(base=TenantTask, name="hardware.tasks.forget_management_address")
+def forget_management_address(*, tenant_id: str, address_id: str, subscription_id: str) -> None:
+    """Let an ONU go of an address that was released past it."""
+    if not subscription_id:  # A line's address manages no ONU.
+        management.forget_management_address(address_id=UUID(address_id))

@@ -19,6 +19,9 @@ DEBUG = os.environ.get("DEBUG") == "1"
 SECRET_KEY_IS_SET = bool(os.environ.get("SECRET_KEY"))
 SECRET_KEY = os.environ.get("SECRET_KEY") or secrets.token_urlsafe(48)
 FIELD_ENCRYPTION_KEYS = os.environ.get("FIELD_ENCRYPTION_KEYS", "")
+RADIUS_SECRET_KEY = os.environ.get("RADIUS_SECRET_KEY", "")
+# Where the workers of the queue `radius` send test log-ins.
+RADIUS_SERVER = (os.environ.get("RADIUS_HOST") or "127.0.0.1", int(os.environ.get("RADIUS_PORT") or "1812"))
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 
 INSTALLED_APPS = [
@@ -33,6 +36,7 @@ INSTALLED_APPS = [
     "subscribers",
     "ipam",
     "hardware",
+    "aaa",
     "billing",
     "demo",
     "pghistory",
@@ -164,6 +168,22 @@ SPECTACULAR_SETTINGS = {
         "PonClass": "hardware.models.PonClass",
         "Signal": "hardware.models.Signal",
         "Telemetry": "hardware.selectors.Telemetry",
+        "NasType": "aaa.models.NasType",
+        "NasOctetsMode": "aaa.models.OctetsMode",
+        "NasHealthVerdict": "aaa.selectors.Verdict",
+        "MacLock": "aaa.models.MacLock",
+        "OverCap": "aaa.models.OverCap",
+        "CapPeriod": "aaa.models.CapPeriod",
+        "Barred": "aaa.models.Barred",
+        "SessionContext": "aaa.models.Context",
+        "SessionEndedBy": "aaa.models.EndedBy",
+        "RejectReason": "aaa.models.Reason",
+        "UsageStep": "aaa.services.usage.STEPS",
+        "VoucherState": "aaa.models.VoucherState",
+        "SessionActionKind": "aaa.models.ActionKind",
+        "SessionActionCause": "aaa.models.ActionCause",
+        "SessionActionState": "aaa.models.ActionState",
+        "SessionActionOutcome": "aaa.models.ActionOutcome",
         "OutageStatus": "hardware.models.OutageStatus",
         "OutageCause": "hardware.models.OutageCause",
         "ValueSource": "hardware.api.live.SOURCES",
@@ -175,6 +195,17 @@ SPECTACULAR_SETTINGS = {
         "ProvisioningOutcome": "hardware.api.provisioning.OUTCOMES",
         "ProvisioningStepState": "hardware.models.StepState",
         "WaitingRefreshStatus": ["success"],
+        "AddressState": "ipam.models.AddressState",
+        "PoolKind": "ipam.models.PoolKind",
+        "PoolPurpose": "ipam.models.Purpose",
+        "AddressRunState": "ipam.services.mapping.RUN_STATES",
+        "AddressImportFormat": "ipam.models.BookFormat",
+        "AddressImportStatus": "ipam.models.BookStatus",
+        "SeenIn": "ipam.models.SeenIn",
+        "ReconciliationStatus": "ipam.models.ReconciliationStatus",
+        "DriftKind": "ipam.models.DriftKind",
+        "DriftRepair": "ipam.api.reconciliation.REPAIR_STATES",
+        "DriftRepairAction": "ipam.api.reconciliation.REPAIRS",
         "ServiceStatus": "subscribers.models.ServiceStatus",
         "HoldReason": "subscribers.models.HoldReason",
         "PlanChangeState": "subscribers.api.lines.PLAN_CHANGE_STATES",

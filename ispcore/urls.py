@@ -21,7 +21,9 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^exports/?$", ExportView.as_view(), name="export"),
     path("", include(router.urls)),
     path("", include("subscribers.urls")),
+    path("", include("ipam.urls")),
     path("", include("hardware.urls")),
+    path("", include("aaa.urls")),
 ]
 
 urlpatterns = [

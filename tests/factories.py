@@ -6,8 +6,10 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from aaa.models import Account, Nas, NasType, Policy, ServiceProfile
 from hardware.models import Olt, Onu, OnuStatus, PonPort
 from hardware.selectors import signal_of
+from ipam.models import Address, AddressState, Pool, Subnet, Vrf
 from subscribers.models import (
     BillingProfile,
     CustomField,
@@ -130,3 +132,83 @@ class ImportFactory(DjangoModelFactory):
     name = factory.Sequence(lambda n: f"customers-{n}.csv")
     columns = ["name"]
     mapping = {"name": "full_name"}
+
+
+class VrfFactory(DjangoModelFactory):
+    class Meta:
+        model = Vrf
+
+    name = factory.Sequence(lambda n: f"vrf-{n}")
+
+
+class SubnetFactory(DjangoModelFactory):
+    """A network at the top of a VRF of its own; `ipam.services.space.create_subnet` also finds its place."""
+
+    class Meta:
+        model = Subnet
+
+    vrf = factory.SubFactory(VrfFactory)
+    network = "198.51.100.0/24"
+
+
+class PoolFactory(DjangoModelFactory):
+    """A pool without ranges; `ipam.services.pools.create_pool` also makes them."""
+
+    class Meta:
+        model = Pool
+
+    vrf = factory.SubFactory(VrfFactory)
+    name = factory.Sequence(lambda n: f"pool-{n}")
+    prefix_length = 32
+
+
+class AddressFactory(DjangoModelFactory):
+    """An address that is free, in a subnet and VRF of its own."""
+
+    class Meta:
+        model = Address
+
+    subnet = factory.SubFactory(SubnetFactory)
+    vrf = factory.SelfAttribute("subnet.vrf")
+    address = factory.Sequence(lambda n: f"198.51.100.{n % 250 + 1}")
+    state = AddressState.FREE
+    free_since = factory.LazyFunction(timezone.now)
+
+
+class NasFactory(DjangoModelFactory):
+    class Meta:
+        model = Nas
+
+    name = factory.Sequence(lambda n: f"BNG {n}")
+    address = factory.Sequence(lambda n: f"10.200.{n // 250 % 250}.{n % 250 + 1}")
+    secret = "shared|with the NAS"
+    nas_type = NasType.MIKROTIK
+
+
+class ServiceProfileFactory(DjangoModelFactory):
+    class Meta:
+        model = ServiceProfile
+
+    name = factory.Sequence(lambda n: f"PPPoE {n}")
+
+
+class PolicyFactory(DjangoModelFactory):
+    """A bare policy; `aaa.services.policies.render_policies` writes what NASes are told of it."""
+
+    class Meta:
+        model = Policy
+
+    name = factory.Sequence(lambda n: f"Rate {n}")
+    down_kbps = 100_000
+    up_kbps = 20_000
+
+
+class AccountFactory(DjangoModelFactory):
+    """An account of its own, with no line behind it."""
+
+    class Meta:
+        model = Account
+
+    username = factory.Sequence(lambda n: f"user{n}@north.example")
+    password = "dial-in secret"
+    service_profile = factory.SubFactory(ServiceProfileFactory)

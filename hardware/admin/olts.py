@@ -176,7 +176,7 @@ class OltAdmin(TenantModelAdmin):
         return redirect("admin:jobs_job_change", jobs[0].pk) if jobs else None
 
     def delete_model(self, request: HttpRequest, obj: Olt) -> None:
-        services.remove_olt(olt_id=obj.pk)
+        services.remove_olt(olt_id=obj.pk, at=timezone.now())
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Say in numbers what goes with an OLT; Django would list every reading."""

@@ -7,14 +7,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from hardware.admin.drawn import DrawnPage
 from hardware.admin.filters import OltFilter
 from hardware.admin.signals import CAUSE_WORDS, OUTAGE_TONES, STATUS_TONES, status_words
 from hardware.models import OPEN_OUTAGE, OnuStatus, Outage, OutageCause, OutageOnu, OutageStatus
 from hardware.services import outages
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, action, run_on_each
-from ispcore.admin.base import ReadOnlyAdmin
+from ispcore.admin.base import DrawnPage, ReadOnlyAdmin
 from ispcore.admin.fields import TextArea
 from ispcore.admin.formats import choice_column, duration, moment, pill, time_column
 from ispcore.admin.site import register

@@ -9,7 +9,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from hardware.admin.drawn import DrawnPage
 from hardware.admin.filters import OltFilter
 from hardware.admin.signals import PROVISIONING_TONES, STEP_TONES
 from hardware.models import (
@@ -22,7 +21,7 @@ from hardware.models import (
 from hardware.services import provisioning
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
-from ispcore.admin.base import ReadOnlyAdmin
+from ispcore.admin.base import DrawnPage, ReadOnlyAdmin
 from ispcore.admin.formats import DASH, choice_column, duration, moment, pill, time_column
 from ispcore.admin.site import register
 

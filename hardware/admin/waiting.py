@@ -17,7 +17,6 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from hardware.admin.drawn import DrawnPage
 from hardware.admin.filters import OltFilter
 from hardware.admin.presets import LABELS
 from hardware.admin.provisioning import steps_of
@@ -25,7 +24,7 @@ from hardware.drivers import Driver
 from hardware.models import Onu, OnuPreset, ProvisioningAction, ProvisioningJob, WaitingOnu
 from hardware.services import planning, preview, provisioning
 from ispcore.admin import links, navigation
-from ispcore.admin.base import ReadOnlyAdmin
+from ispcore.admin.base import DrawnPage, ReadOnlyAdmin
 from ispcore.admin.fields import Select, TextInput
 from ispcore.admin.formats import DASH, moment, time_column
 from ispcore.admin.site import register

@@ -111,7 +111,7 @@ class OltViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Remove an OLT that lists no ONU any more, with its ports and runs."""
-        services.remove_olt(olt_id=self.get_object().pk)
+        services.remove_olt(olt_id=self.get_object().pk, at=timezone.now())
         return Response(status=204)
 
     @extend_schema(request=None, responses={200: WaitingRefreshSerializer, 202: TaskSerializer})

@@ -14,10 +14,12 @@ from rest_framework.response import Response
 from hardware.api.provisioning import ANSWERS, reboot_onu
 from hardware.models import DownCause, Onu, OnuStatus, Reading, Signal
 from hardware.selectors import Telemetry, age_seconds, telemetry_of_onus, with_telemetry
+from hardware.services import management
 from ispcore.api.errors import ApiError
-from ispcore.api.fields import HouseSerializer
+from ispcore.api.fields import HouseSerializer, IdField, IpField, StrictSerializer
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet
+from ispcore.api.request import caller_of
+from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
 
 READINGS_DAYS = 31
 MAX_READINGS = 5000
@@ -27,6 +29,7 @@ class OnuSerializer(HouseSerializer[Onu]):
     olt_id = serializers.UUIDField(read_only=True)
     pon_port_id = serializers.UUIDField(read_only=True, allow_null=True)
     service_id = serializers.UUIDField(source="subscription_id", read_only=True, allow_null=True)
+    management_address_id = serializers.UUIDField(read_only=True, allow_null=True)
     telemetry = serializers.ChoiceField(
         choices=Telemetry.choices,
         read_only=True,
@@ -37,14 +40,20 @@ class OnuSerializer(HouseSerializer[Onu]):
     class Meta:
         model = Onu
         fields = [
-            "id", "olt_id", "pon_port_id", "service_id", "index", "serial", "description", "model", "status",
-            "last_down_cause", "signal", "telemetry", "observed_at", "age_seconds", "status_changed_at",
-            "distance_m", "rx_power_dbm", "tx_power_dbm", "olt_rx_power_dbm", "temperature_c", "voltage_v",
-            "bias_ma", "up_bytes", "down_bytes", "first_seen_at", "last_seen_at", "measured_at", "vanished_at",
+            "id", "olt_id", "pon_port_id", "service_id", "management_address_id", "index", "serial", "description",
+            "model", "status", "last_down_cause", "signal", "telemetry", "observed_at", "age_seconds",
+            "status_changed_at", "distance_m", "rx_power_dbm", "tx_power_dbm", "olt_rx_power_dbm", "temperature_c",
+            "voltage_v", "bias_ma", "up_bytes", "down_bytes", "first_seen_at", "last_seen_at", "measured_at",
+            "vanished_at",
         ]  # fmt: skip
 
     def get_age_seconds(self, onu: Onu) -> int | None:
         return age_seconds(onu.observed_at, timezone.now())
+
+
+class ManagementAddressInput(StrictSerializer):
+    pool_id = IdField(help_text="A pool whose purpose is management.")
+    address = IpField(required=False, help_text="A named one; the next free when left out.")
 
 
 class SignalsField(forms.CharField):
@@ -115,7 +124,11 @@ class OnuViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     filterset_class = OnuFilter
     ordering_fields = ("serial", "index", "rx_power_dbm", "last_seen_at", "created_at")
     search_fields = ("serial", "description")
-    verbs: ClassVar[dict[str, str]] = {"reboot": "operate"}
+    verbs: ClassVar[dict[str, str]] = {
+        "reboot": "operate",
+        "give_management_address": "change",
+        "return_management_address": "change",
+    }
 
     def get_queryset(self) -> QuerySet[Onu]:
         return with_telemetry(super().get_queryset(), telemetry_of_onus(timezone.now()))
@@ -146,6 +159,27 @@ class OnuViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def reboot(self, request: Request, pk: str) -> Response:
         """Restart the ONU. Its subscriber is offline for a minute or two."""
         return reboot_onu(request, self.get_object())
+
+    @extend_schema(request=ManagementAddressInput, responses=OnuSerializer)
+    @action(detail=True, methods=["post"], url_path="management-address")
+    def give_management_address(self, request: Request, pk: str) -> Response:
+        """Give the ONU an address of a management pool; one it has of that pool already stays."""
+        onu = self.get_object()
+        data = valid(ManagementAddressInput(data=request.data))
+        user_id = caller_of(request._request).user_id
+        management.give_management_address(onu_id=onu.pk, at=timezone.now(), user_id=user_id, **data)
+        self.record = self.get_object()
+        return Response(self.get_serializer(self.record).data)
+
+    @extend_schema(responses={204: None})
+    @give_management_address.mapping.delete
+    def return_management_address(self, request: Request, pk: str) -> Response:
+        """Take the ONU's management address back. It goes back by itself when the ONU is removed."""
+        user_id = caller_of(request._request).user_id
+        management.return_management_address(
+            onu_id=self.get_object().pk, at=timezone.now(), reason="returned by staff", user_id=user_id
+        )
+        return Response(status=204)
 
     def allowed_parameters(self) -> frozenset[str]:
         if self.action == "readings":

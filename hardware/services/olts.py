@@ -1,11 +1,12 @@
 """Registered OLTs: found, checked against what a caller says of them, removed."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from hardware.models import Olt, OnuStatus
+from hardware.services import management
 from ispcore.errors import DomainError, NotRegistered
 
 PARTITIONS_AHEAD = 3  # Months; a beat that is down for that long has worse problems.
@@ -62,8 +63,8 @@ def find_olt(
 
 
 @transaction.atomic
-def remove_olt(*, olt_id: UUID) -> None:
-    """Delete an OLT that no longer lists any ONU, with its ports and runs.
+def remove_olt(*, olt_id: UUID, at: datetime) -> None:
+    """Delete an OLT that no longer lists any ONU, with its ports and runs; its units' management addresses go back.
 
     Raises OltHasOnus while one is listed.
     """
@@ -71,6 +72,8 @@ def remove_olt(*, olt_id: UUID) -> None:
     count = olt.onus.filter(vanished_at=None).exclude(status=OnuStatus.REMOVED).count()
     if count:
         raise OltHasOnus(name=olt.name, count=count)
+    for onu_id in olt.onus.exclude(management_address=None).order_by("pk").values_list("pk", flat=True):
+        management.return_management_address(onu_id=onu_id, at=at, reason="OLT removed")
     olt.delete()
 
 

@@ -17,6 +17,7 @@ from hardware.models import (
     StepState,
     WaitingOnu,
 )
+from hardware.services import management
 from hardware.services.planning import ServiceHasOnu
 from ispcore.events.services import publish
 
@@ -79,6 +80,10 @@ def _removed(change: ProvisioningJob, at: datetime) -> None:
     onu = Onu.objects.select_for_update(of=("self",)).filter(pk=change.onu_id).first()
     if onu is None or onu.status == OnuStatus.REMOVED:
         return
+    management.return_management_address(
+        onu_id=onu.pk, at=at, reason="ONU removed", user_id=change.requested_by_id
+    )
+    onu.management_address = None
     onu.subscription = None
     onu.vanished_at = None
     onu.status, onu.status_changed_at = OnuStatus.REMOVED, at

@@ -1,7 +1,7 @@
 """Is a service's line alive: ICMP echo to the address the system itself knows for it.
 
-Nobody names the address: it comes from the sources that the apps which hand out addresses register here, and it
-is looked up again when the packets leave. So no caller can have this system probe a host of their choice.
+Nobody names the address: it comes from the sources that upper apps register here, else from the address book, and
+it is looked up again when the packets leave. So no caller can have this system probe a host of their choice.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from icmplib import ICMPLibError, SocketPermissionError, ping
 
+from ipam.selectors import address_of_line
 from ispcore.errors import DomainError, RetryableError
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
@@ -55,7 +56,10 @@ class PingFailed(RetryableError):
 
 
 def register_address_source(name: str, source: AddressSource) -> None:
-    """Add a source of addresses, asked in the order of registration; the same name replaces."""
+    """Add a source of addresses, asked in the order of registration; the same name replaces.
+
+    A live session knows better than the address book, which is asked last.
+    """
     _sources[name] = source
 
 
@@ -65,7 +69,7 @@ def remove_address_source(name: str) -> None:
 
 def address_of(subscription_id: UUID) -> str | None:
     """Return the address the system knows for a subscription now; a name is none."""
-    for source in _sources.values():
+    for source in (*_sources.values(), address_of_line):
         try:
             return str(ip_address(source(subscription_id) or ""))
         except ValueError:

@@ -1173,8 +1173,8 @@ class Migration(migrations.Migration):
                         name="address_rest_ends",
                     ),
                     models.Index(fields=["tenant", "address", "id"], name="address_by_address"),
-                    models.Index(fields=["tenant", "pool", "address"], name="address_by_pool"),
-                    models.Index(fields=["tenant", "subnet", "address"], name="address_by_subnet"),
+                    models.Index(fields=["tenant", "pool", "address", "id"], name="address_by_pool"),
+                    models.Index(fields=["tenant", "subnet", "address", "id"], name="address_by_subnet"),
                     models.Index(
                         condition=models.Q(("state__in", ["reserved", "quarantined"])),
                         fields=["tenant", "state", "address"],

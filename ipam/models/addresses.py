@@ -118,8 +118,8 @@ class Address(TenantModel):
                 name="address_rest_ends",
             ),
             models.Index(fields=["tenant", "address", "id"], name="address_by_address"),
-            models.Index(fields=["tenant", "pool", "address"], name="address_by_pool"),
-            models.Index(fields=["tenant", "subnet", "address"], name="address_by_subnet"),
+            models.Index(fields=["tenant", "pool", "address", "id"], name="address_by_pool"),
+            models.Index(fields=["tenant", "subnet", "address", "id"], name="address_by_subnet"),
             models.Index(
                 fields=["tenant", "state", "address"],
                 condition=Q(state__in=[AddressState.RESERVED, AddressState.QUARANTINED]),

@@ -192,3 +192,10 @@ class ReadOnlyMixin:
 
 class ReadOnlyAdmin(ReadOnlyMixin, TenantModelAdmin):
     """Pages that only show."""
+
+
+class DrawnPage:
+    """A record's page that its template draws whole: no list of fields stands below."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return []

@@ -28,11 +28,12 @@ class Zone:
 
 @dataclass(frozen=True)
 class Series:
-    """One of several lines; `tone` is empty for the house's colour."""
+    """One of several lines; `tone` is empty for the house's colour. `says` stands for what was not measured."""
 
     name: str
     points: Sequence[Point]
     tone: str = ""
+    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,8 @@ def strip(marks: Sequence[Mark], *, start: datetime, end: datetime) -> str:
 
 def _summary(series: Series, unit: str) -> str:
     values = [value for _, value in series.points if value is not None]
-    if not values:
-        return ""
+    if not values or series.says:
+        return series.says
     text = (
         f"{len(values)} readings between {min(values):.1f} and {max(values):.1f} {unit}; "
         f"the last one {values[-1]:.1f} {unit}."
@@ -220,10 +221,10 @@ def _grid(frame: _Frame) -> SafeString:
 
 
 def _days(frame: _Frame) -> SafeString:
-    """Mark every fifth midnight of a month, each of a week, or every four hours of a day, in the current zone."""
+    """Mark every tenth or fifth midnight of a month, each of a week, or every four hours of a day, as it is here."""
     span = frame.end - frame.start
     hours = 24 if span > timedelta(days=2) else 4
-    every = 5 if span > timedelta(days=10) else 1
+    every = 10 if span > timedelta(days=40) else 5 if span > timedelta(days=10) else 1
     at = timezone.localtime(frame.start).replace(minute=0, second=0, microsecond=0)
     marks = []
     while at <= frame.end:

@@ -20,6 +20,7 @@ CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 ACRONYMS = {
     "olt": "OLT", "onu": "ONU", "onus": "ONUs", "olts": "OLTs", "pon": "PON", "snmp": "SNMP", "ip": "IP",
     "id": "ID", "api": "API", "url": "URL", "dbm": "dBm", "nas": "NAS", "vrf": "VRF", "ids": "IDs",
+    "cgnat": "CGNAT", "isp": "ISP", "arp": "ARP", "dhcp": "DHCP",
 }  # fmt: skip
 
 

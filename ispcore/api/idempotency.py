@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
@@ -42,7 +43,7 @@ def serve(request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]) -> 
         return _refuse(request, 409, "idempotency_in_progress", "A request with this key is still running.")
 
     fingerprint = _fingerprint(request)
-    stored = IdempotentAnswer.objects.filter(principal=caller.principal.key, key=key).first()
+    stored = _find(caller.principal.key, key)
     if stored is None:
         return _run_and_store(request, view, principal=caller.principal.key, key=key, fingerprint=fingerprint)
     if stored.fingerprint == fingerprint and _came_to_nothing(stored):
@@ -84,16 +85,37 @@ def _run_and_store(
     response = view(request)
     # What must not be stored by those it passes, such as a revealed password, is not stored here either.
     if response.status_code < 400 and response.get("Cache-Control") != "no-store":
-        IdempotentAnswer.objects.create(
-            principal=principal,
-            key=key,
-            fingerprint=fingerprint,
-            status=response.status_code,
-            headers={name: response[name] for name in KEPT_HEADERS if name in response},
-            job_id=getattr(response, "job_id", None),
-            body=response.content.decode(),
-        )
+        _store(response, principal=principal, key=key, fingerprint=fingerprint)
     return response
+
+
+def _find(principal: str, key: str) -> IdempotentAnswer | None:
+    """Look for a stored answer; in SQL, because nearly every key is new."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT EXISTS (SELECT FROM api_idempotentanswer WHERE tenant_id = %s AND principal = %s AND key = %s)
+            """,
+            [current_tenant_id(), principal, key],
+        )
+        (exists,) = cursor.fetchone()
+    return IdempotentAnswer.objects.get(principal=principal, key=key) if exists else None
+
+
+def _store(response: HttpResponse, *, principal: str, key: str, fingerprint: str) -> None:
+    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO api_idempotentanswer (id, tenant_id, created_at, updated_at, principal, key, fingerprint,
+                                              status, headers, job_id, body)
+            VALUES (uuidv7(), %s, now(), now(), %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                current_tenant_id(), principal, key, fingerprint, response.status_code,
+                orjson.dumps(headers).decode(), getattr(response, "job_id", None), response.content.decode(),
+            ],
+        )  # fmt: skip
 
 
 def _replay(stored: IdempotentAnswer) -> HttpResponse:

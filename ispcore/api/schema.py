@@ -219,6 +219,7 @@ class EnvelopeSchema(AutoSchema):
             statuses.append("412")
         if self._may_be_a_task():
             statuses.append("404")
+        statuses += getattr(self.view, "more_errors", ())
         return sorted(set(statuses))
 
     def _roles(self) -> list[Role] | None:
@@ -228,7 +229,10 @@ class EnvelopeSchema(AutoSchema):
         return roles_that_may(app_label, self.view.verb())
 
     def _has_versions(self) -> bool:
-        return getattr(self.view, "action", None) in ("retrieve", "create", "update", "partial_update")
+        action = getattr(self.view, "action", None)
+        return action in ("retrieve", "create", "update", "partial_update") or getattr(
+            self.view, "answers_with_record", False
+        )
 
     def _shows_one_record(self) -> bool:
         return getattr(self.view, "action", None) == "retrieve"

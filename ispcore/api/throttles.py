@@ -31,7 +31,8 @@ LOG_AGAIN_SECONDS = 60.0
 
 # The generic cell rate algorithm (ITU-T I.371): one number per key, the theoretical arrival time of the next
 # call. All limits must allow the call before any of them is charged. The clock is Redis's own, so that hosts
-# whose clocks differ agree. `%.0f`, because Lua would print a time in microseconds as 1.7e+15.
+# whose clocks differ agree. `%.0f`, because Lua would print a time in microseconds as 1.7e+15. One line of text
+# is read twice as fast as a list of numbers.
 GCRA_LUA = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -56,7 +57,7 @@ for i, key in ipairs(KEYS) do
     table.insert(result, string.format('%.0f', math.max(0, wait)))
     table.insert(result, string.format('%.0f', full_at - now))
 end
-return result
+return table.concat(result, ' ')
 """
 
 
@@ -105,7 +106,7 @@ def take_all(limits: Sequence[tuple[str, GcraLimit]]) -> list[Taken]:
     for _, limit in limits:
         arguments += [limit.interval_microseconds, limit.burst or limit.rate]
     answer: Any = _script(redis.client())(keys=[_name(key) for key, _ in limits], args=arguments)
-    allowed, *numbers = (int(number) for number in answer)
+    allowed, *numbers = map(int, answer.split())
     triples = zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True)
     return [
         Taken(bool(allowed), remaining, math.ceil(wait / MICROSECONDS), math.ceil(reset / MICROSECONDS))

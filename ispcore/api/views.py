@@ -25,13 +25,15 @@ from ispcore.api.errors import ApiError
 from ispcore.api.filters import HouseOrdering, HouseSearch
 from ispcore.api.parsers import StrictJSONParser
 from ispcore.api.request import caller_of
-from ispcore.api.rows import RowReader, Version, reader_of
+from ispcore.api.rows import RowReader, Version, reader_of, row_of
 from ispcore.api.throttles import HouseThrottle, write_headers
+from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.roles import allows
 
 METHOD_VERBS = {"GET": "view", "HEAD": "view", "OPTIONS": "view", "POST": "add", "PUT": "change",
                 "PATCH": "change", "DELETE": "delete"}  # fmt: skip
 
+NOT_FOUND = "There is no such record."
 MAY_BE_EMPTY = frozenset({"cursor"})  # Empty begins a walk.
 
 
@@ -62,6 +64,9 @@ class ApiView(APIView):
     app_label: ClassVar[str]
     verbs: ClassVar[dict[str, str]] = {}
     query_parameters: ClassVar[frozenset[str]] = frozenset()
+    more_errors: ClassVar[
+        tuple[str, ...]
+    ] = ()  # Statuses besides those that the kind of operation has anyway.
 
     renderer_classes = (EnvelopeRenderer,)
     parser_classes = (StrictJSONParser,)
@@ -149,9 +154,23 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
 
     def read_object(self, reader: RowReader) -> tuple[Version, dict[str, Any]]:
         """Find like `get_object`, without making the record: its version, and what is shown of it."""
-        rows = reader.select(self.filter_queryset(self.get_queryset()), "updated_at")
-        found = find_by_reference(rows, str(self.kwargs["pk"]), number_field=self.number_field)
+        found = self._read_row(reader)
+        if found is None:
+            raise NotFound(NOT_FOUND)
         return Version(found[0], found[-1]), reader.show(found)
+
+    def _read_row(self, reader: RowReader) -> tuple[Any, ...] | None:
+        criteria = criteria_of(str(self.kwargs["pk"]), number_field=self.number_field)
+        if not criteria:
+            return None
+        ((lookup, value),) = criteria.items()
+        serializer: Any = self.get_serializer_class()
+        one = row_of(serializer, self.model, lookup)
+        if one is not None and type(self).get_queryset is TenantViewSet.get_queryset:
+            return one.read(tenant_id=current_tenant_id(), value=value)
+        rows = reader.select(self.filter_queryset(self.get_queryset()), "updated_at")
+        found: tuple[Any, ...] | None = rows.filter(**criteria).first()
+        return found
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset if "pk" in self.kwargs else super().filter_queryset(queryset)
@@ -251,14 +270,19 @@ def find_by_reference(rows: QuerySet[Any], reference: str, *, number_field: str 
 
     Raises NotFound, also for another tenant's id.
     """
-    try:
-        criteria: dict[str, Any] = {"pk": UUID(reference)}
-    except ValueError:
-        criteria = {number_field: reference} if number_field and reference.isprintable() else {}
+    criteria = criteria_of(reference, number_field=number_field)
     found = rows.filter(**criteria).first() if criteria else None
     if found is None:
-        raise NotFound("There is no such record.")
+        raise NotFound(NOT_FOUND)
     return found
+
+
+def criteria_of(reference: str, *, number_field: str | None) -> dict[str, Any]:
+    """Return the one column to look in, and for what; nothing when no record can be meant."""
+    try:
+        return {"pk": UUID(reference)}
+    except ValueError:
+        return {number_field: reference} if number_field and reference.isprintable() else {}
 
 
 def refuse_unknown_parameters(request: Request, allowed: frozenset[str]) -> None:

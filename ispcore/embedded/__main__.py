@@ -1,10 +1,11 @@
-"""The command line of the embedded servers: run, start, stop, env, psql."""
+"""The command line of the embedded servers: run, radius, start, stop, env, psql."""
 
 import argparse
 import shlex
 import subprocess
 import sys
 
+from ispcore.embedded.freeradius import run_radius
 from ispcore.embedded.home import open_home
 from ispcore.embedded.process import EmbeddedError
 from ispcore.embedded.runner import data_directory, read_settings, run
@@ -18,6 +19,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m ispcore.embedded", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything: servers, migrations, demo, web, workers, devices")
+    commands.add_parser("radius", help="run FreeRADIUS beside it, where it is installed")
     commands.add_parser("start", help="start only PostgreSQL and Valkey, in the background")
     commands.add_parser("stop", help="stop the servers that run on ISP_DATA_DIR")
     commands.add_parser("env", help="print the environment of a runtime process, for `eval` in a shell")
@@ -37,6 +39,8 @@ def main(arguments: list[str]) -> int:
 def _execute(chosen: argparse.Namespace) -> int:
     if chosen.command == "run":
         return run()
+    if chosen.command == "radius":
+        return run_radius()
     data_dir = data_directory(read_settings())
     if chosen.command == "stop":
         with hold(open_home(data_dir).data_dir / "run.lock", wait=False, refusal=BUSY):

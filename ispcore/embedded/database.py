@@ -12,6 +12,9 @@ from ispcore.embedded.process import EmbeddedError
 from ispcore.embedded.servers import DATABASE, describe_roles, hold, require_keys, role_passwords
 from ispcore.embedded.valkey import Valkey
 
+# The keys the processes get; those of the servers stay with who starts them.
+OF_THE_APPLICATION = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "RADIUS_SECRET_KEY")
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Backends:
@@ -30,7 +33,7 @@ def open_backends(home: Home, given: Mapping[str, str]) -> Iterator[Backends]:
     Raises EmbeddedError with what to do.
     """
     keys = require_keys(home)
-    environment = {name: given.get(name) or keys[name] for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS")}
+    environment = {name: given.get(name) or keys[name] for name in OF_THE_APPLICATION}
     environment["ISP_DATA_DIR"] = str(home.data_dir)
     with contextlib.ExitStack() as stack:
         with hold(home.data_dir / "start.lock", wait=True):

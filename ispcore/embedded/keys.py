@@ -22,6 +22,7 @@ def _field_key() -> str:
 MAKERS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(64),
     "FIELD_ENCRYPTION_KEYS": _field_key,
+    "RADIUS_SECRET_KEY": _field_key,
     "POSTGRES_PASSWORD": _password,
     "ISP_OWNER_PASSWORD": _password,
     "ISP_APP_PASSWORD": _password,

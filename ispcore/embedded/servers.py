@@ -37,6 +37,7 @@ class Servers:
             "REDIS_URL": self.redis_url,
             "SECRET_KEY": self.keys["SECRET_KEY"],
             "FIELD_ENCRYPTION_KEYS": self.keys["FIELD_ENCRYPTION_KEYS"],
+            "RADIUS_SECRET_KEY": self.keys["RADIUS_SECRET_KEY"],
             "ISP_DATA_DIR": str(self.home.data_dir),
         }
 

@@ -6,13 +6,19 @@ import orjson
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
+from ispcore import redis
 from ispcore.celery import app
 from ispcore.events.models import Event
 from ispcore.tenants.context import current_tenant_id
 from ispcore.wiring import HANDLERS
 
 BATCH = 500
+# Stands while a relay has been called that has not begun to look: it will find what comes meanwhile, too.
+CALLED = "events:relay-called"
+# A call that was lost is repeated after this long.
+CALLED_SECONDS = 1
 
 
 def publish(name: str, **ids: str) -> None:
@@ -62,9 +68,18 @@ def relay_tenant() -> int:
     return len(batch)
 
 
-def _wake_relay() -> None:
-    """Tell the relay to look now; only a hint, since it also looks by itself."""
+def begin_to_look() -> None:
+    """Let what is published from now on call a relay again; before the first look, so that nothing is missed."""
     try:
-        app.send_task("ispcore.events.tasks.relay", ignore_result=True)
-    except OperationalError:
+        redis.client().delete(CALLED)
+    except RedisError:
+        return  # The mark ends by itself.
+
+
+def _wake_relay() -> None:
+    """Tell the relay to look now, unless it was told; only a hint, since it also looks by itself."""
+    try:
+        if redis.client().set(CALLED, 1, nx=True, ex=CALLED_SECONDS):
+            app.send_task("ispcore.events.tasks.relay", ignore_result=True)
+    except (OperationalError, RedisError):
         return

@@ -9,6 +9,7 @@ from ispcore.tenants.context import tenant_context
 @shared_task(base=PlatformTask, name="ispcore.events.tasks.relay")
 def relay() -> int:
     """Deliver what is waiting, tenant by tenant; only tenants with something waiting are visited."""
+    services.begin_to_look()
     waiting = (
         Event._base_manager.using("platform").filter(delivered_at=None).values_list("tenant_id").distinct()
     )

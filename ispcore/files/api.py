@@ -152,6 +152,7 @@ class FileViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         responses={
             (200, tabular.CSV_TYPE.partition(";")[0]): OpenApiTypes.BINARY,
             (200, tabular.XLSX_TYPE): OpenApiTypes.BINARY,
+            (200, "application/pdf"): OpenApiTypes.BINARY,
         }
     )
     @action(detail=True)

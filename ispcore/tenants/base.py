@@ -1,5 +1,6 @@
 """The base of every model that belongs to a tenant."""
 
+from functools import cache
 from typing import Any, TypeVar
 
 from django.db import models
@@ -26,7 +27,14 @@ class TenantManager(models.Manager[M]):
     """Shows the bound tenant's rows; running its queries with none bound raises TenantNotSet."""
 
     def get_queryset(self) -> models.QuerySet[M]:
-        return super().get_queryset().filter(tenant_id=CurrentTenant())
+        kind = self._queryset_class  # type: ignore[attr-defined]  # The stubs do not know it.
+        return _rows_of_tenant(kind, self.model).using(self._db)
+
+
+@cache
+def _rows_of_tenant(queryset: type[models.QuerySet[Any]], model: type[models.Model]) -> models.QuerySet[Any]:
+    """Build the condition once: that costs a third of a small query, a copy of it next to nothing."""
+    return queryset(model).filter(tenant_id=CurrentTenant())
 
 
 class TenantModel(models.Model):

@@ -45,3 +45,14 @@ class TenantForeignKey(models.ForeignKey):  # type: ignore[type-arg]
         kwargs["db_constraint"] = False
         kwargs.setdefault("db_index", False)
         super().__init__(to, on_delete, **kwargs)
+
+
+class UncheckedTenantKey(TenantForeignKey):
+    """A key to another row of the same tenant that the database does not check, and that outlives what it names.
+
+    For tables that are written with every packet: each check would lock the row pointed at, and all packets of a
+    router point at the same one.
+    """
+
+    def __init__(self, to: Any, on_delete: Any = models.DO_NOTHING, **kwargs: Any) -> None:
+        super().__init__(to, on_delete, **kwargs)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.migrations.operations.base import Operation
 
-from ispcore.tenants.fields import TenantForeignKey
+from ispcore.tenants.fields import TenantForeignKey, UncheckedTenantKey
 
 # After a transaction the setting is '' and not NULL, hence NULLIF; an empty setting then shows no row.
 CURRENT_TENANT_SQL = "NULLIF(current_setting('app.tenant_id', true), '')::uuid"
@@ -65,7 +65,7 @@ def isolation_sql(model: Any, *, append_only: bool) -> list[str]:
     return statements + [
         composite_key_sql(model, field)
         for field in model._meta.local_fields
-        if isinstance(field, TenantForeignKey)
+        if isinstance(field, TenantForeignKey) and not isinstance(field, UncheckedTenantKey)
     ]
 
 

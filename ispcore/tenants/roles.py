@@ -9,8 +9,10 @@ from django.db import models
 VIEW = frozenset({"view"})
 EDIT = frozenset({"view", "add", "change"})
 FULL = frozenset({"view", "add", "change", "delete"})
-# `operate` is what reaches out to a device: discover, authorise, reboot.
+# `operate` is what reaches out to a device: discover, authorise, reboot. `manage` is making, changing and purging
+# access accounts, which the reference gives to roles that may not touch a router or a policy.
 OPERATE = FULL | {"operate", "reveal"}
+MANAGE = frozenset({"manage"})
 
 EVERY_APP = ("subscribers", "billing", "hardware", "ipam", "aaa", "support", "jobs", "files", "events")
 
@@ -27,9 +29,11 @@ class Role(models.TextChoices):
 
 
 GRANTS: dict[Role, dict[str, frozenset[str]]] = {
-    Role.ADMINISTRATOR: {**dict.fromkeys(EVERY_APP, OPERATE), "tenants": FULL, "ispauth": FULL},
+    Role.ADMINISTRATOR: {
+        **dict.fromkeys(EVERY_APP, OPERATE), "aaa": OPERATE | MANAGE, "tenants": FULL, "ispauth": FULL,
+    },
     Role.NETWORK_OPERATIONS: {
-        "hardware": OPERATE, "ipam": FULL, "aaa": OPERATE, "subscribers": VIEW, "support": EDIT,
+        "hardware": OPERATE, "ipam": FULL, "aaa": OPERATE | MANAGE, "subscribers": VIEW, "support": EDIT,
         "jobs": EDIT, "files": VIEW, "events": VIEW,
     },
     Role.STAFF_MEMBER: {
@@ -37,17 +41,19 @@ GRANTS: dict[Role, dict[str, frozenset[str]]] = {
         "jobs": VIEW, "files": VIEW,
     },
     Role.SUBSCRIBER_ACCOUNTS: {
-        "subscribers": EDIT, "billing": FULL, "aaa": VIEW, "support": EDIT, "jobs": VIEW, "files": VIEW,
+        "subscribers": EDIT, "billing": FULL, "aaa": VIEW | MANAGE, "support": EDIT, "jobs": VIEW, "files": VIEW,
     },
     Role.SUBSCRIBER_ADMINISTRATOR: {
-        "subscribers": FULL, "aaa": EDIT | {"operate"}, "billing": VIEW, "hardware": VIEW, "support": EDIT,
-        "jobs": VIEW, "files": VIEW,
+        "subscribers": FULL, "aaa": EDIT | MANAGE | {"operate"}, "billing": VIEW, "hardware": VIEW, "ipam": VIEW,
+        "support": EDIT, "jobs": VIEW, "files": VIEW,
     },
     Role.SUBSCRIBER_SUPPORT: {
-        "subscribers": VIEW, "aaa": VIEW, "hardware": VIEW, "support": EDIT, "jobs": VIEW, "files": VIEW,
+        "subscribers": VIEW, "aaa": VIEW, "hardware": VIEW, "ipam": VIEW, "support": EDIT, "jobs": VIEW,
+        "files": VIEW,
     },
     Role.SUPPORT: {
-        "subscribers": VIEW, "hardware": VIEW, "aaa": VIEW, "support": EDIT, "jobs": VIEW, "files": VIEW,
+        "subscribers": VIEW, "hardware": VIEW, "ipam": VIEW, "aaa": VIEW, "support": EDIT, "jobs": VIEW,
+        "files": VIEW,
     },
     Role.CUSTOMER: {},  # Sees its own records only, through routes made for it.
 }  # fmt: skip

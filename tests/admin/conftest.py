@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -6,6 +7,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from aaa.models import AuthAttempt, SessionAction, VirtualServer, Voucher, VoucherBatch
+from aaa.services import accounts, policies
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -19,15 +22,27 @@ from hardware.models import (
     SignalLimits,
     WaitingOnu,
 )
+from ipam.models import Drift, Reconciliation
+from ipam.services import allocation, cgnat, pools, release, space
+from ipam.services import imports as address_books
 from ispcore.auth import services as auth
 from ispcore.events.models import Event
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import AuditEntry, Membership, Tenant, User
 from ispcore.tenants.roles import Role
-from subscribers.models import Subscriber, SubscriberStatus
+from subscribers.models import Subscriber, SubscriberStatus, Subscription
 from subscribers.services import catalogue, custom_fields, customers, imports, lines
-from tests.factories import OltFactory, OnuFactory, PonPortFactory, SubscriberFactory, SubscriptionFactory
+from tests.aaa.online import make_session
+from tests.factories import (
+    NasFactory,
+    OltFactory,
+    OnuFactory,
+    PonPortFactory,
+    ServiceProfileFactory,
+    SubscriberFactory,
+    SubscriptionFactory,
+)
 
 
 @pytest.fixture
@@ -89,7 +104,9 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             "ispauth.ApiKey": key,
             "tenants.AuditEntry": AuditEntry.objects.create(action="looked", user=user),
             "tenants.Membership": Membership.objects.get(user=user, tenant=tenant),
-            **fill_customers(tenant, user),
+            **(customers := fill_customers(tenant, user)),
+            **fill_addresses(tenant, user, customers["subscribers.Subscription"]),
+            **fill_access(tenant, user, customers["subscribers.Subscription"]),
         }
 
 
@@ -130,6 +147,50 @@ def fill_network(olt: Olt, onu: Onu, user: User) -> dict[str, Any]:
             requested_by=user,
             started_at=now,
             finished_at=now,
+        ),
+    }
+
+
+def fill_addresses(tenant: Tenant, user: User, line: Subscription) -> dict[str, Any]:
+    """Make an address plan with a line's address, one that another held, a CGNAT rule, a file, and a drift."""
+    now = timezone.now()
+    name = tenant.slug.title()
+    vrf = space.create_vrf(name=f"default of {name}")
+    subnet = space.create_subnet(
+        vrf_id=vrf.pk, network="203.0.113.0/24", name=f"Homes of {name}", gateway="203.0.113.1"
+    )
+    pool = pools.create_pool(
+        vrf_id=vrf.pk,
+        name=f"Pool of {name}",
+        hold_seconds=0,
+        ranges_given=[{"first": "203.0.113.10", "last": "203.0.113.10"}],
+    )
+    given = allocation.allocate(at=now, pool_id=pool.pk, assigned_to=f"Lamp of {name}", user_id=user.pk)
+    release.release(at=now, address_id=given.address.pk, reason=f"Broken in {name}", user_id=user.pk)
+    held = allocation.allocate(at=now, pool_id=pool.pk, subscription_id=line.pk, user_id=user.pk)
+    rule = cgnat.create_rule(
+        name=f"CGNAT of {name}", vrf_id=vrf.pk, inside_first="203.0.113.0", inside_last="203.0.113.63",
+        public_first="198.51.100.0", public_last="198.51.100.7", valid_from=now - timedelta(days=1), user_id=user.pk,
+    )  # fmt: skip
+    run = Reconciliation.objects.create(
+        vrf=vrf, seen_in="arp", status="done", started_at=now, finished_at=now, drifts_found=1
+    )
+    return {
+        "ipam.Vrf": vrf,
+        "ipam.Subnet": subnet,
+        "ipam.Pool": pool,
+        "ipam.Address": held.address,
+        "ipam.CgnatRule": rule,
+        "ipam.BookImport": address_books.upload_book(
+            name=f"{tenant.slug}.csv", content=[b"address,note\n203.0.113.15,lamp\n"], user_id=user.pk
+        ),
+        "ipam.Reconciliation": run,
+        "ipam.Drift": Drift.objects.create(
+            reconciliation=run,
+            vrf=vrf,
+            address="203.0.113.15",
+            kind="used_but_free",
+            seen_as=f"MAC of {name}",
         ),
     }
 
@@ -183,6 +244,52 @@ def fill_customers(tenant: Tenant, user: User) -> dict[str, Any]:
             key="shoe_size", label=f"Shoe size of {name}"
         ),
     }
+
+
+def fill_access(tenant: Tenant, user: User, line: Subscription) -> dict[str, Any]:
+    """Make a NAS with somebody online, what they were refused before, and what was asked of the NAS."""
+    now = timezone.now()
+    name = tenant.slug.title()
+    nas = NasFactory(name=f"BNG of {name}", last_auth_at=now)
+    policy = policies.create_policy(name=f"Slow of {name}", down_kbps=1000, up_kbps=500)
+    profile = ServiceProfileFactory(name=f"PPPoE of {name}")
+    server = VirtualServer.objects.create(name=f"Brand of {name}", realm=f"{tenant.slug}.example")
+    account = accounts.create_account(
+        at=now,
+        username=f"maria@{tenant.slug}.example",
+        password="never-shown-secret",
+        service_profile_id=profile.pk,
+        subscription_id=line.pk,
+        virtual_id=server.pk,
+        calling_station_id="02:00:5E:00:00:01",
+    )
+    session = make_session(
+        nas, account, f"session-{tenant.slug}", out4_bytes=2_500_000_000, in4_bytes=300_000_000
+    )
+    AuthAttempt.objects.create(
+        at=now, last_at=now, times=3, account_id=account.pk, nas_id=nas.pk, username=account.username,
+        username_key=account.username_key, station="02:00:5E:00:00:02", accepted=False, reason="mac",
+    )  # fmt: skip
+    batch = VoucherBatch.objects.create(
+        name=f"Lobby of {name}", quantity=1, service_profile=profile, valid_minutes=120, created_by=user
+    )
+    return {
+        "aaa.Nas": nas,
+        "aaa.Policy": policy,
+        "aaa.ServiceProfile": profile,
+        "aaa.VirtualServer": server,
+        "aaa.Account": account,
+        "aaa.Session": session,
+        "aaa.SessionAction": SessionAction.objects.create(
+            kind="coa", session_id=session.pk, account=account, nas=nas, cause="staff", state="failed", outcome="nak",
+            error_cause=503, message="The NAS has no such session.", attempts=1, next_at=now, requested_by=user,
+            sent_at=now, finished_at=now,
+        ),
+        "aaa.VoucherBatch": batch,
+        "aaa.Voucher": Voucher.objects.create(
+            batch=batch, code_hash=tenant.slug.encode(), shown=f"CAFE{name[:2]}", state="unused"
+        ),
+    }  # fmt: skip
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ class TestEveryModel:
 def test_support_sees_what_the_role_table_says(
     model: Any, browser_as: Callable[[Role], Client], rows: dict[str, Any]
 ) -> None:
-    expected = 200 if model._meta.app_label in ("hardware", "jobs", "subscribers") else 403
+    expected = 200 if model._meta.app_label in ("aaa", "hardware", "ipam", "jobs", "subscribers") else 403
 
     browser = browser_as(Role.SUPPORT)
 
@@ -106,6 +106,12 @@ def test_support_sees_what_the_role_table_says(
 @pytest.mark.parametrize(
     "label",
     [
+        "aaa.Account",
+        "aaa.Nas",
+        "aaa.Policy",
+        "aaa.ServiceProfile",
+        "aaa.VirtualServer",
+        "aaa.VoucherBatch",
         "hardware.Olt",
         "tenants.Membership",
         "ispauth.ApiKey",
@@ -116,6 +122,11 @@ def test_support_sees_what_the_role_table_says(
         "subscribers.Plan",
         "subscribers.BillingProfile",
         "subscribers.CustomField",
+        "ipam.Vrf",
+        "ipam.Subnet",
+        "ipam.Pool",
+        "ipam.CgnatRule",
+        "ipam.BookImport",
     ],
 )
 def test_add_page_answers(label: str, browser: Client) -> None:

@@ -22,6 +22,13 @@ NETWORK = [
     "OLTs", "ONUs", "Waiting for authorisation", "Outages", "Provisioning jobs", "PON map", "Low signal", "Presets",
     "Signal limits", "Discovery runs",
 ]  # fmt: skip
+ADDRESSES = [
+    "VRFs", "Subnets", "Pools", "Addresses", "CGNAT", "CGNAT look-up", "Address imports", "Reconciliations", "Drift",
+]  # fmt: skip
+ACCESS = [
+    "Live sessions", "Accounts", "Policies", "NAS", "Rejects", "Ended sessions", "CoA log", "RADIUS services",
+    "Virtual servers", "Vouchers",
+]  # fmt: skip
 
 
 @pytest.mark.django_db
@@ -127,6 +134,9 @@ class TestSidebar:
                     *CUSTOMERS,
                     *RECORDS,
                     *NETWORK,
+                    *ADDRESSES,
+                    *ACCESS,
+                    "Access settings",
                     "Users",
                     "API keys",
                     "Events",
@@ -136,9 +146,19 @@ class TestSidebar:
             ),
             (
                 Role.NETWORK_OPERATIONS,
-                ["Dashboard", *CUSTOMERS, "Custom fields", *NETWORK, "Events", "Jobs"],
+                [
+                    "Dashboard",
+                    *CUSTOMERS,
+                    "Custom fields",
+                    *NETWORK,
+                    *(title for title in ADDRESSES if title != "CGNAT look-up"),
+                    *ACCESS,
+                    "Access settings",
+                    "Events",
+                    "Jobs",
+                ],
             ),
-            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, *RECORDS, "Jobs"]),
+            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, *RECORDS, *ACCESS, "Jobs"]),
         ],
     )
     def test_shows_what_the_role_may_see_in_the_order_of_the_domains(

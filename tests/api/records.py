@@ -5,6 +5,18 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from aaa.models import (
+    Account,
+    Nas,
+    Policy,
+    ServiceProfile,
+    Session,
+    SessionAction,
+    TopUp,
+    VirtualServer,
+    Voucher,
+    VoucherBatch,
+)
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -17,9 +29,20 @@ from hardware.models import (
     SignalLimits,
     WaitingOnu,
 )
+from ipam.models import (
+    Address,
+    BookImport,
+    CgnatRule,
+    Drift,
+    Pool,
+    Reconciliation,
+    Subnet,
+    Vrf,
+)
 from ispcore.files.models import StoredFile
 from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
+from ispcore.tenants.fields import new_id
 from subscribers.models import (
     BillingProfile,
     CustomField,
@@ -31,7 +54,9 @@ from subscribers.models import (
     Subscription,
     Zone,
 )
+from tests.aaa.online import make_account, make_nas, make_session
 from tests.factories import (
+    AddressFactory,
     BillingProfileFactory,
     CustomFieldFactory,
     ImportFactory,
@@ -39,9 +64,12 @@ from tests.factories import (
     OnuFactory,
     PlanFactory,
     PonPortFactory,
+    PoolFactory,
     PremiseFactory,
+    SubnetFactory,
     SubscriberFactory,
     SubscriptionFactory,
+    VrfFactory,
     ZoneFactory,
 )
 
@@ -90,6 +118,42 @@ def make_limits() -> Any:
     return SignalLimits.objects.create(pon_class=unused)
 
 
+def make_action() -> Any:
+    return SessionAction.objects.create(
+        kind="disconnect", session_id=new_id(), nas=make_nas(None), cause="staff", next_at=timezone.now()
+    )
+
+
+def make_radius_account() -> Any:
+    count = Account.objects.count()
+    policy = Policy.objects.create(name=f"Policy {Policy.objects.count()}", down_kbps=1000)
+    virtual = VirtualServer.objects.create(name=f"Virtual {count}")
+    return make_account(f"user-{count}", policy, virtual=virtual, subscription=SubscriptionFactory())
+
+
+def make_top_up() -> Any:
+    return TopUp.objects.create(account=make_radius_account(), bytes=10**9, valid_from=timezone.now())
+
+
+def make_open_session() -> Any:
+    return make_session(make_nas(None), make_radius_account(), f"s{Session.objects.count()}")
+
+
+def make_named(model: Any) -> Any:
+    return model.objects.create(name=f"Name {model.objects.count()}")
+
+
+def make_batch() -> Any:
+    count = VoucherBatch.objects.count()
+    profile = ServiceProfile.objects.create(name=f"Hotspot {count}")
+    return VoucherBatch.objects.create(name=f"Batch {count}", quantity=1, service_profile=profile)
+
+
+def make_voucher() -> Any:
+    count = Voucher.objects.count()
+    return Voucher.objects.create(batch=make_batch(), code_hash=count.to_bytes(32, "big"), shown="ABCD")
+
+
 def make_plan() -> Any:
     plan = PlanFactory()
     PlanZone.objects.create(plan=plan, zone=ZoneFactory())
@@ -100,7 +164,45 @@ def make_premise() -> Any:
     return PremiseFactory(zone=ZoneFactory())
 
 
+def make_line() -> Any:
+    """An active line that waits for an address, so that every list of lines shows it."""
+    if not Pool.objects.filter(name="Exhausted").exists():
+        PoolFactory(name="Exhausted")
+    return SubscriptionFactory(status="active", plan__pool_hint="Exhausted")
+
+
+def make_cgnat_rule() -> Any:
+    count = CgnatRule.objects.count()
+    return CgnatRule.objects.create(
+        name=f"Rule {count}", vrf=VrfFactory(), inside_first="100.64.0.0", inside_last="100.64.0.31",
+        public_first=f"203.0.113.{count + 1}", public_last=f"203.0.113.{count + 1}", valid_from=timezone.now(),
+    )  # fmt: skip
+
+
+def make_book_import() -> Any:
+    return BookImport.objects.create(name="addresses.csv", file_format="csv")
+
+
+def make_reconciliation() -> Any:
+    return Reconciliation.objects.create(vrf=VrfFactory(), seen_in="arp", started_at=timezone.now())
+
+
+def make_drift() -> Any:
+    found = make_reconciliation()
+    return Drift.objects.create(
+        reconciliation=found, vrf=found.vrf, address="192.0.2.1", kind="unknown_address"
+    )
+
+
 MAKE: dict = {
+    CgnatRule: make_cgnat_rule,
+    BookImport: make_book_import,
+    Reconciliation: make_reconciliation,
+    Drift: make_drift,
+    Vrf: VrfFactory,
+    Subnet: SubnetFactory,
+    Pool: PoolFactory,
+    Address: AddressFactory,
     Olt: OltFactory,
     PonPort: PonPortFactory,
     Onu: OnuFactory,
@@ -112,8 +214,18 @@ MAKE: dict = {
     ProvisioningJob: make_change,
     Outage: make_outage,
     SignalLimits: make_limits,
+    SessionAction: make_action,
+    Account: make_radius_account,
+    TopUp: make_top_up,
+    Session: make_open_session,
+    Policy: lambda: make_named(Policy),
+    ServiceProfile: lambda: make_named(ServiceProfile),
+    VirtualServer: lambda: make_named(VirtualServer),
+    Nas: lambda: make_nas(None),
+    VoucherBatch: make_batch,
+    Voucher: make_voucher,
     Subscriber: SubscriberFactory,
-    Subscription: SubscriptionFactory,
+    Subscription: make_line,
     CustomField: CustomFieldFactory,
     Import: ImportFactory,
     Zone: ZoneFactory,

@@ -6,6 +6,8 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
+from aaa.models import ActionCause, Policy, TopUp, VirtualServer, Voucher, VoucherBatch
+from aaa.services.actions import request_disconnect
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -21,129 +23,27 @@ from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
+from tests.aaa.online import make_account, make_nas, make_session
+from tests.api.records import make_book_import, make_cgnat_rule, make_drift, make_reconciliation
 from tests.api.routes import api_routes
+from tests.api.their_records import BODIES, FILTERS, OLT, RECORD, WITHOUT_RECORDS
 from tests.factories import (
+    AddressFactory,
     BillingProfileFactory,
     ImportFactory,
     OltFactory,
     OnuFactory,
     PlanFactory,
     PonPortFactory,
+    PoolFactory,
     PremiseFactory,
+    SubnetFactory,
     SubscriberFactory,
     SubscriptionFactory,
     ZoneFactory,
 )
 
 pytestmark = pytest.mark.django_db
-
-OLT = {"name": "Theirs", "vendor": "huawei", "ip": "192.0.2.1", "community": "c"}
-
-PLAN = {
-    "code": "NEW", "name": "New", "down_kbps": 1, "up_kbps": 1, "price": "1.00", "currency": "EUR",
-}  # fmt: skip
-
-# Routes that take no id of a record of a tenant, each for its reason.
-WITHOUT_RECORDS = {
-    "auth/token": "speaks of people, not of a tenant's records",
-    "me": "names the caller's own tenant only",
-    "subscribers/search": "names no record; tests/subscribers/test_customers_found.py asks it for two tenants",
-    "subscribers/bulk": "its ids stand in the body; tests/subscribers/test_bulk.py gives it another tenant's",
-    "services/bulk": "its ids stand in the body; tests/subscribers/test_bulk.py gives it another tenant's",
-    "subscribers/resolve": "names no record; tests/subscribers/test_identity.py asks it for two tenants",
-    "subscriber-settings": "one record of the caller's own tenant; tests/subscribers/test_settings.py asks it for two",
-    "exports": "its filters are those of the lists; tests/files/test_exports.py exports for two tenants",
-    "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
-}
-# Which of their records stands in the path.
-RECORD = {
-    "tasks": "job",
-    "files": "file",
-    "hardware/olts": "olt",
-    "hardware/onus": "onu",
-    "hardware/pon-ports": "pon_port",
-    "hardware/discovery-runs": "run",
-    "hardware/waiting-onus": "waiting",
-    "hardware/onu-presets": "preset",
-    "hardware/provisioning-jobs": "change",
-    "hardware/outages": "outage",
-    "hardware/signal-limits": "signal_limits",
-    "ping": "job",
-    "subscribers": "customer",
-    "subscribers/by-document": "document",
-    "subscribers/by-phone": "phone",
-    "subscribers/by-service": "line",
-    "services": "line",
-    "custom-fields": "custom_field",
-    "zones": "zone",
-    "internet-plans": "plan",
-    "products": "plan",
-    "premises": "premise",
-    "billing-profiles": "billing_profile",
-    "imports": "import",
-}
-# How their records are named elsewhere than in the path: bodies of POST, and filters.
-BODIES: dict[str, Any] = {
-    "hardware/olt/discover": [{"olt_id": "{olt}"}, {"ip": "{ip}"}, {"olt_id": "{olt}", "ip": "{ip}"}],
-    "hardware/olt/sync": [{"olt_id": "{olt}"}, {"ip": "{ip}"}],
-    "hardware/olt/onu/status": [
-        {"olt_id": "{olt}", "serial": "{serial}"},
-        {"ip": "{ip}", "index": "0/1/0/1"},
-    ],
-    "hardware/olt/onu/signal": [
-        {"olt_id": "{olt}", "serial": "{serial}"},
-        {"ip": "{ip}", "index": "0/1/0/1"},
-    ],
-    "hardware/olt/pon/stats": [{"olt_id": "{olt}"}, {"ip": "{ip}"}],
-    "hardware/olt/onu/authorize": [
-        {"olt_id": "{olt}", "serial": "HWTC12345678", "pon_port": "0/1/0", "preset_id": "{preset}"},
-        {"ip": "{ip}", "serial": "HWTC12345678", "pon_port": "0/1/0", "service_id": "{line}"},
-    ],
-    "hardware/olt/onu/unauthorize": [
-        {"olt_id": "{olt}", "serial": "HWTC12345678"},
-        {"ip": "{ip}", "index": "0/1/0/1"},
-    ],
-    "hardware/onu-presets": [],  # Names no record.
-    "services": [{"customer_id": "{customer}", "product_id": "{plan}", "premise_id": "{premise}"}],
-    "subscribers": [{"full_name": "New", "status": "active", "billing_profile_id": "{billing_profile}"}],
-    "zones": [{"name": "New", "parent_id": "{zone}"}],
-    "internet-plans": [PLAN | {"zone_ids": ["{zone}"]}],
-    "products": [PLAN | {"zone_ids": ["{zone}"]}],
-    "premises": [{"address_line1": "1 New Road", "zone_id": "{zone}"}],
-}
-FILTERS = {
-    "hardware/onus": [
-        "olt_id={olt}",
-        "pon_port_id={pon_port}",
-        "service_id={line}",
-        "signal=good,none",
-        "telemetry=none",
-    ],
-    "hardware/outages": ["olt_id={olt}", "pon_port_id={pon_port}", "status=suspected"],
-    "hardware/signal-limits": ["pon_class=C%2B"],
-    "hardware/pon-ports": ["olt_id={olt}"],
-    "hardware/discovery-runs": ["olt_id={olt}"],
-    "hardware/waiting-onus": ["olt_id={olt}", "serial=HWTC*"],
-    "hardware/onu-presets": ["name=Their*"],
-    "hardware/provisioning-jobs": ["olt_id={olt}", "onu_id={onu}"],
-    "hardware/olts": ["ip={ip}"],
-    "tasks": ["kind=theirs"],
-    "files": ["name=theirs.csv", "app_label=subscribers"],
-    "subscribers": [
-        "external_id=theirs",
-        "billing_profile_id={billing_profile}",
-        "phone={phone}",
-        "tag=theirs",
-    ],
-    "services": ["customer_id={customer}", "product_id={plan}", "premise_id={premise}"],
-    "custom-fields": ["key=theirs"],
-    "zones": ["parent_id={zone}", "name=Their*"],
-    "internet-plans": ["zone_id={zone}", "code=THEIRS"],
-    "products": ["zone_id={zone}", "code=THEIRS"],
-    "premises": ["zone_id={zone}", "city=Theirs"],
-    "billing-profiles": ["name=Their*"],
-    "imports": ["status=uploaded", "sha256=" + "0" * 64],
-}
 
 
 @pytest.fixture
@@ -183,16 +83,52 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         )
         of_import = ImportFactory(name="Theirs", sha256="0" * 64)
         line = SubscriptionFactory(plan=plan, premise=premise, subscriber=customer)
+        subnet = SubnetFactory(vrf__name="Theirs")
+        pool = PoolFactory(vrf=subnet.vrf, name="Theirs")
+        address = AddressFactory(
+            subnet=subnet, pool=pool, address="198.51.100.7", state="assigned", free_since=None,
+            assigned_at=timezone.now(), subscription=line,
+        )  # fmt: skip
+        cgnat_rule, book_import, reconciliation, drift = (
+            make() for make in (make_cgnat_rule, make_book_import, make_reconciliation, make_drift)
+        )
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
+        nas = make_nas(None)
+        policy = Policy.objects.create(name="Theirs", plan=plan)
+        virtual_server = VirtualServer.objects.create(name="Theirs")
+        account = make_account(
+            "theirs",
+            policy,
+            subscription=line,
+            virtual=virtual_server,
+            calling_station_id="02:00:5E:00:00:01",
+        )
+        service_profile = account.service_profile
+        top_up = TopUp.objects.create(account=account, bytes=1, valid_from=timezone.now())
+        voucher_batch = VoucherBatch.objects.create(
+            name="Theirs", quantity=1, service_profile=service_profile
+        )
+        voucher = Voucher.objects.create(
+            batch=voucher_batch, code_hash=b"t" * 32, shown="THEI", state="active", account=account,
+            used_at=timezone.now(),
+        )  # fmt: skip
+        session = make_session(nas, account, "theirs")
+        [action] = request_disconnect(session_ids=[session.pk], cause=ActionCause.STAFF)
     rows = {
         "olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk, "zone": zone.pk,
         "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
         "file": file.pk, "line": line.pk, "customer": customer.pk, "custom_field": custom_field.pk,
         "import": of_import.pk,
         "waiting": waiting.pk, "preset": preset.pk, "change": change.pk,
+        "vrf": subnet.vrf_id, "subnet": subnet.pk, "pool": pool.pk, "address": address.pk,
         "outage": outage.pk, "signal_limits": signal_limits.pk,
+        "cgnat_rule": cgnat_rule.pk, "book_import": book_import.pk, "reconciliation": reconciliation.pk,
+        "drift": drift.pk,
+        "nas": nas.pk, "account": account.pk, "session": session.pk, "action": action,
+        "policy": policy.pk, "virtual_server": virtual_server.pk, "service_profile": service_profile.pk,
+        "top_up": top_up.pk, "voucher_batch": voucher_batch.pk, "voucher": voucher.pk,
     }  # fmt: skip
     texts = {"ip": olt.ip, "serial": onu.serial, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}
@@ -235,7 +171,8 @@ def test_every_verb_on_their_record_is_404(api, theirs, other_tenant, tenant):
     assert not any(
         rows
         for label, rows in everything_of(tenant).items()
-        if label.startswith(("hardware", "jobs", "subscribers"))
+        if label.startswith(("hardware", "ipam", "jobs", "subscribers"))
+        if label.startswith(("hardware", "jobs", "subscribers", "aaa"))
     )
 
 

@@ -21,9 +21,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )  # fmt: skip
 
+from aaa.models import Policy, VoucherBatch
 from ispcore.auth import access_tokens
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
+from tests.aaa.online import make_account, make_nas, make_session
 from tests.api.described import document
 from tests.api.routes import operations
 from tests.factories import (
@@ -144,6 +146,13 @@ SPOILT = {ParameterLocation.BODY, ParameterLocation.PATH}
 LEFT_OUT = ("X-Timezone", "X-Tenant-ID", "X-Request-ID", "X-Idempotency-Key", "If-Match", "If-None-Match")
 
 
+def loses_a_part(case: schemathesis.Case) -> bool:
+    """Tell whether a form has an empty part: the client leaves it out, and what arrives may be well-formed."""
+    if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
+        return False
+    return any(isinstance(part, str) and not part for part in case.body.values())
+
+
 def is_id(value: object) -> bool:
     """Tell whether the fuzzer meant this well: what it spoilt stays as it is."""
     try:
@@ -166,16 +175,24 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
             premise__zone=ZoneFactory(), subscriber__billing_profile=BillingProfileFactory()
         )
         field = CustomFieldFactory()
+        policy = Policy.objects.create(name="Known", down_kbps=1000)
+        account = make_account("known", policy, cap_bytes=10**9, subscription=line)
+        nas = make_nas(None)
+        session = make_session(nas, account, "known")
+        batch = VoucherBatch.objects.create(name="Known", quantity=1, service_profile=account.service_profile)
     known = {
         "olts": onu.olt_id, "onus": onu.pk, "tasks": job.pk, "subscribers": line.subscriber_id, "services": line.pk,
         "zones": line.premise.zone_id, "internet-plans": line.plan_id, "products": line.plan_id,
         "premises": line.premise_id, "billing-profiles": line.subscriber.billing_profile_id,
-        "custom-fields": field.pk,
+        "custom-fields": field.pk, "accounts": account.pk, "policies": policy.pk, "nas": nas.pk,
+        "sessions": session.pk, "voucher-batches": batch.pk,
     }  # fmt: skip
     # What bodies name others by: with made-up ids every one would end at the first look-up.
     named = {
         "customer_id": line.subscriber_id, "product_id": line.plan_id, "premise_id": line.premise_id,
         "zone_id": line.premise.zone_id, "billing_profile_id": line.subscriber.billing_profile_id,
+        "account_id": account.pk, "service_id": account.service_profile_id, "profile_id": policy.pk,
+        "subscription_id": line.pk,
     }  # fmt: skip
     token = access_tokens.mint(user_id=admin_user.pk, at=timezone.now())
     # No worker runs here: what starts a job answers with its task at once.
@@ -201,7 +218,8 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
         statuses.append(response.status_code)
         assert case.meta
         spoilt = {place for place, part in case.meta.components.items() if part.mode.is_negative}
-        checks = [*FUZZED, negative_data_rejection] if spoilt & SPOILT else FUZZED
+        is_spoilt = spoilt & SPOILT and not loses_a_part(case)
+        checks = [*FUZZED, negative_data_rejection] if is_spoilt else FUZZED
         case.validate_response(response, checks=checks, headers=credential)
 
     for found in schema.exclude(path_regex="auth/token").get_all_operations():

@@ -47,8 +47,11 @@ EXPECTED = {
     "isp_owner": (True, False, True, True, False, False, None),
     "isp_app": (True, False, False, False, False, False, None),
     "isp_platform": (True, False, False, False, False, False, ["default_transaction_read_only=on"]),
-    "isp_radius": (True, False, False, False, False, False, None),
-}
+    "isp_radius": (
+        True, False, False, False, False, False,
+        ["enable_seqscan=off", "plan_cache_mode=force_generic_plan", "jit=off"],
+    ),
+}  # fmt: skip
 
 
 def test_roles_have_exactly_these_attributes(servers: Servers) -> None:

@@ -99,3 +99,20 @@ class TestRelay:
 
         # The broker's list is read from its other end.
         assert [told["olt_id"] for told in reversed(messages("tests.first"))] == list("01234")
+
+    def test_a_relay_that_was_called_and_has_not_begun_is_not_called_again(self, tenant: Tenant) -> None:
+        for _ in range(3):
+            with tenant_context(tenant.pk):
+                services.publish(NAME, olt_id="x")
+
+        assert len(messages("ispcore.events.tasks.relay")) == 1
+
+    def test_a_relay_that_has_begun_is_called_again(self, tenant: Tenant) -> None:
+        with tenant_context(tenant.pk):
+            services.publish(NAME, olt_id="x")
+        relay()
+
+        with tenant_context(tenant.pk):
+            services.publish(NAME, olt_id="y")
+
+        assert len(messages("ispcore.events.tasks.relay")) == 2

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from openpyxl import load_workbook
 
+from aaa.models import Account, Nas, SessionAction, Voucher
 from ispcore.crypto import SecretField
 from ispcore.files import exports
 from ispcore.files.models import StoredFile
@@ -19,7 +20,10 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, CustomFieldKind, Hold, Plan, PlanZone, Subscriber
 from subscribers.services import customers
+from tests.aaa.online import make_account, make_nas
+from tests.api.records import MAKE, make_drift
 from tests.factories import (
+    AddressFactory,
     BillingProfileFactory,
     OltFactory,
     OnuFactory,
@@ -34,7 +38,10 @@ from tests.files.exported import content_of, exported, request_export, run, tabl
 
 pytestmark = pytest.mark.django_db
 
-LISTS = ["subscribers", "services", "premises", "zones", "internet-plans", "billing-profiles", "olts", "onus"]
+LISTS = [
+    "subscribers", "services", "premises", "zones", "internet-plans", "billing-profiles", "olts", "onus", "addresses",
+    "drifts", "accounts", "nas", "session-actions", "vouchers",
+]  # fmt: skip
 
 
 def make_subscriber(**fields: Any) -> Subscriber:
@@ -238,6 +245,12 @@ class TestContent:
             "billing-profiles": BillingProfileFactory,
             "olts": OltFactory,
             "onus": OnuFactory,
+            "addresses": AddressFactory,
+            "drifts": make_drift,
+            "accounts": MAKE[Account],
+            "nas": MAKE[Nas],
+            "session-actions": MAKE[SessionAction],
+            "vouchers": MAKE[Voucher],
         }[name]
 
         def queries() -> int:
@@ -271,8 +284,10 @@ class TestSecrets:
     def test_are_not_in_the_files(self) -> None:
         OltFactory(community="never-shown")
         SubscriptionFactory(wifi_password="never-shown")
+        make_account("jane", password="never-shown")
+        make_nas(None, secret="never-shown")
 
-        for name in ("olts", "services"):
+        for name in ("olts", "services", "accounts", "nas"):
             assert b"never-shown" not in content_of(run(request_export(name)))
 
     def test_every_list_named_is_registered(self) -> None:

@@ -28,10 +28,10 @@ HEADER = ["external_id", "name", "phone", "address", "plan", "service status"]
 
 
 def test_a_file_that_breaks_off_fails_in_words_and_keeps_what_it_did(acting, monkeypatch):
-    monkeypatch.setattr("subscribers.services.imports.tables.MAX_ROWS", 1)
+    monkeypatch.setattr("ispcore.files.tables.MAX_ROWS", 1)
     of_import = upload(b"name\nMaria\n")
     check(of_import, acting)
-    monkeypatch.setattr("subscribers.services.imports.tables.MAX_ROWS", 0)
+    monkeypatch.setattr("ispcore.files.tables.MAX_ROWS", 0)
 
     take_in(of_import, acting)
 
@@ -45,7 +45,7 @@ def test_a_file_that_breaks_off_fails_in_words_and_keeps_what_it_did(acting, mon
 def test_what_is_wrong_further_on_leaves_the_batches_before_it_in(acting, monkeypatch):
     monkeypatch.setattr("subscribers.services.imports.runs.BATCH", 2)
     of_import = check(upload(csv_of([["name"], *([f"Maria {n}"] for n in range(4))])), acting)
-    monkeypatch.setattr("subscribers.services.imports.tables.MAX_ROWS", 2)
+    monkeypatch.setattr("ispcore.files.tables.MAX_ROWS", 2)
 
     take_in(of_import, acting)
 

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from ispcore.files import tabular
-from subscribers.services.imports import tables
+from ispcore.files import tables, tabular
 from tests.subscribers.importing import csv_of, xlsx_of
 
 DAY = datetime(2026, 1, 31)  # noqa: DTZ001  (A workbook knows no time zone.)

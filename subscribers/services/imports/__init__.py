@@ -1,5 +1,14 @@
 """Subscribers and their services out of files: uploaded, mapped, checked, and taken in. Import from here."""
 
+from ispcore.files.tables import (
+    ENCODING_NAMES,
+    ENCODINGS,
+    MAX_FILE_BYTES,
+    FileTooLarge,
+    TooManyRowsToImport,
+    UnreadableFile,
+    WrongColumns,
+)
 from subscribers.services.imports.fields import (
     FIELDS,
     WrongMapping,
@@ -9,15 +18,6 @@ from subscribers.services.imports.fields import (
     label_of,
 )
 from subscribers.services.imports.runs import check_import, run_import
-from subscribers.services.imports.tables import (
-    ENCODING_NAMES,
-    ENCODINGS,
-    MAX_FILE_BYTES,
-    FileTooLarge,
-    TooManyRowsToImport,
-    UnreadableFile,
-    WrongColumns,
-)
 from subscribers.services.imports.uploads import (
     FileAlreadyImported,
     ImportHasBegun,

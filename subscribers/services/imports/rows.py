@@ -10,6 +10,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 
+from ispcore.files.tables import RawRow
 from subscribers import normal
 from subscribers.models import (
     CustomField,
@@ -29,7 +30,6 @@ from subscribers.services.custom_fields import (
 )
 from subscribers.services.imports import fields
 from subscribers.services.imports.references import References
-from subscribers.services.imports.tables import RawRow
 
 MAX_TAGS = 20
 MAX_METADATA = 200

@@ -1,8 +1,6 @@
 """The two runs of an import: the check, which takes nothing in, and the import itself."""
 
-import hashlib
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -13,13 +11,15 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from ispcore.errors import DomainError
+from ispcore.files import tables
+from ispcore.files.seen import SeenClaims
 from ispcore.files.services import open_file
+from ispcore.files.tables import RawRow
 from ispcore.jobs import services as jobs
 from subscribers.models import Import, ImportRowError, ImportStatus, OnDuplicate
-from subscribers.services.imports import fields, tables
+from subscribers.services.imports import fields
 from subscribers.services.imports.references import References
 from subscribers.services.imports.rows import Row, RowReader
-from subscribers.services.imports.tables import RawRow
 from subscribers.services.imports.taking_in import (
     BAD,
     CREATED,
@@ -184,7 +184,7 @@ class _Check(_Run):
     message = "Checking rows"
 
     def perform(self) -> dict[str, Any]:
-        with closing(_Seen()) as self.seen:
+        with closing(SeenClaims()) as self.seen:
             return super().perform()
 
     def begin(self, of_import: Import) -> None:
@@ -243,42 +243,12 @@ class _Import(_Run):
         drop_file(of_import)
 
 
-class _Seen:
-    """What earlier rows claim, in a database of this process that lies on disk: memory does not grow with it."""
-
-    def __init__(self) -> None:
-        self._base = sqlite3.connect(
-            ""
-        )  # SQLite: an empty name is a temporary file, deleted when it is closed.
-        self._base.execute("CREATE TABLE seen (claim BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
-
-    def first_of(self, claims: Iterable[tuple[str, str]]) -> tuple[str, int] | None:
-        """Return which claim was seen, and in which row."""
-        for column, value in claims:
-            row = self._base.execute("SELECT number FROM seen WHERE claim = ?", [_digest(column, value)])
-            if found := row.fetchone():
-                return column, found[0]
-        return None
-
-    def add(self, claims: Iterable[tuple[str, str]], number: int) -> None:
-        self._base.executemany(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?)", ((_digest(*claim), number) for claim in claims)
-        )
-
-    def close(self) -> None:
-        self._base.close()
-
-
 def _read(raw: Sequence[RawRow], of_import: Import, references: References) -> _Read:
     reader = RowReader(of_import.columns, of_import.mapping, references)
     rows = [reader.read(each) for each in raw]
     for row in rows:
         claims_of(row, references)
     return _Read(raw, rows, references)
-
-
-def _digest(column: str, value: str) -> bytes:
-    return hashlib.blake2b(f"{column}:{value}".encode(), digest_size=16).digest()
 
 
 def _error_of(row: Row, of_import: Import, secret: set[int]) -> ImportRowError:

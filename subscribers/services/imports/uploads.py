@@ -13,14 +13,14 @@ from django.db.models.functions import Now
 from django.utils.text import get_valid_filename
 
 from ispcore.errors import DomainError, NotRegistered
-from ispcore.files import tabular
+from ispcore.files import tables, tabular
 from ispcore.files.models import StoredFile
 from ispcore.files.services import open_file, write_file
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id, tenant_context
 from subscribers.models import CustomField, Import, ImportRowError, ImportStatus, OnDuplicate
-from subscribers.services.imports import fields, tables
+from subscribers.services.imports import fields
 
 CHECK, RUN = "subscribers.check_import", "subscribers.run_import"
 SAMPLE_ROWS = 3

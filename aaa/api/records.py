@@ -1,0 +1,130 @@
+"""What the views of access have in common."""
+
+import ipaddress
+from typing import Any
+from uuid import UUID
+
+import django_filters
+from django import forms
+from django.db.models import Model, QuerySet
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ipam.models.fields import canonical
+from ispcore.api.fields import TextField
+from ispcore.api.request import caller_of, client_ip, request_id_of
+from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
+
+MAX_BYTES = 2**60  # An exabyte: above any cap, below the column's end.
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class RecordViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    """A record is made, changed or removed by one service, and the answer shows it."""
+
+    def show_created(self, record: Model) -> Response:
+        """Answer 201 with the record as the list would show it."""
+        self.record = self.get_queryset().get(pk=record.pk)
+        data = self.get_serializer(self.record).data
+        return created(self.request, view_name=f"{self.basename}-detail", pk=record.pk, data=data)
+
+    def show_changed(self, record: Model) -> Response:
+        """Answer with the record as it is now."""
+        self.record = self.get_queryset().get(pk=record.pk)
+        return Response(self.get_serializer(self.record).data)
+
+    def input_of_new(self) -> dict[str, Any]:
+        return valid(self.get_serializer(data=self.request.data))
+
+    def input_of_change(self, record: Model) -> dict[str, Any]:
+        return valid(self.get_serializer(record, data=self.request.data, partial=True))
+
+
+def who(request: Request) -> dict[str, Any]:
+    """Return who calls, for an audit entry."""
+    plain = request._request
+    return {
+        "user_id": caller_of(plain).user_id,
+        "ip": client_ip(plain),
+        "request_id": request_id_of(plain),
+    }
+
+
+class AddressField(TextField):
+    """An IP address, perhaps with a mask, in its canonical spelling."""
+
+    default_error_messages = {
+        "no_address": "Must be an IP address.",
+        "no_ipv4": "Must be an IPv4 address.",
+        "no_prefix": "Must be an IPv6 prefix such as 2001:db8:1::/56.",
+    }
+
+    def __init__(self, *, kind: str = "address", **kwargs: Any) -> None:
+        self.kind = kind
+        super().__init__(max_length=43, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            value = canonical(text)
+            network = ipaddress.ip_network(value)
+        except ValueError:
+            self.fail(f"no_{self.kind}")
+        if self.kind == "prefix":
+            if network.version != 6 or "/" not in text:
+                self.fail("no_prefix")
+        elif "/" in value or (self.kind == "ipv4" and network.version != 4):
+            self.fail(f"no_{self.kind}")
+        return value
+
+
+class _AddressFormField(forms.CharField):
+    def clean(self, value: Any) -> str | None:
+        text = super().clean(value)
+        try:
+            return canonical(text) if text else None
+        except ValueError as error:
+            raise forms.ValidationError("Enter an IP address.", code="invalid") from error
+
+
+@extend_schema_field({"type": "string", "examples": ["203.0.113.9"]})
+class AddressFilter(django_filters.Filter):  # type: ignore[misc]
+    """An address in any spelling."""
+
+    field_class = _AddressFormField
+
+
+class _IdPrefixField(forms.CharField):
+    def clean(self, value: Any) -> tuple[UUID, UUID] | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        digits = text.removesuffix("*").replace("-", "").lower()
+        whole = 32 if text.endswith("*") else len(digits)
+        if whole != 32 or len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
+            raise forms.ValidationError("Enter an id, or its beginning and `*`.", code="invalid")
+        return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+
+
+@extend_schema_field({"type": "string", "pattern": r"^[0-9a-fA-F-]{0,36}\*?$"})
+class IdPrefixFilter(django_filters.Filter):  # type: ignore[misc]
+    """An id, or all that begin with it when the value ends in `*`: a range, which an index serves."""
+
+    field_class = _IdPrefixField
+
+    def filter(self, queryset: QuerySet[Any], value: tuple[UUID, UUID] | None) -> QuerySet[Any]:
+        return queryset.filter(pk__range=value) if value else queryset
+
+
+class BytesField(serializers.IntegerField):
+    """A number of bytes."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=MAX_BYTES, **kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool | str):
+            self.fail("invalid")
+        return super().to_internal_value(data)

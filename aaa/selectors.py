@@ -1,0 +1,86 @@
+"""Reads across models: whether a NAS is heard of, the first thing to ask when nobody can log in."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Count, Q, Sum
+
+from aaa.models import AuthAttempt, Nas, Session
+
+SILENT_AFTER = timedelta(hours=1)
+# Log-ins seen, and no accounting for so long before and after them: it is not switched on, or goes elsewhere.
+APART = timedelta(minutes=30)
+WINDOW = timedelta(hours=1)
+
+
+class Verdict(models.TextChoices):
+    """What a NAS' packets say of it."""
+
+    NEVER_SEEN = "never_seen", "Never heard of"
+    OK = "ok", "Log-ins and accounting arrive"
+    NO_ACCOUNTING = "no_accounting", "Log-ins seen, accounting not seen"
+    SILENT = "silent", "Silent for an hour"
+    INACTIVE = "inactive", "Switched off here"
+
+
+@dataclass(frozen=True)
+class Health:
+    verdict: Verdict
+    last_packet_at: datetime | None
+    open_sessions: int
+    accepts: int
+    rejects: int
+
+    @property
+    def reject_rate(self) -> float | None:
+        """Return which share of the last hour's log-ins was refused, 0 to 1; None without any."""
+        tried = self.accepts + self.rejects
+        return round(self.rejects / tried, 3) if tried else None
+
+
+def health_of(nases: Collection[Nas], *, at: datetime) -> dict[UUID, Health]:
+    """Map each NAS to how it is doing. Two queries, however many there are."""
+    ids = [nas.pk for nas in nases]
+    tried = {
+        row["nas"]: row
+        for row in AuthAttempt.objects.filter(at__gte=at - WINDOW, nas__in=ids)
+        .order_by()
+        .values("nas")
+        .annotate(
+            accepts=Sum("times", filter=Q(accepted=True)), rejects=Sum("times", filter=Q(accepted=False))
+        )
+    }
+    open_now = dict(
+        Session.objects.filter(stopped_at=None, nas__in=ids)
+        .order_by()
+        .values_list("nas")
+        .annotate(count=Count("id"))
+    )
+    found = {}
+    for nas in nases:
+        row = tried.get(nas.pk, {})
+        found[nas.pk] = Health(
+            verdict=verdict_of(nas, at),
+            last_packet_at=max(filter(None, (nas.last_auth_at, nas.last_acct_at)), default=None),
+            open_sessions=open_now.get(nas.pk, 0),
+            accepts=row.get("accepts") or 0,
+            rejects=row.get("rejects") or 0,
+        )
+    return found
+
+
+def verdict_of(nas: Nas, at: datetime) -> Verdict:
+    """Judge a NAS by when its packets were seen last."""
+    if not nas.is_active:
+        return Verdict.INACTIVE
+    last = max(filter(None, (nas.last_auth_at, nas.last_acct_at)), default=None)
+    if last is None:
+        return Verdict.NEVER_SEEN
+    if nas.last_auth_at is not None and (
+        nas.last_acct_at is None or nas.last_acct_at < nas.last_auth_at - APART
+    ):
+        return Verdict.NO_ACCOUNTING
+    return Verdict.SILENT if last < at - SILENT_AFTER else Verdict.OK

@@ -1,0 +1,1 @@
+"""What access does: one verb each. Split by noun."""

@@ -1,0 +1,208 @@
+"""What becomes of a log-in: places held against the session limit, the device learned, the attempt logged."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from aaa.models import Account, AuthAttempt, MacLock, Nas, Session
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import Tenant
+from tests.aaa.deciding import HERE, THERE, attempts, change, past
+from tests.aaa.radius_role import Radius, radius_connection
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class TestSessionLimit:
+    def test_the_same_device_may_come_back_before_its_old_session_is_known_to_be_over(
+        self, radius: Radius, nas: Nas, jane: Account
+    ) -> None:
+        radius.accounting(nas.pk, "Start", station=HERE)
+
+        assert radius.authorize(nas.pk, "jane", HERE.upper().replace(":", "-"))["reason"] == ""
+        assert radius.authorize(nas.pk, "jane", THERE)["reason"] == "sessions"
+        assert radius.authorize(nas.pk, "jane", "")["reason"] == "sessions"
+
+    @pytest.mark.parametrize(
+        ("limits", "reason"),
+        [
+            ({"max_sessions": 2}, ""),
+            ({"max_sessions": 0}, ""),
+            ({"profile_max_sessions": 0}, ""),
+            ({"max_sessions": 1, "profile_max_sessions": 5}, "sessions"),
+        ],
+    )
+    def test_the_accounts_own_limit_goes_before_the_profiles(
+        self, radius: Radius, nas: Nas, jane: Account, limits: dict[str, int], reason: str
+    ) -> None:
+        change(jane, **limits)
+        radius.accounting(nas.pk, "Start", station=HERE)
+
+        assert radius.authorize(nas.pk, "jane", THERE)["reason"] == reason
+
+    def test_a_session_nobody_reports_on_bars_nobody(self, radius: Radius, nas: Nas, jane: Account) -> None:
+        radius.accounting(nas.pk, "Start", station=HERE)
+        with tenant_context(jane.tenant_id):
+            Session.objects.update(last_seen_at=past(seconds=901))
+
+        assert radius.authorize(nas.pk, "jane", THERE)["reason"] == ""
+
+    def test_a_place_is_held_from_accept_to_start_and_counts_once(
+        self, radius: Radius, nas: Nas, jane: Account
+    ) -> None:
+        change(jane, max_sessions=2)
+        answer = radius.authorize(nas.pk, "jane", HERE)
+        radius.post_auth(nas.pk, "jane", HERE, klass=answer["class"])
+        radius.accounting(nas.pk, "Start", station=HERE, klass=answer["class"])
+
+        assert radius.authorize(nas.pk, "jane", THERE)["reason"] == ""
+
+    def test_a_place_is_free_again_when_the_session_was_short(
+        self, radius: Radius, nas: Nas, jane: Account
+    ) -> None:
+        klass = radius.authorize(nas.pk, "jane", HERE)["class"]
+        radius.post_auth(nas.pk, "jane", HERE, klass=klass)
+        assert radius.authorize(nas.pk, "jane", THERE)["reason"] == "sessions"
+
+        radius.accounting(nas.pk, "Start", station=HERE, klass=klass)
+        radius.accounting(nas.pk, "Stop", station=HERE, klass=klass, session_time=20)
+
+        assert radius.authorize(nas.pk, "jane", THERE)["reason"] == ""
+
+    @pytest.mark.parametrize("limit", [1, 3])
+    @pytest.mark.parametrize("hands", [True, False])
+    def test_log_ins_at_the_same_moment_take_no_more_places_than_there_are(
+        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant, limit: int, hands: bool
+    ) -> None:
+        change(jane, max_sessions=limit)
+        verdicts: list[str] = []
+        together = threading.Barrier(8)
+
+        def log_in(number: int) -> None:
+            station = f"aa:bb:cc:00:01:{number:02x}"
+            with radius_connection() as mine:
+                answer = mine.authorize(nas.pk, "jane", station)
+                assert answer["reason"] == ""
+                together.wait()
+                handed = answer["handed"] if hands else ""
+                verdicts.append(mine.post_auth(nas.pk, "jane", station, klass=answer["class"], handed=handed))
+
+        threads = [threading.Thread(target=log_in, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(verdicts) == [""] * limit + ["sessions"] * (8 - limit)
+        assert {reason: times for _, _, reason, times in attempts(tenant) if reason} == {
+            "sessions": 8 - limit
+        }
+
+
+class TestDevice:
+    def test_the_first_that_logs_in_is_learned(self, radius: Radius, nas: Nas, jane: Account) -> None:
+        change(jane, profile_mac_lock=MacLock.LEARN, max_sessions=0)
+        handed = radius.authorize(nas.pk, "jane", HERE)["handed"]
+
+        assert radius.post_auth(nas.pk, "jane", HERE, handed=handed) == ""
+
+        with tenant_context(jane.tenant_id):
+            learned = Account.objects.get()
+            assert (learned.calling_station_id, learned.calling_station_key) == (HERE, "aabbcc000001")
+            assert [row.pgh_label for row in learned.history.order_by("pgh_id")] == [
+                "created",
+                "changed",
+                "changed",
+            ]
+        assert radius.authorize(nas.pk, "jane", "AABB.CC00.0001")["reason"] == ""
+        assert radius.authorize(nas.pk, "jane", THERE)["reason"] == "mac"
+
+    def test_of_two_at_once_one_is_learned_and_the_other_refused(
+        self, radius: Radius, nas: Nas, jane: Account
+    ) -> None:
+        change(jane, profile_mac_lock=MacLock.LEARN, max_sessions=0)
+        verdicts: dict[str, str] = {}
+        together = threading.Barrier(2)
+
+        def log_in(station: str) -> None:
+            with radius_connection() as mine:
+                together.wait()
+                verdicts[station] = mine.post_auth(nas.pk, "jane", station)
+
+        threads = [threading.Thread(target=log_in, args=(station,)) for station in (HERE, THERE)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(verdicts.values()) == ["", "mac"]
+        with tenant_context(jane.tenant_id):
+            assert verdicts[Account.objects.get().calling_station_id] == ""
+
+    @pytest.mark.parametrize("result", ["reject", "accept without lock"])
+    def test_none_is_learned_of_a_refusal_or_without_being_asked(
+        self, radius: Radius, nas: Nas, jane: Account, result: str
+    ) -> None:
+        if result == "reject":
+            change(jane, profile_mac_lock=MacLock.LEARN)
+
+        radius.post_auth(nas.pk, "jane", HERE, result=result.split()[0])
+
+        with tenant_context(jane.tenant_id):
+            assert Account.objects.get().calling_station_id == ""
+
+
+class TestAttempts:
+    def test_every_accept_is_a_row(self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant) -> None:
+        for _ in range(2):
+            answer = radius.authorize(nas.pk, "jane", HERE)
+            klass = answer["class"]
+            radius.post_auth(nas.pk, "JANE", HERE, klass=klass, source="10.200.0.1", handed=answer["handed"])
+
+        with tenant_context(tenant.pk):
+            last = AuthAttempt.objects.order_by("-at").first()
+            assert last is not None
+            assert (last.account_id, last.nas_id, last.username, last.username_key) == (
+                jane.pk,
+                nas.pk,
+                "JANE",
+                "jane",
+            )
+            assert (last.station, last.source, last.reason) == (HERE, "10.200.0.1", "")
+            assert str(last.class_token) == klass[:36]
+            assert AuthAttempt.objects.count() == 2
+
+    def test_a_device_that_keeps_trying_is_one_row_that_counts(
+        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant
+    ) -> None:
+        for reason in ["", "", "", "disabled", "disabled"]:
+            radius.post_auth(nas.pk, "jane", HERE, result="reject", reason=reason)
+
+        assert attempts(tenant) == [("jane", False, "password", 3), ("jane", False, "disabled", 2)]
+
+    def test_after_five_minutes_it_is_a_new_row(
+        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant
+    ) -> None:
+        radius.post_auth(nas.pk, "jane", HERE, result="reject")
+        with tenant_context(tenant.pk):
+            AuthAttempt.objects.update(at=past(seconds=301))
+
+        radius.post_auth(nas.pk, "jane", HERE, result="reject")
+
+        assert attempts(tenant) == [("jane", False, "password", 1), ("jane", False, "password", 1)]
+
+    def test_the_nas_shows_that_it_asks(self, radius: Radius, nas: Nas, tenant: Tenant) -> None:
+        def seen() -> tuple[Any, Any]:
+            with tenant_context(tenant.pk):
+                row = Nas.objects.get()
+            return row.last_auth_at, row.last_acct_at
+
+        assert seen() == (None, None)
+        radius.post_auth(nas.pk, "nobody", result="reject", reason="unknown")
+        asked, none = seen()
+        assert (asked is not None, none) == (True, None)
+
+        radius.post_auth(nas.pk, "nobody", result="reject", reason="unknown")
+
+        assert seen() == (asked, None)  # At most once a minute.
