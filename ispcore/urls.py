@@ -24,6 +24,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("ipam.urls")),
     path("", include("hardware.urls")),
     path("", include("aaa.urls")),
+    path("", include("billing.urls")),
 ]
 
 urlpatterns = [

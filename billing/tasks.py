@@ -1,0 +1,1 @@
+"""Billing's work in the background."""
