@@ -1,4 +1,16 @@
 from billing.models.charges import AddOn, BillingPosition, Discount, OneOffCharge, TaxExemption, TaxRate
+from billing.models.dunning import (
+    DunningNight,
+    DunningPolicy,
+    Exemption,
+    LateFee,
+    NightStatus,
+    Promise,
+    PromiseStatus,
+    Reminder,
+    ReminderStatus,
+)
+from billing.models.documents import BillingIdentity, InvoiceMail, Language, MailStatus
 from billing.models.invoices import (
     NO_SOURCE,
     Invoice,
@@ -10,6 +22,12 @@ from billing.models.invoices import (
 )
 from billing.models.ledger import LedgerAccount, SubscriberBalance, Transfer, TransferKind
 from billing.models.payments import Allocation, Payment, PaymentMethod, PaymentStatus, Refund
+from billing.models.prepaid import (
+    CreditVoucher,
+    CreditVoucherBatch,
+    CreditVoucherState,
+    PrepaidLine,
+)
 from billing.models.runs import (
     OPEN_RUN,
     BillingRun,
@@ -27,25 +45,42 @@ __all__ = [
     "OPEN_RUN",
     "AddOn",
     "Allocation",
+    "BillingIdentity",
     "BillingPosition",
     "BillingRun",
     "BillingSettings",
+    "CreditVoucher",
+    "CreditVoucherBatch",
+    "CreditVoucherState",
     "DifferenceKind",
     "Discount",
+    "DunningNight",
+    "DunningPolicy",
+    "Exemption",
     "Invoice",
     "InvoiceKind",
     "InvoiceLine",
+    "InvoiceMail",
     "InvoiceStatus",
+    "LateFee",
+    "Language",
     "LedgerAccount",
     "LineKind",
     "LineTax",
+    "MailStatus",
+    "NightStatus",
     "OneOffCharge",
     "ParkReason",
     "ParkedAccount",
     "Payment",
     "PaymentMethod",
     "PaymentStatus",
+    "PrepaidLine",
+    "Promise",
+    "PromiseStatus",
     "Refund",
+    "Reminder",
+    "ReminderStatus",
     "RunDifference",
     "RunStatus",
     "RunTotal",
