@@ -1,4 +1,14 @@
+from billing.models.bank import (
+    BankLine,
+    BankStatement,
+    BankSuggestion,
+    LineState,
+    MatchRule,
+    StatementFormat,
+    StatementStatus,
+)
 from billing.models.charges import AddOn, BillingPosition, Discount, OneOffCharge, TaxExemption, TaxRate
+from billing.models.documents import BillingIdentity, InvoiceMail, Language, MailStatus
 from billing.models.dunning import (
     DunningNight,
     DunningPolicy,
@@ -10,7 +20,6 @@ from billing.models.dunning import (
     Reminder,
     ReminderStatus,
 )
-from billing.models.documents import BillingIdentity, InvoiceMail, Language, MailStatus
 from billing.models.invoices import (
     NO_SOURCE,
     Invoice,
@@ -45,6 +54,9 @@ __all__ = [
     "OPEN_RUN",
     "AddOn",
     "Allocation",
+    "BankLine",
+    "BankStatement",
+    "BankSuggestion",
     "BillingIdentity",
     "BillingPosition",
     "BillingRun",
@@ -62,12 +74,14 @@ __all__ = [
     "InvoiceLine",
     "InvoiceMail",
     "InvoiceStatus",
-    "LateFee",
     "Language",
+    "LateFee",
     "LedgerAccount",
     "LineKind",
+    "LineState",
     "LineTax",
     "MailStatus",
+    "MatchRule",
     "NightStatus",
     "OneOffCharge",
     "ParkReason",
@@ -84,6 +98,8 @@ __all__ = [
     "RunDifference",
     "RunStatus",
     "RunTotal",
+    "StatementFormat",
+    "StatementStatus",
     "SubscriberBalance",
     "TaxExemption",
     "TaxRate",
