@@ -40,7 +40,9 @@ class Payment(TenantModel):
     status = models.CharField(max_length=8, choices=PaymentStatus, default=PaymentStatus.RECEIVED)
     received_at = models.DateTimeField()
     allocated = MoneyField(default=0, help_text="Of it, what paid invoices.")
-    refunded = MoneyField(default=0, help_text="Of it, what went back.")
+    refunded = MoneyField(default=0, help_text="Of it, what went back; all of it, when it bounced.")
+    bounced_at = models.DateTimeField(null=True)
+    bounce_reason = models.CharField(max_length=200, blank=True)
     note = models.CharField(max_length=200, blank=True)
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
 
@@ -58,6 +60,12 @@ class Payment(TenantModel):
                 condition=Q(allocated__gte=0, refunded__gte=0)
                 & Q(amount__gte=F("allocated") + F("refunded")),
                 name="payment_spent_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=PaymentStatus.RECEIVED, refunded__lt=F("amount"), bounced_at=None)
+                | Q(status=PaymentStatus.REFUNDED, refunded=F("amount"), bounced_at=None)
+                | Q(status=PaymentStatus.BOUNCED, refunded=F("amount"), bounced_at__isnull=False),
+                name="payment_status_fits_refunded",
             ),
         ]
         indexes = [
@@ -81,7 +89,9 @@ class Allocation(TenantModel):
     credit_note = TenantForeignKey(Invoice, models.PROTECT, null=True, related_name="used_for")
     invoice = TenantForeignKey(Invoice, models.PROTECT, related_name="allocations")
     amount = MoneyField()
+    created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
     released_at = models.DateTimeField(null=True)
+    released_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
 
     class Meta:
         constraints = [
@@ -112,7 +122,14 @@ class Refund(TenantModel):
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
+            models.UniqueConstraint(
+                fields=["tenant", "payment", "reference"],
+                condition=~Q(reference=""),
+                name="refund_reference_unique_per_payment",
+            ),
+        ]
         indexes = [models.Index(fields=["tenant", "payment"], name="refund_by_payment")]
 
     def __str__(self) -> str:
