@@ -7,7 +7,17 @@ from billing.models.bank import (
     StatementFormat,
     StatementStatus,
 )
-from billing.models.charges import AddOn, BillingPosition, Discount, OneOffCharge, TaxExemption, TaxRate
+from billing.models.charges import (
+    AddOn,
+    BillingPosition,
+    ChargeKind,
+    Discount,
+    OneOffCharge,
+    OveragePrice,
+    TaxExemption,
+    TaxRate,
+)
+from billing.models.checks import LedgerCheck, LedgerFinding, LedgerInvariant
 from billing.models.documents import BillingIdentity, InvoiceMail, Language, MailStatus
 from billing.models.dunning import (
     DunningNight,
@@ -61,6 +71,7 @@ __all__ = [
     "BillingPosition",
     "BillingRun",
     "BillingSettings",
+    "ChargeKind",
     "CreditVoucher",
     "CreditVoucherBatch",
     "CreditVoucherState",
@@ -77,6 +88,9 @@ __all__ = [
     "Language",
     "LateFee",
     "LedgerAccount",
+    "LedgerCheck",
+    "LedgerFinding",
+    "LedgerInvariant",
     "LineKind",
     "LineState",
     "LineTax",
@@ -84,6 +98,7 @@ __all__ = [
     "MatchRule",
     "NightStatus",
     "OneOffCharge",
+    "OveragePrice",
     "ParkReason",
     "ParkedAccount",
     "Payment",
