@@ -1,0 +1,130 @@
+"""Making an issued invoice void: nothing of it is owed, and what it billed may be billed again."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from billing.models import (
+    BillingPosition,
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceStatus,
+    LineKind,
+    OneOffCharge,
+)
+from billing.services.dunning import clearing
+from billing.services.invoices import booking
+from billing.services.invoices.rows import lock_invoice
+from ispcore.errors import DomainError
+from ispcore.events.services import publish
+from subscribers.services.periods import local_date
+
+# Their dates say how far a line is billed; the others of a period follow the plan's.
+PERIODS = (LineKind.PLAN,)
+
+
+class NotVoidable(DomainError):
+    code = "invoice_not_voidable"
+    message = "{number} {why}"
+
+
+class LaterPeriodBilled(DomainError):
+    code = "later_period_billed"
+    message = (
+        "{number} bills {what} until {until}, and a later invoice bills what follows. Make that one void first, or write "
+        "a credit note for this one."
+    )
+
+
+@transaction.atomic
+def void(*, invoice_id: UUID, reason: str, at: datetime, user_id: UUID | None = None) -> Invoice:
+    """Make an invoice void of which nothing is paid: its bookings are moved back, its items may be billed again.
+
+    Safe to repeat: a void invoice stays so. Raises InvoiceUnknown, NotVoidable, LaterPeriodBilled.
+    """
+    invoice = lock_invoice(invoice_id)
+    if invoice.status == InvoiceStatus.VOID:
+        return invoice
+    if why := why_not(invoice):
+        raise NotVoidable(number=invoice.number or "The draft", why=why)
+    lines = list(invoice.lines.all())
+    positions = _positions_to_move(invoice, lines)
+    charges = _charges_to_ask_again(invoice, lines)
+    booking.book_back(invoice, on=local_date(at), user_id=user_id)
+    invoice.lines.update(is_void=True, updated_at=at)
+    invoice.status, invoice.open_amount, invoice.voided_at, invoice.reason = InvoiceStatus.VOID, 0, at, reason
+    invoice.save(update_fields=["status", "open_amount", "voided_at", "reason", "updated_at"])
+    for subscription_id, billed_until in positions.items():
+        _move_back(subscription_id, billed_until, at)
+    for charge_id, instalments in charges.items():
+        OneOffCharge.objects.filter(pk=charge_id).update(charged=F("charged") - instalments, updated_at=at)
+    publish("billing.invoice_voided", invoice_id=str(invoice.pk), subscriber_id=str(invoice.subscriber_id))
+    clearing.clear(subscriber=invoice.subscriber, at=at)
+    return invoice
+
+
+def why_not(invoice: Invoice) -> str:
+    """Say why an invoice cannot be made void; '' when nothing stands against it."""
+    if invoice.kind == InvoiceKind.CREDIT_NOTE:
+        return "is a credit note, which stays. Write an invoice for what was credited by mistake."
+    if invoice.status == InvoiceStatus.DRAFT:
+        return "was never issued: discard it."
+    if invoice.credit_notes.exists():
+        return "was credited already. Credit what is left of it instead."
+    if invoice.status == InvoiceStatus.PARTLY_PAID:
+        return "is partly paid. Release the payment from it or refund it first, or write a credit note."
+    if invoice.status == InvoiceStatus.PAID and invoice.total:
+        return "is paid. Write a credit note, or release or refund the payment first."
+    return ""
+
+
+def _positions_to_move(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UUID, date]:
+    """Return how far each line was billed before this invoice."""
+    found: dict[UUID, date] = {}
+    for subscription_id in sorted({line.subscription_id for line in lines if line.kind in PERIODS}):
+        mine = [line for line in lines if line.kind in PERIODS and line.subscription_id == subscription_id]
+        until = max(line.period_end for line in mine)
+        later = InvoiceLine.objects.filter(
+            subscription=subscription_id, kind__in=PERIODS, is_void=False, period_start__gte=until
+        ).exclude(invoice=invoice)
+        if later.exclude(invoice__status=InvoiceStatus.DRAFT).exclude(
+            invoice__kind=InvoiceKind.CREDIT_NOTE
+        ).exists():
+            raise LaterPeriodBilled(number=invoice.number, what=mine[0].description, until=until)
+        found[subscription_id] = min(line.period_start for line in mine)
+    return found
+
+
+def _charges_to_ask_again(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UUID, int]:
+    """Return how many instalments of each charge this invoice asked for."""
+    found: dict[UUID, int] = {}
+    for line in lines:
+        if line.kind == LineKind.ONE_OFF:
+            found[line.source] = found.get(line.source, 0) + 1
+    for charge_id in found:
+        last = max(line.period_start for line in lines if line.source == charge_id)
+        later = InvoiceLine.objects.filter(
+            kind=LineKind.ONE_OFF, source=charge_id, is_void=False, period_start__gt=last
+        ).exclude(invoice__status=InvoiceStatus.DRAFT)
+        if later.exists():
+            name = OneOffCharge.objects.values_list("name", flat=True).get(pk=charge_id)
+            raise LaterPeriodBilled(number=invoice.number, what=name, until=last)
+    return found
+
+
+def _move_back(subscription_id: UUID, billed_until: date, at: datetime) -> None:
+    """Let the next run bill a line from here, with the changes and holds that no other invoice has settled."""
+    position = BillingPosition.objects.select_for_update(of=("self",)).filter(subscription=subscription_id).first()
+    if position is None:
+        return
+    earlier = InvoiceLine.objects.filter(
+        subscription=subscription_id, is_void=False, invoice__run__isnull=False
+    ).exclude(invoice__status=InvoiceStatus.DRAFT)
+    settled = earlier.aggregate(at=Max("invoice__run__as_of"))["at"] or position.subscription.provisioned_at
+    position.billed_until = billed_until
+    position.settled_at = min(settled or position.settled_at, position.settled_at)
+    position.is_closed = False
+    position.save(update_fields=["billed_until", "settled_at", "is_closed", "updated_at"])
