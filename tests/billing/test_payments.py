@@ -12,7 +12,9 @@ from billing.services import payments
 from billing.services.payments import Share, allocating, checks, receiving, returning
 from ispcore.errors import DomainError
 from ispcore.events.models import Event
+from subscribers.models import Hold, Subscription
 from tests.billing.paying import NOON, balance_of, open_of, owe, payer
+from tests.factories import SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +106,42 @@ class TestReceiving:
 
         assert open_of(invoice) == [(20, "issued")]
         assert payment.allocated == 0
+
+
+class TestDebt:
+    def held_for(self, jane) -> Subscription:
+        line = SubscriptionFactory(subscriber=jane, status="suspended")
+        Hold.objects.create(subscription=line, reason="non_payment", opened_at=NOON)
+        return line
+
+    def test_a_line_is_back_with_the_payment_that_clears_it(self, acting):
+        jane = payer()
+        owe(jane, "20", due_on=date(2026, 2, 1))
+        line = self.held_for(jane)
+
+        receive(jane, "20")
+
+        assert Subscription.objects.get(pk=line.pk).status == "active"
+        assert line.holds.get().released_at == NOON
+
+    def test_a_line_stays_held_while_something_is_overdue(self, acting):
+        jane = payer()
+        owe(jane, "20", due_on=date(2026, 2, 1))
+        line = self.held_for(jane)
+
+        receive(jane, "5")
+
+        assert Subscription.objects.get(pk=line.pk).status == "suspended"
+
+    def test_a_line_is_back_when_credit_is_used_for_the_debt(self, acting):
+        jane = payer()
+        receive(jane, "20")
+        owe(jane, "20", due_on=date(2026, 2, 1))
+        line = self.held_for(jane)
+
+        payments.spend_credit(subscriber=jane, at=NOON)
+
+        assert Subscription.objects.get(pk=line.pk).status == "active"
 
 
 class TestReferences:

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from billing.models import Allocation, Invoice, InvoiceKind, InvoiceStatus, Payment
+from billing.services.dunning import clearing
 from billing.services.payments import checks
 from ispcore.errors import DomainError, NotRegistered
 from subscribers.models import Subscriber
@@ -96,6 +97,7 @@ def allocate(
     """
     payment = checks.lock_payment(payment_id)
     use(payment, shares=shares, at=at, user_id=user_id)
+    clearing.clear(subscriber=payment.subscriber, at=at)
     return payment
 
 
@@ -140,6 +142,8 @@ def spend_credit(*, subscriber: Subscriber, at: datetime) -> Decimal:
         )
         for credit in (*notes, *payments):
             spent += _spend(credit, [one for one in invoices if one.currency == credit.currency], at=at)
+    if spent:
+        clearing.clear(subscriber=subscriber, at=at)
     return spent
 
 

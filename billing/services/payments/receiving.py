@@ -16,6 +16,7 @@ from billing.models import (
     Transfer,
     TransferKind,
 )
+from billing.services.dunning import clearing
 from billing.services.payments import allocating, checks
 from billing.services.payments.allocating import Share
 from ispcore.errors import DomainError
@@ -77,7 +78,8 @@ def receive(
 ) -> Payment:
     """Book money a subscriber paid, and use it: for the oldest due first, or as `allocations` tell.
 
-    What is not used stays as the subscriber's credit. `at` is now, when that is not `received_at`. Safe to repeat
+    What is not used stays as the subscriber's credit. Lines that were held for the debt come back with the payment
+    that clears it. `at` is now, when that is not `received_at`. Safe to repeat
     with a reference: the payment that has it is returned as it is, whatever became of it, when subscriber, amount,
     currency and method are the same. Without a reference each call is another payment.
 
@@ -124,6 +126,7 @@ def receive(
         created_by_id=created_by,
     )
     allocating.use(wanted, shares=allocations, at=at, user_id=created_by)
+    clearing.clear(subscriber=payer, at=at)
     publish("billing.payment_received", payment_id=str(wanted.pk), subscriber_id=str(payer.pk))
     return wanted
 
