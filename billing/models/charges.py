@@ -8,7 +8,7 @@ from billing.models.fields import CurrencyField, MoneyField
 from ispcore import audit
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
-from subscribers.models import Subscriber, Subscription, Zone
+from subscribers.models import Plan, Subscriber, Subscription, Zone
 
 
 @audit.track()
@@ -41,11 +41,17 @@ class AddOn(TenantModel):
         return self.name
 
 
+class ChargeKind(models.TextChoices):
+    ONE_OFF = "one_off", "Charge"
+    LATE_FEE = "late_fee", "Late fee"
+
+
 @audit.track()
 class OneOffCharge(TenantModel):
     """Something charged once, or equipment paid in instalments, one with each cycle."""
 
     subscriber = TenantForeignKey(Subscriber, models.PROTECT, related_name="one_off_charges")
+    kind = models.CharField(max_length=8, choices=ChargeKind, default=ChargeKind.ONE_OFF, editable=False)
     subscription = TenantForeignKey(
         Subscription, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="service"
     )
@@ -68,6 +74,7 @@ class OneOffCharge(TenantModel):
         verbose_name = "charge"
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="one_off_charge_positive"),
+            models.CheckConstraint(condition=Q(kind__in=ChargeKind.values), name="one_off_charge_kind_known"),
             models.CheckConstraint(
                 condition=Q(instalments__range=(1, 60), charged__lte=F("instalments")),
                 name="one_off_charge_instalments_in_range",
@@ -85,6 +92,35 @@ class OneOffCharge(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+@audit.track()
+class OveragePrice(TenantModel):
+    """What data above a plan's cap costs. Charged after each calendar month, for each GB of 10⁹ bytes begun."""
+
+    plan = TenantForeignKey(Plan, models.PROTECT, related_name="overage_prices")
+    price = MoneyField(validators=[MinValueValidator(0)], help_text="Per GB begun above the cap, before tax.")
+    currency = CurrencyField()
+    starts_on = models.DateField(help_text="The first day of the first month that is charged.")
+    ends_on = models.DateField(
+        null=True, blank=True, help_text="The first day of the first month without it."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "plan", "starts_on"], name="overage_price_one_at_a_time"
+            ),
+            models.CheckConstraint(condition=Q(price__gt=0), name="overage_price_positive"),
+            models.CheckConstraint(
+                condition=Q(starts_on__day=1)
+                & (Q(ends_on=None) | Q(ends_on__day=1, ends_on__gt=F("starts_on"))),
+                name="overage_price_of_whole_months",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.price.normalize():f} {self.currency} per GB"
 
 
 @audit.track()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from billing.services.planning import drafts, items
+from billing.services.planning import drafts, items, overage, standing
 from ispcore.tenants.context import current_tenant_id
 
 BATCH = 5000  # Subscribers per transaction.
@@ -30,7 +30,7 @@ def candidates(*, on: date, as_of: datetime, after: UUID = FIRST, limit: int = B
     """Return the next subscribers of whom something may be due, in the order of their keys."""
     with connection.cursor() as cursor:
         cursor.execute(
-            items.CANDIDATES_SQL,
+            standing.CANDIDATES_SQL,
             {"tenant": current_tenant_id(), "on": on, "as_of": as_of, "after": after, "limit": limit},
         )
         return [row[0] for row in cursor.fetchall()]
@@ -54,11 +54,19 @@ def plan_batch(terms: Terms, subscribers: Sequence[UUID]) -> None:
     }
     with connection.cursor() as cursor:
         for statement in (
-            items.LINES_SQL,
-            items.SPANS_SQL,
+            standing.LINES_SQL,
+            "ANALYZE billing_line",
+            standing.TERMS_SQL,
+            "ANALYZE billing_term",
+            standing.SPANS_SQL,
+            items.ADD_ONS_SQL,
             items.ITEMS_SQL,
             "ANALYZE billing_item",
             items.DISCOUNTS_SQL,
+        ):
+            cursor.execute(statement, values if "%(" in statement else None)
+        overage.add_items(cursor, values)
+        for statement in (
             drafts.PARK_SQL,
             drafts.LEAVE_PARKED_SQL,
             drafts.INVOICES_SQL,
@@ -68,4 +76,6 @@ def plan_batch(terms: Terms, subscribers: Sequence[UUID]) -> None:
             drafts.TOTALS_SQL,
         ):
             cursor.execute(statement, values if "%(" in statement else None)
-        cursor.execute("DROP TABLE billing_line, billing_span, billing_item, billing_taxed")
+        cursor.execute(
+            "DROP TABLE billing_line, billing_term, billing_span, billing_extra, billing_item, billing_taxed"
+        )

@@ -7,10 +7,15 @@ SELECT DISTINCT ON (subscriber_id) uuidv7(), %(tenant)s, now(), now(), %(run)s, 
 FROM (
     SELECT subscriber_id, 'currency' AS reason,
            format('Service %%s: the plan is in %%s, the profile in %%s.', number, currency, wanted_currency) AS detail
-    FROM billing_line WHERE wanted_currency <> currency
+    FROM billing_term WHERE wanted_currency <> currency AND is_last
     UNION ALL
-    SELECT subscriber_id, 'price', format('%%s %%s of %%s', unit_price, currency, description)
-    FROM billing_item WHERE unit_price <> round(unit_price, minor_units(currency)) AND kind IN ('plan', 'add_on')
+    SELECT subscriber_id, 'currency',
+           left(format('%%s is in %%s, the profile in %%s.', description, currency, wanted_currency), 200)
+    FROM billing_item WHERE wanted_currency <> currency
+    UNION ALL
+    SELECT subscriber_id, 'price', left(format('%%s %%s of %%s', unit_price, currency, description), 200)
+    FROM billing_item
+    WHERE unit_price <> round(unit_price, minor_units(currency)) AND kind IN ('plan', 'add_on', 'overage')
     UNION ALL
     SELECT subscriber_id, 'negative', format('%%s %%s', sum(amount), currency)
     FROM billing_item GROUP BY subscriber_id, currency HAVING sum(amount) < 0
@@ -33,11 +38,21 @@ SELECT uuidv7(), %(tenant)s, now(), now(), 'invoice', '', 'draft', subscriber_id
 FROM billing_item GROUP BY subscriber_id, currency
 """
 
-# An item may bear several taxes. What is contained in its price is taken out of it: the item's net is what is left,
-# and the contained taxes, by rounded sums, make up exactly the difference.
+# An item may bear several taxes: those valid on the run's day. What is contained in its price is taken out of it: the
+# item's net is what is left, and the contained taxes, by rounded sums, make up exactly the difference. Who is exempt
+# from a contained tax pays the price without it. A tax of a zone is one of the zones within it as well.
 TAXES_SQL = """
 CREATE TEMP TABLE billing_taxed ON COMMIT DROP AS
-WITH numbered AS (
+WITH RECURSIVE inside AS (
+    SELECT zone_id AS taxed, zone_id AS id FROM billing_taxrate WHERE tenant_id = %(tenant)s AND zone_id IS NOT NULL
+    UNION
+    SELECT inside.taxed, zone.id
+    FROM inside JOIN subscribers_zone AS zone ON zone.tenant_id = %(tenant)s AND zone.parent_id = inside.id
+), freed AS MATERIALIZED (
+    SELECT DISTINCT subscriber_id, rate_id FROM billing_taxexemption
+    WHERE tenant_id = %(tenant)s AND subscriber_id = ANY (%(subscribers)s)
+      AND starts_on <= %(on)s AND (ends_on IS NULL OR ends_on > %(on)s)
+), numbered AS (
     SELECT uuidv7() AS line_id, invoice.id AS invoice_id, item.*,
            row_number() OVER (PARTITION BY invoice.id
                               ORDER BY item.number, item.period_start, item.place, item.source) AS position
@@ -46,28 +61,26 @@ WITH numbered AS (
         ON invoice.tenant_id = %(tenant)s AND invoice.run_id = %(run)s
        AND invoice.subscriber_id = item.subscriber_id AND invoice.currency = item.currency
 ), rated AS (
-    SELECT numbered.line_id, rate.id AS rate_id, rate.name, rate.percent, rate.is_inclusive
+    SELECT numbered.line_id, rate.id AS rate_id, rate.name, rate.percent, rate.is_inclusive,
+           EXISTS (SELECT FROM freed WHERE freed.subscriber_id = numbered.subscriber_id
+                     AND (freed.rate_id IS NULL OR freed.rate_id = rate.id)) AS is_exempt
     FROM numbered
     JOIN billing_taxrate AS rate
         ON rate.tenant_id = %(tenant)s AND (rate.tax_class = '' OR rate.tax_class = numbered.tax_class)
-       AND (rate.zone_id IS NULL OR rate.zone_id = numbered.zone_id)
+       AND (rate.zone_id IS NULL
+            OR EXISTS (SELECT FROM inside WHERE inside.taxed = rate.zone_id AND inside.id = numbered.zone_id))
        AND rate.starts_on <= %(on)s AND (rate.ends_on IS NULL OR rate.ends_on > %(on)s)
-    WHERE NOT EXISTS (
-        SELECT FROM billing_taxexemption AS freed
-        WHERE freed.tenant_id = %(tenant)s AND freed.subscriber_id = numbered.subscriber_id
-          AND (freed.rate_id IS NULL OR freed.rate_id = rate.id)
-          AND freed.starts_on <= %(on)s AND (freed.ends_on IS NULL OR freed.ends_on > %(on)s)
-    )
 ), contained AS (
-    SELECT line_id, sum(percent) AS percent FROM rated WHERE is_inclusive GROUP BY line_id
+    SELECT line_id, sum(percent) AS percent FROM rated WHERE is_inclusive GROUP BY line_id HAVING sum(percent) > 0
 ), netted AS (
     SELECT numbered.*, minor_units(numbered.currency) AS digits, contained.percent AS contained,
            CASE WHEN contained.percent IS NULL THEN numbered.amount
                 ELSE round(numbered.amount * 100 / (100 + contained.percent), minor_units(numbered.currency)) END AS net
     FROM numbered LEFT JOIN contained USING (line_id)
 ), shared AS (
-    SELECT netted.line_id, rated.rate_id, rated.name, rated.percent, netted.net AS base,
-           CASE WHEN rated.is_inclusive THEN
+    SELECT netted.line_id, rated.rate_id, rated.name, rated.percent, rated.is_exempt, netted.net AS base,
+           CASE WHEN rated.is_inclusive AND netted.contained IS NULL THEN 0
+           WHEN rated.is_inclusive THEN
                round((netted.amount - netted.net) * sum(rated.percent) OVER parts / netted.contained, netted.digits)
                - round((netted.amount - netted.net) * (sum(rated.percent) OVER parts - rated.percent)
                        / netted.contained, netted.digits)
@@ -76,7 +89,7 @@ WITH numbered AS (
     WINDOW parts AS (PARTITION BY netted.line_id, rated.is_inclusive ORDER BY rated.name, rated.rate_id)
 )
 SELECT netted.*, shared.rate_id, shared.name AS tax_name, shared.percent AS tax_percent, shared.base, shared.tax
-FROM netted LEFT JOIN shared USING (line_id)
+FROM netted LEFT JOIN shared ON shared.line_id = netted.line_id AND NOT shared.is_exempt
 """
 
 LINES_SQL = """
@@ -84,13 +97,15 @@ INSERT INTO billing_invoiceline (id, tenant_id, created_at, updated_at, invoice_
                                  source, description, period_start, period_end, quantity, unit_price, net, tax,
                                  tax_class, days, period_days, formula, remainder, is_void)
 SELECT line_id, %(tenant)s, now(), now(), invoice_id, position, kind, subscription_id, source, description,
-       period_start, period_end, 1, round(unit_price, digits), net, COALESCE(sum(tax), 0), tax_class, days, period_days,
-       CASE WHEN days <> period_days
+       period_start, period_end, quantity, round(unit_price, digits), net, COALESCE(sum(tax), 0), tax_class, days,
+       period_days,
+       CASE WHEN formula <> '' THEN formula
+            WHEN days <> period_days
             THEN format('%%s × %%s / %%s days', round(unit_price, digits), days, period_days) ELSE '' END,
        round(exact - amount, 10), false
 FROM billing_taxed
 GROUP BY line_id, invoice_id, position, kind, subscription_id, source, description, period_start, period_end,
-         unit_price, digits, net, tax_class, days, period_days, exact, amount
+         unit_price, digits, net, tax_class, days, period_days, exact, amount, quantity, formula
 """
 
 LINE_TAXES_SQL = """

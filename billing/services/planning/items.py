@@ -1,180 +1,281 @@
 """What a run asks for, item by item, computed by the database for a batch of subscribers in a few statements.
 
 The rules, each once:
-- A line is billed in advance for each period that begins until the run's day, from where its position stands.
+- A line is billed in advance for each period that begins until the run's day, from where its position stands, each
+  day at the price of the plan it had then.
 - Part of a period costs price × days / days of the period, rounded as `billing.money` says; the item keeps what
-  rounding left over.
-- Days on hold for a reason that is not billed cost nothing. Those billed already are given back once the hold has
-  ended; so are the days after a line's end.
+  rounding left over. An item lies within one period.
+- Days on hold for a reason that is not billed cost nothing, neither plan nor add-on. Those billed already are given
+  back once the hold has ended, once however many holds they are in; so are the days after the end of a line or of an
+  add-on. What is given back is what was billed: the invoice's price, where a plan's price was changed since.
 - A change of plan is settled for the days that were billed at the old price.
-- A discount takes off the price of the plan; taxes come last, on each item, a discount included.
+- An add-on is billed from the day it begins, also for days of a period whose plan is billed already.
+- A discount takes its part off the plan's price for the days it is valid; what it took off is not given back. All
+  discounts together take off no more than the price.
+- Taxes come last, on each item, a discount included.
 """
 
-CANDIDATES_SQL = """
-SELECT subscriber_id FROM (
-    SELECT line.subscriber_id
-    FROM subscribers_subscription AS line
-    LEFT JOIN billing_billingposition AS position
-        ON position.tenant_id = %(tenant)s AND position.subscription_id = line.id
-    WHERE line.tenant_id = %(tenant)s AND line.provisioned_at < %(as_of)s
-      AND line.status IN ('active', 'suspended', 'terminated') AND position.is_closed IS NOT TRUE
-      AND (line.status = 'terminated' OR position.billed_until IS NULL OR position.billed_until <= %(on)s)
-    UNION
-    SELECT subscriber_id FROM billing_oneoffcharge
-    WHERE tenant_id = %(tenant)s AND cancelled_at IS NULL AND charged < instalments AND due_on <= %(on)s
-      AND due_on + make_interval(months => charged::int) <= %(on)s
-) AS due
-WHERE subscriber_id > %(after)s
-ORDER BY subscriber_id LIMIT %(limit)s
-"""
-
-# The lines of these subscribers, with where each stands and the days it was on a hold that is not billed.
-LINES_SQL = """
-CREATE TEMP TABLE billing_line ON COMMIT DROP AS
-SELECT line.id AS subscription_id, line.subscriber_id, line.number, line.status, place.zone_id,
-       plan.name, plan.price, plan.currency, plan.tax_class,
-       CASE plan.period WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END AS months,
-       CASE WHEN profile.cycle = 'anniversary' THEN began.on_day ELSE DATE '2000-01-01' END AS anchor,
-       CASE WHEN profile.cycle = 'anniversary' THEN extract(day FROM began.on_day)::int
-            ELSE COALESCE(profile.cycle_day, 1) END AS cycle_day,
-       profile.currency AS wanted_currency,
-       CASE WHEN line.status = 'terminated'
-            THEN GREATEST((line.terminated_at AT TIME ZONE %(zone)s)::date, %(from)s) END AS ended_on,
-       COALESCE(position.billed_until, GREATEST(began.on_day, %(from)s)) AS billed_until,
-       position.settled_at, held.days AS held, COALESCE(held.is_open, false) AS is_held
-FROM subscribers_subscription AS line
-JOIN subscribers_subscriber AS customer ON customer.tenant_id = %(tenant)s AND customer.id = line.subscriber_id
-JOIN subscribers_plan AS plan ON plan.tenant_id = %(tenant)s AND plan.id = line.plan_id
-JOIN subscribers_premise AS place ON place.tenant_id = %(tenant)s AND place.id = line.premise_id
-LEFT JOIN subscribers_billingprofile AS profile
-    ON profile.tenant_id = %(tenant)s AND profile.id = customer.billing_profile_id
-LEFT JOIN billing_billingposition AS position
-    ON position.tenant_id = %(tenant)s AND position.subscription_id = line.id
-CROSS JOIN LATERAL (SELECT (line.provisioned_at AT TIME ZONE %(zone)s)::date AS on_day) AS began
+# What was billed of the plan for a day, where that was the plan in force when it was billed.
+PRICE_BILLED = """
 LEFT JOIN LATERAL (
-    SELECT range_agg(daterange((hold.opened_at AT TIME ZONE %(zone)s)::date,
-                               (hold.released_at AT TIME ZONE %(zone)s)::date)) AS days,
-           bool_or(hold.released_at IS NULL) AS is_open
-    FROM subscribers_hold AS hold
-    WHERE hold.tenant_id = %(tenant)s AND hold.subscription_id = line.id AND hold.reason = ANY (%(unbilled)s)
-      AND hold.opened_at < %(as_of)s
-) AS held ON true
-WHERE line.tenant_id = %(tenant)s AND line.subscriber_id = ANY (%(subscribers)s)
-  AND line.provisioned_at < %(as_of)s AND line.status IN ('active', 'suspended', 'terminated')
-  AND position.is_closed IS NOT TRUE
+    SELECT billed.unit_price, billed.period_start FROM billing_invoiceline AS billed
+    WHERE billed.tenant_id = %(tenant)s AND billed.subscription_id = {line}.subscription_id AND billed.kind = 'plan'
+      AND NOT billed.is_void AND billed.period_start <= {day} AND billed.period_end > {day}
+    ORDER BY billed.period_start DESC LIMIT 1
+) AS billed ON true
 """
 
-SPANS_SQL = """
-CREATE TEMP TABLE billing_span ON COMMIT DROP AS
-SELECT line.*, span.first, until.day AS until, span.days AS period_days,
-       until.day - span.first - COALESCE((
-           SELECT sum(upper(part) - lower(part))
-           FROM unnest(line.held * datemultirange(daterange(span.first, until.day))) AS part
-       ), 0)::int AS days
-FROM billing_line AS line
-CROSS JOIN LATERAL billing_periods(line.billed_until, LEAST(%(on)s, line.ended_on - 1), line.months, line.anchor,
-                                   line.cycle_day) AS span
-CROSS JOIN LATERAL (SELECT LEAST(span.until, line.ended_on) AS day) AS until
-WHERE NOT line.is_held
+# How far each add-on is billed, how far it may be, and from where on it was given back.
+ADD_ONS_SQL = """
+CREATE TEMP TABLE billing_extra ON COMMIT DROP AS
+SELECT term.*, added.id AS add_on_id, added.name AS add_on_name, added.price AS add_on_price,
+       added.currency AS add_on_currency, COALESCE(NULLIF(added.tax_class, ''), term.customer_class) AS add_on_class,
+       GREATEST(added.starts_on, term.began_on) AS starts_on, LEAST(added.ends_on, term.ended_on) AS ends_on,
+       charged.until AS charged_until, charged.price AS charged_price, returned.since AS returned_since,
+       COALESCE((SELECT max(span.until) FROM billing_span AS span WHERE span.subscription_id = term.subscription_id),
+                term.billed_until) AS target
+FROM billing_term AS term
+JOIN billing_addon AS added ON added.tenant_id = %(tenant)s AND added.subscription_id = term.subscription_id
+LEFT JOIN LATERAL (
+    SELECT billed.period_end AS until, billed.unit_price AS price
+    FROM billing_invoiceline AS billed
+    WHERE billed.tenant_id = %(tenant)s AND billed.subscription_id = term.subscription_id AND billed.kind = 'add_on'
+      AND billed.source = added.id AND NOT billed.is_void
+    ORDER BY billed.period_end DESC LIMIT 1
+) AS charged ON true
+LEFT JOIN LATERAL (
+    SELECT min(billed.period_start) AS since
+    FROM billing_invoiceline AS billed
+    WHERE billed.tenant_id = %(tenant)s AND billed.subscription_id = term.subscription_id AND billed.kind = 'end_credit'
+      AND billed.source = added.id AND NOT billed.is_void
+) AS returned ON true
+WHERE term.is_last
 """
 
-ITEMS_SQL = """
+ITEMS_SQL = f"""
 CREATE TEMP TABLE billing_item ON COMMIT DROP AS
-WITH priced AS (
-    SELECT 1 AS place, 'plan' AS kind, subscription_id, subscriber_id, number, zone_id, currency, tax_class,
-           '00000000-0000-0000-0000-000000000000'::uuid AS source, name AS description, first AS period_start,
-           until AS period_end, price AS unit_price, days, period_days,
-           CASE WHEN days = period_days THEN price ELSE price * days / period_days END AS exact
-    FROM billing_span
-    UNION ALL
-    SELECT 2, 'add_on', span.subscription_id, span.subscriber_id, span.number, span.zone_id, added.currency,
-           added.tax_class, added.id, added.name, part.first, part.until, added.price,
-           LEAST(part.until - part.first, span.days), span.period_days,
-           added.price * LEAST(part.until - part.first, span.days) / span.period_days
-    FROM billing_span AS span
-    JOIN billing_addon AS added ON added.tenant_id = %(tenant)s AND added.subscription_id = span.subscription_id
-    CROSS JOIN LATERAL (
-        SELECT GREATEST(span.first, added.starts_on) AS first, LEAST(span.until, added.ends_on) AS until
-    ) AS part
-    WHERE part.first < part.until
-    UNION ALL
-    -- Days that were billed at the old plan's price, from the change to where the line is billed.
-    SELECT 4, 'plan_change', line.subscription_id, line.subscriber_id, line.number, line.zone_id, line.currency,
-           line.tax_class, change.id, format('%%s → %%s', was.name, line.name), change.effective_on, line.billed_until,
-           line.price - was.price, line.billed_until - change.effective_on, upper(now_in.period) - lower(now_in.period),
-           line.price * (line.billed_until - change.effective_on) / (upper(now_in.period) - lower(now_in.period))
-           - was.price * (line.billed_until - change.effective_on) / (upper(was_in.period) - lower(was_in.period))
+WITH changed AS (
+    SELECT line.subscription_id, line.billed_until, line.anchor, line.cycle_day, change.id, change.effective_on,
+           was.name AS old_name, COALESCE(billed.unit_price, was.price) AS old_price, was.months AS old_months,
+           new.name AS new_name, new.price AS new_price, new.months AS new_months
     FROM billing_line AS line
     JOIN subscribers_planchange AS change
         ON change.tenant_id = %(tenant)s AND change.subscription_id = line.subscription_id
-    JOIN subscribers_plan AS was ON was.tenant_id = %(tenant)s AND was.id = change.from_plan_id
-    CROSS JOIN LATERAL (SELECT billing_period(change.effective_on, line.months, line.anchor, line.cycle_day) AS period)
-        AS now_in
     CROSS JOIN LATERAL (
-        SELECT billing_period(change.effective_on,
-                              CASE was.period WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END,
-                              line.anchor, line.cycle_day) AS period
-    ) AS was_in
+        SELECT plan.name, plan.price, plan.currency,
+               CASE plan.period WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END AS months
+        FROM subscribers_plan AS plan WHERE plan.tenant_id = %(tenant)s AND plan.id = change.from_plan_id
+    ) AS was
+    CROSS JOIN LATERAL (
+        SELECT plan.name, plan.price, plan.currency,
+               CASE plan.period WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END AS months
+        FROM subscribers_plan AS plan WHERE plan.tenant_id = %(tenant)s AND plan.id = change.to_plan_id
+    ) AS new
+    LEFT JOIN LATERAL (
+        SELECT billed.unit_price FROM billing_invoiceline AS billed
+        WHERE billed.tenant_id = %(tenant)s AND billed.subscription_id = line.subscription_id AND billed.kind = 'plan'
+          AND NOT billed.is_void AND billed.period_start <= change.effective_on
+          AND billed.period_end > change.effective_on
+          -- Of the plan that is left, not of one before it.
+          AND NOT EXISTS (
+              SELECT FROM subscribers_planchange AS between_them
+              WHERE between_them.tenant_id = %(tenant)s AND between_them.subscription_id = line.subscription_id
+                AND between_them.applied_at < change.applied_at AND between_them.effective_on > billed.period_start
+          )
+        ORDER BY billed.period_start DESC LIMIT 1
+    ) AS billed ON true
     WHERE change.applied_at > line.settled_at AND change.applied_at <= %(as_of)s
-      AND change.effective_on < line.billed_until AND was.currency = line.currency
+      AND change.effective_on < line.billed_until AND was.currency = new.currency
+), given_back AS (
+    -- Days on hold that had been billed before the hold; days that were billed and the line did not last.
+    SELECT term.*, 5 AS place, 'hold_credit' AS kind, 'Days on hold' AS description, part.days AS given
+    FROM billing_term AS term
+    CROSS JOIN LATERAL unnest(
+        (term.held - term.held_before) * datemultirange(term.days)
+        * datemultirange(daterange(term.began_on, LEAST(term.billed_until, term.ended_on)))
+    ) AS part(days)
+    WHERE term.settled_at IS NOT NULL AND term.began_on < LEAST(term.billed_until, term.ended_on)
     UNION ALL
-    -- Days on hold that had been billed before the hold.
-    SELECT 5, 'hold_credit', line.subscription_id, line.subscriber_id, line.number, line.zone_id, line.currency,
-           line.tax_class, hold.id, 'Days on hold', held.first, held.until, -line.price, held.until - held.first,
-           upper(around.period) - lower(around.period),
-           -line.price * (held.until - held.first) / (upper(around.period) - lower(around.period))
-    FROM billing_line AS line
-    JOIN subscribers_hold AS hold ON hold.tenant_id = %(tenant)s AND hold.subscription_id = line.subscription_id
-    CROSS JOIN LATERAL (
-        SELECT (hold.opened_at AT TIME ZONE %(zone)s)::date AS first,
-               LEAST((hold.released_at AT TIME ZONE %(zone)s)::date, line.billed_until, line.ended_on) AS until
-    ) AS held
-    CROSS JOIN LATERAL (SELECT billing_period(held.first, line.months, line.anchor, line.cycle_day) AS period) AS around
-    WHERE hold.reason = ANY (%(unbilled)s) AND hold.released_at > line.settled_at AND hold.released_at <= %(as_of)s
-      AND held.first < held.until
+    SELECT term.*, 6, 'end_credit', 'Days after the end', daterange(term.ended_on, term.billed_until) * term.days
+    FROM billing_term AS term
+    WHERE term.settled_at IS NOT NULL AND term.ended_on < term.billed_until
+      AND daterange(term.ended_on, term.billed_until) && term.days
+), extra_back AS (
+    SELECT extra.*, 5 AS place, 'hold_credit' AS kind, 'days on hold' AS why, part.days AS given
+    FROM billing_extra AS extra
+    CROSS JOIN LATERAL unnest(
+        (extra.held - extra.held_before)
+        * datemultirange(daterange(extra.starts_on, LEAST(extra.charged_until, extra.ends_on)))
+    ) AS part(days)
+    WHERE extra.settled_at IS NOT NULL AND extra.starts_on < LEAST(extra.charged_until, extra.ends_on)
+      AND extra.charged_until IS NOT NULL
     UNION ALL
-    SELECT 6, 'end_credit', line.subscription_id, line.subscriber_id, line.number, line.zone_id, line.currency,
-           line.tax_class, '00000000-0000-0000-0000-000000000000'::uuid, 'Days after the end', line.ended_on,
-           line.billed_until, -line.price, line.billed_until - line.ended_on,
-           upper(around.period) - lower(around.period),
-           -line.price * (line.billed_until - line.ended_on) / (upper(around.period) - lower(around.period))
-    FROM billing_line AS line
+    SELECT extra.*, 6, 'end_credit', 'days after the end', part.days
+    FROM billing_extra AS extra
+    CROSS JOIN LATERAL unnest(
+        datemultirange(daterange(extra.ends_on, LEAST(extra.charged_until, extra.returned_since))) - extra.held
+    ) AS part(days)
+    WHERE extra.charged_until IS NOT NULL
+      AND extra.ends_on < LEAST(extra.charged_until, extra.returned_since)
+), priced AS (
+    SELECT 1 AS place, 'plan' AS kind, subscription_id, subscriber_id, number, zone_id, wanted_currency, currency,
+           tax_class, '00000000-0000-0000-0000-000000000000'::uuid AS source, name::text AS description,
+           first AS period_start, until AS period_end, price::numeric AS unit_price, billed_days AS days, period_days,
+           CASE WHEN billed_days = period_days THEN price ELSE price * billed_days / period_days END AS exact,
+           true AS is_plan
+    FROM billing_span
+    UNION ALL
+    SELECT 2, 'add_on', extra.subscription_id, extra.subscriber_id, extra.number, extra.zone_id, extra.wanted_currency,
+           extra.add_on_currency, extra.add_on_class, extra.add_on_id, extra.add_on_name, span.first, cut.until,
+           extra.add_on_price, counted.days, span.days, extra.add_on_price * counted.days / span.days, false
+    FROM billing_extra AS extra
+    CROSS JOIN LATERAL billing_periods(
+        GREATEST(extra.charged_until, extra.starts_on), LEAST(extra.target, extra.ends_on) - 1, extra.months,
+        extra.anchor, extra.cycle_day
+    ) AS span
+    CROSS JOIN LATERAL (SELECT LEAST(span.until, extra.target, extra.ends_on) AS until) AS cut
     CROSS JOIN LATERAL (
-        SELECT billing_period(line.billed_until - 1, line.months, line.anchor, line.cycle_day) AS period
+        SELECT cut.until - span.first - billing_days(extra.held, span.first, cut.until) AS days
+    ) AS counted
+    WHERE NOT extra.is_held
+    UNION ALL
+    -- Of two plans billed alike, the difference.
+    SELECT 4, 'plan_change', term.subscription_id, term.subscriber_id, term.number, term.zone_id,
+           term.wanted_currency, term.currency, term.tax_class, changed.id,
+           format('%%s → %%s', changed.old_name, changed.new_name), span.first, cut.until,
+           changed.new_price - changed.old_price, cut.until - span.first, span.days,
+           (changed.new_price - changed.old_price) * (cut.until - span.first) / span.days, true
+    FROM changed
+    JOIN billing_term AS term USING (subscription_id)
+    CROSS JOIN LATERAL billing_periods(changed.effective_on, changed.billed_until - 1, changed.old_months,
+                                       changed.anchor, changed.cycle_day) AS span
+    CROSS JOIN LATERAL (SELECT LEAST(span.until, changed.billed_until) AS until) AS cut
+    WHERE term.is_last AND changed.old_months = changed.new_months
+    UNION ALL
+    -- Of others, the old plan's days back and the new plan's days, each by its own period, as the preview says.
+    SELECT side.place, side.kind, term.subscription_id, term.subscriber_id, term.number, term.zone_id,
+           term.wanted_currency, term.currency, term.tax_class, changed.id, side.name, changed.effective_on,
+           changed.billed_until, side.price, changed.billed_until - changed.effective_on,
+           upper(around.period) - lower(around.period),
+           side.price * (changed.billed_until - changed.effective_on)
+           / (upper(around.period) - lower(around.period)), true
+    FROM changed
+    JOIN billing_term AS term USING (subscription_id)
+    CROSS JOIN LATERAL (
+        VALUES (3, 'end_credit', changed.old_name::text, -changed.old_price, changed.old_months),
+               (4, 'plan_change', changed.new_name::text, changed.new_price, changed.new_months)
+    ) AS side(place, kind, name, price, months)
+    CROSS JOIN LATERAL (
+        SELECT billing_period(changed.effective_on, side.months, changed.anchor, changed.cycle_day) AS period
     ) AS around
-    WHERE line.ended_on < line.billed_until AND line.settled_at IS NOT NULL
+    WHERE term.is_last AND changed.old_months <> changed.new_months
     UNION ALL
-    SELECT 3, 'one_off', charge.subscription_id, charge.subscriber_id, 0, NULL, charge.currency, charge.tax_class,
-           charge.id,
+    SELECT back.place, back.kind, back.subscription_id, back.subscriber_id, back.number, back.zone_id,
+           back.wanted_currency, back.currency, back.tax_class, '00000000-0000-0000-0000-000000000000'::uuid,
+           back.description, span.first, cut.until, -cost.price, cut.until - span.first, span.days,
+           -cost.price * (cut.until - span.first) / span.days, true
+    FROM given_back AS back
+    CROSS JOIN LATERAL billing_periods(lower(back.given), upper(back.given) - 1, back.months, back.anchor,
+                                       back.cycle_day) AS span
+    CROSS JOIN LATERAL (SELECT LEAST(span.until, upper(back.given)) AS until) AS cut
+    {PRICE_BILLED.format(line="back", day="span.first")}
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN back.days @> billed.period_start THEN billed.unit_price ELSE back.price END AS price
+    ) AS cost
+    UNION ALL
+    SELECT back.place, back.kind, back.subscription_id, back.subscriber_id, back.number, back.zone_id,
+           back.wanted_currency, back.add_on_currency, back.add_on_class, back.add_on_id,
+           format('%%s, %%s', back.add_on_name, back.why), span.first, cut.until, -back.charged_price,
+           cut.until - span.first, span.days, -back.charged_price * (cut.until - span.first) / span.days, false
+    FROM extra_back AS back
+    CROSS JOIN LATERAL billing_periods(lower(back.given), upper(back.given) - 1, back.months, back.anchor,
+                                       back.cycle_day) AS span
+    CROSS JOIN LATERAL (SELECT LEAST(span.until, upper(back.given)) AS until) AS cut
+    UNION ALL
+    SELECT 3, charge.kind, charge.subscription_id, charge.subscriber_id, COALESCE(line.number, 0), place.zone_id,
+           profile.currency, charge.currency, COALESCE(NULLIF(charge.tax_class, ''), profile.tax_class, ''), charge.id,
            CASE WHEN charge.instalments = 1 THEN charge.name
                 ELSE format('%%s, %%s of %%s', charge.name, part.nth + 1, charge.instalments) END,
            (charge.due_on + make_interval(months => part.nth))::date,
-           (charge.due_on + make_interval(months => part.nth))::date + 1, charge.amount, NULL, NULL,
-           -- The sums are rounded, so that all instalments together are the amount.
-           round(charge.amount * (part.nth + 1) / charge.instalments, minor_units(charge.currency))
-           - round(charge.amount * part.nth / charge.instalments, minor_units(charge.currency))
+           (charge.due_on + make_interval(months => part.nth))::date + 1, shared.amount, NULL, NULL, shared.amount,
+           false
     FROM billing_oneoffcharge AS charge
+    JOIN subscribers_subscriber AS customer ON customer.tenant_id = %(tenant)s AND customer.id = charge.subscriber_id
+    LEFT JOIN subscribers_billingprofile AS profile
+        ON profile.tenant_id = %(tenant)s AND profile.id = customer.billing_profile_id
+    -- A charge of no service is taxed where the customer's first one is.
+    LEFT JOIN LATERAL (
+        SELECT line.number, line.premise_id FROM subscribers_subscription AS line
+        WHERE line.tenant_id = %(tenant)s AND line.subscriber_id = charge.subscriber_id
+          AND (charge.subscription_id IS NULL OR line.id = charge.subscription_id)
+        ORDER BY line.number LIMIT 1
+    ) AS line ON true
+    LEFT JOIN subscribers_premise AS place ON place.tenant_id = %(tenant)s AND place.id = line.premise_id
     CROSS JOIN LATERAL generate_series(charge.charged::int, charge.instalments::int - 1) AS part(nth)
+    -- The sums are rounded, so that all instalments together are the amount.
+    CROSS JOIN LATERAL (
+        SELECT round(charge.amount * (part.nth + 1) / charge.instalments, minor_units(charge.currency))
+               - round(charge.amount * part.nth / charge.instalments, minor_units(charge.currency)) AS amount
+    ) AS shared
     WHERE charge.tenant_id = %(tenant)s AND charge.subscriber_id = ANY (%(subscribers)s)
       AND charge.cancelled_at IS NULL AND charge.due_on + make_interval(months => part.nth) <= %(on)s
 )
-SELECT *, round(exact, minor_units(currency)) AS amount FROM priced
-"""
+SELECT *, round(exact, minor_units(currency)) AS amount, 1::numeric AS quantity, ''::text AS formula FROM priced
+"""  # noqa: S608  (only the constant above is put in)
 
+# What a discount took off a plan is not given back with the plan, so it follows each item of the plan; beside what is
+# given back it stands under that item's kind, since the days were discounted once before. An amount off stays what it
+# was when the plan changes.
 DISCOUNTS_SQL = """
-INSERT INTO billing_item
-SELECT 7, 'discount', base.subscription_id, base.subscriber_id, base.number, base.zone_id, base.currency,
-       base.tax_class, discount.id, discount.name, base.period_start, base.period_end, -taken.exact,
-       NULL, NULL, -taken.exact, -round(taken.exact, minor_units(base.currency))
+INSERT INTO billing_item (place, kind, subscription_id, subscriber_id, number, zone_id, wanted_currency, currency,
+                          tax_class, source, description, period_start, period_end, unit_price, exact, is_plan, amount,
+                          quantity, formula)
+SELECT 7, kind, subscription_id, subscriber_id, number, zone_id, wanted_currency, currency, tax_class, discount_id,
+       description, period_start, max(period_end), -sum(taken), -sum(taken), false, -sum(rounded), 1, ''
 FROM (
-    SELECT *, days::numeric / period_days AS share FROM billing_item WHERE kind = 'plan' AND amount > 0
-) AS base
-JOIN billing_discount AS discount
-    ON discount.tenant_id = %(tenant)s AND discount.subscriber_id = base.subscriber_id
-   AND (discount.subscription_id IS NULL OR discount.subscription_id = base.subscription_id)
-   AND discount.starts_on <= base.period_start
-   AND (discount.ends_on IS NULL OR discount.ends_on > base.period_start)
-CROSS JOIN LATERAL (
-    SELECT COALESCE(base.amount * discount.percent / 100, LEAST(discount.amount * base.share, base.amount)) AS exact
-) AS taken
+    -- Sums are rounded, so that all together take off no more than there is.
+    SELECT each.*, sign(each.amount) * (upto.here - upto.before) AS taken,
+           sign(each.amount) * (round(upto.here, minor_units(each.currency))
+                                - round(upto.before, minor_units(each.currency))) AS rounded
+    FROM (
+        SELECT CASE base.kind WHEN 'plan' THEN 'discount' ELSE base.kind END AS kind, base.subscription_id,
+               base.subscriber_id, base.number, base.zone_id, base.wanted_currency, base.currency, base.tax_class,
+               discount.id AS discount_id, discount.name AS description, base.period_start, base.period_end,
+               base.amount, part.wanted,
+               sum(part.wanted) OVER (PARTITION BY base.subscription_id, base.kind, base.source, base.period_start
+                                      ORDER BY discount.id) AS up_to_here
+        FROM billing_item AS base
+        JOIN billing_line AS line USING (subscription_id)
+        JOIN billing_discount AS discount
+            ON discount.tenant_id = %(tenant)s AND discount.subscriber_id = base.subscriber_id
+           AND (discount.subscription_id IS NULL OR discount.subscription_id = base.subscription_id)
+           AND discount.starts_on < base.period_end
+           AND (discount.ends_on IS NULL OR discount.ends_on > base.period_start)
+        CROSS JOIN LATERAL (
+            SELECT GREATEST(base.period_start, discount.starts_on) AS first,
+                   LEAST(base.period_end, discount.ends_on) AS until
+        ) AS valid
+        CROSS JOIN LATERAL (
+            SELECT valid.until - valid.first
+                   - CASE WHEN base.kind = 'plan' THEN billing_days(line.held, valid.first, valid.until)
+                          ELSE 0 END AS days
+        ) AS counted
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN discount.percent IS NOT NULL
+                        THEN abs(base.amount) * discount.percent * counted.days / (100 * base.days)
+                        ELSE LEAST(discount.amount * counted.days / base.period_days,
+                                   abs(base.amount) * counted.days / base.days) END AS wanted
+        ) AS part
+        WHERE base.is_plan AND base.amount <> 0 AND base.days > 0 AND counted.days > 0
+          AND (discount.percent IS NOT NULL
+               OR base.kind <> 'plan_change' AND base.source = '00000000-0000-0000-0000-000000000000')
+    ) AS each
+    CROSS JOIN LATERAL (
+        SELECT LEAST(each.up_to_here, abs(each.amount)) AS here,
+               LEAST(each.up_to_here - each.wanted, abs(each.amount)) AS before
+    ) AS upto
+) AS found
+GROUP BY kind, subscription_id, subscriber_id, number, zone_id, wanted_currency, currency, tax_class, discount_id,
+         description, period_start
+HAVING sum(taken) <> 0
 """

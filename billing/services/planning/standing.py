@@ -1,0 +1,116 @@
+"""Where each line stands: which plan it had on which days, how far it is billed, and which periods are due.
+
+A day counts to the terms in force when it begins at the provider's: the day a line begins, changes its plan or comes
+back from a hold is billed; the day it ends or goes on hold is not.
+"""
+
+CANDIDATES_SQL = """
+SELECT subscriber_id FROM (
+    SELECT line.subscriber_id
+    FROM subscribers_subscription AS line
+    LEFT JOIN billing_billingposition AS position
+        ON position.tenant_id = %(tenant)s AND position.subscription_id = line.id
+    WHERE line.tenant_id = %(tenant)s AND line.provisioned_at < %(as_of)s
+      AND line.status IN ('active', 'suspended', 'terminated') AND position.is_closed IS NOT TRUE
+      AND (line.status = 'terminated' OR position.billed_until IS NULL OR position.billed_until <= %(on)s)
+    UNION
+    SELECT subscriber_id FROM billing_oneoffcharge
+    WHERE tenant_id = %(tenant)s AND cancelled_at IS NULL AND charged < instalments AND due_on <= %(on)s
+      AND due_on + make_interval(months => charged::int) <= %(on)s
+) AS due
+WHERE subscriber_id > %(after)s
+ORDER BY subscriber_id LIMIT %(limit)s
+"""
+
+# The lines of these subscribers as they stood at `as_of`: what happened since is for the next run, or it would be
+# settled twice. `held` are the days on holds that are not billed, `held_before` those an earlier run settled.
+LINES_SQL = """
+CREATE TEMP TABLE billing_line ON COMMIT DROP AS
+SELECT line.id AS subscription_id, line.subscriber_id, line.number, place.zone_id, ended.on_day IS NOT NULL AS is_ended,
+       COALESCE(later.from_plan_id, line.plan_id) AS plan_id,
+       CASE WHEN profile.cycle = 'anniversary' THEN began.on_day ELSE DATE '2000-01-01' END AS anchor,
+       CASE WHEN profile.cycle = 'anniversary' THEN extract(day FROM began.on_day)::int
+            ELSE COALESCE(profile.cycle_day, 1) END AS cycle_day,
+       profile.currency AS wanted_currency, COALESCE(profile.tax_class, '') AS customer_class,
+       GREATEST(began.on_day, %(from)s) AS began_on,
+       CASE WHEN ended.on_day IS NOT NULL THEN GREATEST(ended.on_day, %(from)s) END AS ended_on,
+       COALESCE(position.billed_until, GREATEST(began.on_day, %(from)s)) AS billed_until, position.settled_at,
+       COALESCE(held.days, '{}') AS held, COALESCE(held.before, '{}') AS held_before,
+       COALESCE(held.is_open, false) AND ended.on_day IS NULL AS is_held
+FROM subscribers_subscription AS line
+JOIN subscribers_subscriber AS customer ON customer.tenant_id = %(tenant)s AND customer.id = line.subscriber_id
+JOIN subscribers_premise AS place ON place.tenant_id = %(tenant)s AND place.id = line.premise_id
+LEFT JOIN subscribers_billingprofile AS profile
+    ON profile.tenant_id = %(tenant)s AND profile.id = customer.billing_profile_id
+LEFT JOIN billing_billingposition AS position
+    ON position.tenant_id = %(tenant)s AND position.subscription_id = line.id
+CROSS JOIN LATERAL (SELECT (line.provisioned_at AT TIME ZONE %(zone)s)::date AS on_day) AS began
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN line.status = 'terminated' AND line.terminated_at <= %(as_of)s
+                THEN (line.terminated_at AT TIME ZONE %(zone)s)::date END AS on_day
+) AS ended
+LEFT JOIN LATERAL (
+    SELECT change.from_plan_id FROM subscribers_planchange AS change
+    WHERE change.tenant_id = %(tenant)s AND change.subscription_id = line.id AND change.applied_at > %(as_of)s
+    ORDER BY change.applied_at, change.id LIMIT 1
+) AS later ON true
+LEFT JOIN LATERAL (
+    SELECT range_agg(span.days) FILTER (WHERE hold.released_at <= %(as_of)s) AS days,
+           range_agg(span.days) FILTER (WHERE hold.released_at <= position.settled_at) AS before,
+           bool_or(hold.released_at IS NULL OR hold.released_at > %(as_of)s) AS is_open
+    FROM subscribers_hold AS hold
+    CROSS JOIN LATERAL (
+        SELECT daterange((hold.opened_at AT TIME ZONE %(zone)s)::date,
+                         (hold.released_at AT TIME ZONE %(zone)s)::date) AS days
+    ) AS span
+    WHERE hold.tenant_id = %(tenant)s AND hold.subscription_id = line.id AND hold.reason = ANY (%(unbilled)s)
+      AND hold.opened_at < %(as_of)s
+) AS held ON true
+WHERE line.tenant_id = %(tenant)s AND line.subscriber_id = ANY (%(subscribers)s)
+  AND line.provisioned_at < %(as_of)s AND line.status IN ('active', 'suspended', 'terminated')
+  AND position.is_closed IS NOT TRUE
+"""
+
+# Which plan a line had on which days: each change that was applied ends one and begins another.
+TERMS_SQL = """
+CREATE TEMP TABLE billing_term ON COMMIT DROP AS
+WITH change AS (
+    SELECT line.subscription_id, change.from_plan_id, change.effective_on,
+           lag(change.effective_on) OVER (PARTITION BY line.subscription_id
+                                          ORDER BY change.effective_on, change.applied_at, change.id) AS since
+    FROM billing_line AS line
+    JOIN subscribers_planchange AS change
+        ON change.tenant_id = %(tenant)s AND change.subscription_id = line.subscription_id
+    WHERE change.applied_at <= %(as_of)s
+), term AS (
+    SELECT subscription_id, from_plan_id AS plan_id, daterange(since, effective_on) AS days FROM change
+    UNION ALL
+    SELECT line.subscription_id, line.plan_id, daterange(last.since, NULL)
+    FROM billing_line AS line
+    LEFT JOIN (SELECT subscription_id, max(effective_on) AS since FROM change GROUP BY subscription_id) AS last
+        USING (subscription_id)
+)
+SELECT line.*, term.days, upper_inf(term.days) AS is_last, plan.name, plan.price, plan.currency,
+       COALESCE(NULLIF(plan.tax_class, ''), line.customer_class) AS tax_class,
+       CASE plan.period WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END AS months, plan.cap_bytes,
+       term.plan_id AS term_plan_id
+FROM term
+JOIN billing_line AS line USING (subscription_id)
+JOIN subscribers_plan AS plan ON plan.tenant_id = %(tenant)s AND plan.id = term.plan_id
+WHERE NOT isempty(term.days)
+"""
+
+# The periods that are due, cut where a plan or the line ends.
+SPANS_SQL = """
+CREATE TEMP TABLE billing_span ON COMMIT DROP AS
+SELECT term.*, span.first, cut.until, span.days AS period_days,
+       cut.until - span.first - billing_days(term.held, span.first, cut.until) AS billed_days
+FROM billing_term AS term
+CROSS JOIN LATERAL (
+    SELECT GREATEST(term.billed_until, lower(term.days)) AS since, LEAST(upper(term.days), term.ended_on) AS until
+) AS at
+CROSS JOIN LATERAL billing_periods(at.since, LEAST(%(on)s, at.until - 1), term.months, term.anchor, term.cycle_day)
+    AS span
+CROSS JOIN LATERAL (SELECT LEAST(span.until, at.until) AS until) AS cut
+WHERE NOT term.is_held
+"""
