@@ -33,6 +33,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "settle-due-accounts": {"task": "aaa.tasks.settle_due", "schedule": 30.0},
     "settle-all-accounts": {"task": "aaa.tasks.settle_all", "schedule": crontab(minute="*/15")},
     "purge-old-access": {"task": "aaa.tasks.purge_old", "schedule": crontab(minute="35")},
+    "dun": {
+        "task": "billing.tasks.dun",
+        "schedule": crontab(minute="3,18,33,48"),  # It is two in the morning somewhere.
+    },
     "poll-olts": {"task": "hardware.tasks.poll_due", "schedule": 10.0},
     "settle-lost-lines": {"task": "ipam.tasks.settle_lost_lines", "schedule": crontab(minute="*/10")},
     "reconcile-addresses": {
