@@ -206,6 +206,11 @@ SPECTACULAR_SETTINGS = {
         "DriftKind": "ipam.models.DriftKind",
         "DriftRepair": "ipam.api.reconciliation.REPAIR_STATES",
         "DriftRepairAction": "ipam.api.reconciliation.REPAIRS",
+        "BankStatementFormat": "billing.api.reconciliations.FORMATS",
+        "BankStatementStatus": "billing.models.StatementStatus",
+        "BankLineState": "billing.models.LineState",
+        "BankMatchRule": "billing.models.MatchRule",
+        "BankLineRule": "billing.api.reconciliations.RULES",
         "ServiceStatus": "subscribers.models.ServiceStatus",
         "HoldReason": "subscribers.models.HoldReason",
         "PlanChangeState": "subscribers.api.lines.PLAN_CHANGE_STATES",
@@ -251,6 +256,9 @@ CORS_ALLOW_HEADERS = [
     "x-idempotency-key", "x-request-id", "x-tenant-id", "x-timezone",
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = ["ETag", "Location", "Idempotency-Replayed", "RateLimit", "Retry-After", "X-Request-ID"]
+# Where browsers reach this installation: in links that are sent, and where gateways send payers back to.
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "https://api.stripe.com")
 RATE_LIMIT_PER_MINUTE = int(os.environ.get("RATE_LIMIT_PER_MINUTE", "1200"))
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 

@@ -30,6 +30,14 @@ from billing.models.dunning import (
     Reminder,
     ReminderStatus,
 )
+from billing.models.gateways import (
+    Checkout,
+    CheckoutStatus,
+    EventOutcome,
+    GatewayAccount,
+    GatewayEvent,
+    GatewayKind,
+)
 from billing.models.invoices import (
     NO_SOURCE,
     Invoice,
@@ -72,6 +80,8 @@ __all__ = [
     "BillingRun",
     "BillingSettings",
     "ChargeKind",
+    "Checkout",
+    "CheckoutStatus",
     "CreditVoucher",
     "CreditVoucherBatch",
     "CreditVoucherState",
@@ -79,7 +89,11 @@ __all__ = [
     "Discount",
     "DunningNight",
     "DunningPolicy",
+    "EventOutcome",
     "Exemption",
+    "GatewayAccount",
+    "GatewayEvent",
+    "GatewayKind",
     "Invoice",
     "InvoiceKind",
     "InvoiceLine",

@@ -104,7 +104,7 @@ def receive(
         return first
     if received_at > at:
         raise ReceivedInFuture(received_at=received_at.isoformat())
-    _refuse_foreign(payer, currency)
+    refuse_foreign_currency(payer, currency)
     try:
         with transaction.atomic():
             wanted.save(force_insert=True)
@@ -153,10 +153,11 @@ def _booked(wanted: Payment) -> Payment | None:
     return first
 
 
-def _refuse_foreign(payer: Subscriber, currency: str) -> None:
+def refuse_foreign_currency(payer: Subscriber, currency: str) -> None:
     """Take money in the currency a subscriber is billed in, or was and has open invoices in.
 
-    Without a billing profile that is what their services cost; without services nothing is known yet.
+    Without a billing profile that is what their services cost; without services nothing is known yet. Raises
+    CurrencyNotTheirs, CurrencyUnknown.
     """
     theirs = {payer.billing_profile.currency} if payer.billing_profile else set[str]()
     if not theirs:

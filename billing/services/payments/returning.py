@@ -61,7 +61,6 @@ def refund(
     `refuse_bad_amount` raises.
     """
     payment = checks.lock_payment(payment_id)
-    checks.refuse_bad_amount(amount, payment.currency)
     reference = reference.strip()
     first: Refund | None = payment.refunds.filter(reference=reference).first() if reference else None
     if first is not None:
@@ -70,9 +69,7 @@ def refund(
                 reference=reference, amount=first.amount.normalize(), currency=payment.currency
             )
         return first
-    left = _left_or_refuse(payment)
-    if amount > left:
-        raise RefundBeyondPayment(left=left.normalize(), currency=payment.currency, amount=amount)
+    refuse_beyond(payment, amount)
     _free(payment, amount, at=at, user_id=created_by)
     made: Refund = Refund.objects.create(
         payment=payment,
@@ -114,6 +111,17 @@ def bounce(*, payment_id: UUID, reason: str, at: datetime, user_id: UUID | None 
     _move_back(payment, left, TransferKind.BOUNCE, entry=new_id(), memo=reason, at=at, user_id=user_id)
     publish("billing.payment_bounced", payment_id=str(payment.pk), subscriber_id=str(payment.subscriber_id))
     return payment
+
+
+def refuse_beyond(payment: Payment, amount: Decimal) -> None:
+    """Let pass what can go back of a locked payment.
+
+    Raises NothingLeft, RefundBeyondPayment and what `refuse_bad_amount` raises.
+    """
+    checks.refuse_bad_amount(amount, payment.currency)
+    left = _left_or_refuse(payment)
+    if amount > left:
+        raise RefundBeyondPayment(left=left.normalize(), currency=payment.currency, amount=amount)
 
 
 def _left_or_refuse(payment: Payment) -> Decimal:

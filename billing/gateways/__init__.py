@@ -1,0 +1,1 @@
+"""Payment gateways behind one interface: one file for each, no database."""
