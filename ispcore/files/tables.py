@@ -111,7 +111,7 @@ def find_shape(stream: IO[bytes], *, encoding: str = "") -> Shape:
         with _records_of_xlsx(stream) as records:
             return Shape("xlsx", "", "", _header(records), 0)
     _refuse_other_formats(start)
-    found, lines = _find_encoding(stream, encoding)
+    found, lines = find_encoding(stream, encoding)
     delimiter = _find_delimiter(stream, found)
     with _records_of_csv(stream, found, delimiter) as records:
         return Shape("csv", found, delimiter, _header(records), max(0, lines - 1))
@@ -213,8 +213,8 @@ def _refuse_other_formats(start: bytes) -> None:
         raise UnreadableFile(why="This is a PDF. Give a CSV or an XLSX file.")
 
 
-def _find_encoding(stream: IO[bytes], wanted: str) -> tuple[str, int]:
-    """Return the encoding's name in ENCODINGS and about how many lines there are."""
+def find_encoding(stream: IO[bytes], wanted: str = "") -> tuple[str, int]:
+    """Return the encoding's name in ENCODINGS and about how many lines there are. Raises UnreadableFile."""
     stream.seek(0)
     start = stream.read(4)
     found = wanted

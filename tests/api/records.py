@@ -17,6 +17,7 @@ from aaa.models import (
     Voucher,
     VoucherBatch,
 )
+from billing.models import BankLine, BankStatement
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -194,7 +195,23 @@ def make_drift() -> Any:
     )
 
 
+def make_bank_statement() -> Any:
+    count = BankStatement.objects.count()
+    return BankStatement.objects.create(
+        name="march.csv", sha256=f"{count:064x}", account="THEIRS", status="done"
+    )
+
+
+def make_bank_line() -> Any:
+    return BankLine.objects.create(
+        statement=make_bank_statement(), line_number=1, booked_on="2026-03-10", amount=5, currency="EUR",
+        content_key=f"{BankLine.objects.count():032x}",
+    )  # fmt: skip
+
+
 MAKE: dict = {
+    BankStatement: make_bank_statement,
+    BankLine: make_bank_line,
     CgnatRule: make_cgnat_rule,
     BookImport: make_book_import,
     Reconciliation: make_reconciliation,

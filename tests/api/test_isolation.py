@@ -24,7 +24,13 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
 from tests.aaa.online import make_account, make_nas, make_session
-from tests.api.records import make_book_import, make_cgnat_rule, make_drift, make_reconciliation
+from tests.api.records import (
+    make_bank_line,
+    make_book_import,
+    make_cgnat_rule,
+    make_drift,
+    make_reconciliation,
+)
 from tests.api.routes import api_routes
 from tests.api.their_records import BODIES, FILTERS, OLT, RECORD, WITHOUT_RECORDS
 from tests.factories import (
@@ -92,6 +98,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         cgnat_rule, book_import, reconciliation, drift = (
             make() for make in (make_cgnat_rule, make_book_import, make_reconciliation, make_drift)
         )
+        bank_line = make_bank_line()
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
@@ -125,7 +132,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "vrf": subnet.vrf_id, "subnet": subnet.pk, "pool": pool.pk, "address": address.pk,
         "outage": outage.pk, "signal_limits": signal_limits.pk,
         "cgnat_rule": cgnat_rule.pk, "book_import": book_import.pk, "reconciliation": reconciliation.pk,
-        "drift": drift.pk,
+        "drift": drift.pk, "bank_line": bank_line.pk, "bank_statement": bank_line.statement_id,
         "nas": nas.pk, "account": account.pk, "session": session.pk, "action": action,
         "policy": policy.pk, "virtual_server": virtual_server.pk, "service_profile": service_profile.pk,
         "top_up": top_up.pk, "voucher_batch": voucher_batch.pk, "voucher": voucher.pk,

@@ -70,6 +70,8 @@ RECORD = {
     "premises": "premise",
     "billing-profiles": "billing_profile",
     "imports": "import",
+    "billing/reconciliations": "bank_statement",
+    "billing/bank-lines": "bank_line",
 }
 # How their records are named elsewhere than in the path: bodies of POST, and filters.
 BODIES: dict[str, Any] = {
@@ -169,6 +171,8 @@ FILTERS = {
         "inside_address=100.64.0.1",
     ],
     "ipam/imports": ["status=uploaded", "file_format=csv"],
+    "billing/reconciliations": ["status=done", "sha256=" + "0" * 64, "account=THEIRS"],
+    "billing/bank-lines": ["reconciliation_id={bank_statement}", "state=unmatched"],
     "ipam/reconciliations": ["vrf_id={vrf}", "seen_in=arp", "status=running"],
     "ipam/drifts": [
         "vrf_id={vrf}",
