@@ -1,12 +1,15 @@
 """Billing's work in the background."""
 
+from uuid import UUID
+
 from celery import shared_task
 from django.utils import timezone
 
-from billing.services import bank
+from billing.models import BillingSettings
+from billing.services import bank, runs
 from billing.services.dunning import nightly, suspending
 from ispcore.jobs import services as jobs
-from ispcore.jobs.bases import PlatformTask
+from ispcore.jobs.bases import PlatformTask, TenantTask
 from ispcore.tenants.context import tenant_context
 
 
@@ -35,3 +38,51 @@ def dun() -> None:
     for tenant_id in nightly.tenants_with_policies():
         with tenant_context(tenant_id):
             nightly.do_what_is_due(at=at)
+
+
+@shared_task(name="billing.tasks.plan_run")
+def plan_run(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(
+        tenant_id=tenant_id,
+        job_id=job_id,
+        work=lambda run: runs.plan_run(run, run_id=UUID(run.params["run_id"]), at=at),
+    )
+
+
+@shared_task(name="billing.tasks.issue_run")
+def issue_run(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(
+        tenant_id=tenant_id,
+        job_id=job_id,
+        work=lambda run: runs.issue_run(run, run_id=UUID(run.params["run_id"]), at=at),
+    )
+
+
+@shared_task(name="billing.tasks.drop_run")
+def drop_run(*, tenant_id: str, job_id: str) -> None:
+    """Delete the drafts of a run that was given up."""
+    at = timezone.now()
+    jobs.perform(
+        tenant_id=tenant_id,
+        job_id=job_id,
+        work=lambda run: runs.drop_drafts(run, run_id=UUID(run.params["run_id"]), at=at),
+    )
+
+
+@shared_task(base=TenantTask, name="billing.tasks.approve_within_bounds")
+def approve_within_bounds(*, tenant_id: str, run_id: str) -> bool:
+    """Issue a nightly run by itself where its provider wants that."""
+    return runs.approve_within_bounds(run_id=UUID(run_id), at=timezone.now())
+
+
+@shared_task(base=PlatformTask, name="billing.tasks.start_nightly_runs")
+def start_nightly_runs() -> int:
+    """Start today's run where it is past two in the morning, in the tenants that want one each night."""
+    nightly = BillingSettings._base_manager.using("platform").filter(runs_nightly=True)
+    started = 0
+    for (tenant_id,) in list(nightly.values_list("tenant_id").distinct()):
+        with tenant_context(tenant_id):
+            started += runs.start_nightly_run(at=timezone.now()) is not None
+    return started

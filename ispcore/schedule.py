@@ -48,4 +48,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "subscribers.tasks.apply_due_plan_changes",
         "schedule": crontab(minute="1,16,31,46"),  # A day begins on a quarter of an hour, somewhere.
     },
+    "start-nightly-billing-runs": {
+        "task": "billing.tasks.start_nightly_runs",
+        "schedule": crontab(minute="7,22,37,52"),  # After the changes of plan of the day.
+    },
 }

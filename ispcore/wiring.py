@@ -21,6 +21,8 @@ HANDLERS: dict[str, tuple[str, ...]] = {
     "billing.payment_received": (),
     "billing.payment_refunded": (),
     "billing.reminder_sent": (),
+    "billing.run_issued": (),
+    "billing.run_planned": ("billing.tasks.approve_within_bounds",),
     "billing.suspended_for_debt": (),
     "hardware.discovery_finished": (),
     "hardware.onu_authorised": (),

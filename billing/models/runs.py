@@ -35,9 +35,10 @@ class ParkReason(models.TextChoices):
     CURRENCY = "currency", "Plan and billing profile differ in currency"
     NEGATIVE = "negative", "More is taken off than charged"
     PRICE = "price", "A price is finer than its currency"
+    BILLED = "billed", "An item was billed before"
 
 
-@audit.track()
+@audit.track(ignore=("invoices_issued",))
 class BillingRun(TenantModel):
     """One run over all lines that are due on a day. One is open at a time."""
 
@@ -57,7 +58,7 @@ class BillingRun(TenantModel):
     approved_at = models.DateTimeField(null=True)
     approved_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
     issued_at = models.DateTimeField(null=True)
-    discarded_at = models.DateTimeField(null=True)
+    discarded_at = models.DateTimeField(null=True, help_text="When it was given up; its drafts go then.")
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
 
     class Meta:

@@ -213,6 +213,7 @@ class Hold(TenantModel):
                 condition=Q(released_at=None, until__isnull=False),
                 name="hold_ends_by_itself",
             ),
+            models.Index(fields=["tenant", "subscription"], name="hold_by_service"),
         ]
 
     def __str__(self) -> str:
@@ -241,6 +242,7 @@ class PlanChange(TenantModel):
             models.CheckConstraint(condition=~Q(from_plan=F("to_plan")), name="plan_change_changes_the_plan"),
         ]
         indexes = [
+            models.Index(fields=["tenant", "subscription"], name="plan_change_by_service"),
             models.Index(fields=["tenant", "from_plan"], name="plan_change_by_from_plan"),
             models.Index(fields=["tenant", "to_plan"], name="plan_change_by_to_plan"),
             models.Index(

@@ -24,6 +24,7 @@ class Terms:
     zone: str
     bills_from: date
     unbilled_holds: Sequence[str]
+    bound_percent: int = 50
 
 
 def candidates(*, on: date, as_of: datetime, after: UUID = FIRST, limit: int = BATCH) -> list[UUID]:

@@ -1,0 +1,123 @@
+"""The job that plans a run: drafts for every subscriber of whom something is due, batch after batch."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, F, Sum
+
+from billing.models import BillingRun, Invoice, ParkedAccount, RunDifference, RunStatus, RunTotal
+from billing.services import planning
+from billing.services.runs import comparing, digest
+from billing.services.runs.starting import terms_of
+from billing.services.runs.work import Work, lock_run
+from ispcore.events.services import publish
+from subscribers.models import Subscription
+
+
+def plan_run(work: Work, *, run_id: UUID, at: datetime) -> dict[str, Any]:
+    """Plan a run: drafts, what differs from the last cycle, who is parked, totals, and the hash of all.
+
+    Safe to repeat and to kill: it goes on behind the last batch that was committed.
+    """
+    after, done, total = _where_it_stopped(work, run_id)
+    while True:
+        with work.tenant():
+            work.hold()
+            run = lock_run(run_id)
+            if run.status != RunStatus.PLANNING:  # The message came again after the end.
+                return counts(run)
+            found = planning.candidates(on=run.on, as_of=run.as_of, after=after)
+            if found:
+                terms = terms_of(run)
+                planning.plan_batch(terms, found)
+                comparing.compare_batch(terms, found)
+        if not found:
+            break
+        after, done = found[-1], done + len(found)
+        work.progress(done, max(done, total), "Planning invoices")
+    with work.tenant():
+        work.hold()
+        _end(lock_run(run_id))
+    plan_hash = digest.plan_hash(run_id, work, total=total)
+    with work.tenant():
+        work.hold()
+        run = lock_run(run_id)
+        if run.status == RunStatus.PLANNING:
+            run.plan_hash, run.status, run.planned_at = plan_hash, RunStatus.PLANNED, at
+            run.save()
+            publish("billing.run_planned", run_id=str(run.pk))
+        return counts(run)
+
+
+def counts(run: BillingRun) -> dict[str, Any]:
+    """Tell what a run came to so far."""
+    return {
+        "run_id": str(run.pk),
+        "invoices_planned": run.invoices_planned,
+        "invoices_issued": run.invoices_issued,
+        "parked": run.parked,
+    }
+
+
+def _where_it_stopped(work: Work, run_id: UUID) -> tuple[UUID, int, int]:
+    """Return the last subscriber who was planned, how many were, and about how many there are."""
+    with work.tenant():
+        last = max(
+            (
+                model.objects.filter(run=run_id)
+                .order_by("-subscriber_id")
+                .values_list("subscriber_id", flat=True)
+                .first()
+                or planning.FIRST
+            )
+            for model in (Invoice, ParkedAccount)
+        )
+        done = Invoice.objects.filter(run=run_id).count() if last != planning.FIRST else 0
+        return last, done, Subscription.objects.filter(status__in=["active", "suspended"]).count()
+
+
+def _end(run: BillingRun) -> None:
+    """Find who is gone, and add up; safe to repeat."""
+    before = (
+        BillingRun.objects.filter(status=RunStatus.ISSUED)
+        .order_by("-on")
+        .values_list("on", flat=True)
+        .first()
+    )
+    if before is not None:
+        comparing.find_gone(terms_of(run), after=before)
+    write_totals(run)
+    run.invoices_planned = Invoice.objects.filter(run=run).count()
+    run.parked = ParkedAccount.objects.filter(run=run, resolved_at=None).count()
+    run.save()
+
+
+def write_totals(run: BillingRun) -> None:
+    """Write what the run asks for in each currency, beside what the last cycle did."""
+    RunTotal.objects.filter(run=run).delete()
+    moved = {
+        row["currency"]: row["moved"]
+        for row in RunDifference.objects.filter(run=run)
+        .values("currency")
+        .annotate(moved=Sum(F("now") - F("previous")))
+    }
+    asked = {
+        row["currency"]: row
+        for row in Invoice.objects.filter(run=run)
+        .values("currency")
+        .annotate(net=Sum("net"), tax=Sum("tax"), total=Sum("total"), invoices=Count("pk"))
+    }
+    RunTotal.objects.bulk_create(
+        RunTotal(
+            run=run,
+            currency=currency,
+            invoices=row.get("invoices", 0),
+            net=row.get("net", 0),
+            tax=row.get("tax", 0),
+            total=row.get("total", 0),
+            previous_total=row.get("total", 0) - moved.get(currency, 0),
+        )
+        for currency in sorted({*asked, *moved})
+        for row in [asked.get(currency, {})]
+    )
