@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.models import (
@@ -40,6 +40,7 @@ from tests.factories import (
 )
 
 AT = datetime(2026, 3, 10, 9, tzinfo=UTC)
+SAME_TENANT = [HealthCheck.function_scoped_fixture]  # Each example is rolled back.
 pytestmark = pytest.mark.django_db
 
 
@@ -87,7 +88,9 @@ class TestDrafts:
 
         assert (draft.status, draft.number, draft.issued_on) == ("draft", "", None)
         assert (draft.net, draft.tax, draft.total) == (Decimal(15), Decimal(3), Decimal(18))
-        rows = list(draft.lines.order_by("position").values_list("kind", "quantity", "unit_price", "net", "tax"))
+        rows = list(
+            draft.lines.order_by("position").values_list("kind", "quantity", "unit_price", "net", "tax")
+        )
         assert rows == [("manual", 2, 10, 20, 4), ("manual", 2, Decimal("-2.5"), -5, -1)]
         assert balance(customer) == 0
 
@@ -161,7 +164,7 @@ class TestDrafts:
         assert not Invoice.objects.exists()
         assert not InvoiceLine.objects.exists()
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30, deadline=None, suppress_health_check=SAME_TENANT)
     @given(
         price=st.decimals(Decimal("0.01"), Decimal("99999.99"), places=2),
         percents=st.lists(
@@ -308,7 +311,9 @@ def bill(line: Any, on: date) -> Invoice:
     )  # fmt: skip
     invoice.refresh_from_db()
     invoices.issuing.booking.book_invoice(invoice, on=on, user_id=None)
-    BillingPosition.objects.filter(subscription=line).update(billed_until=invoice.period_end, settled_at=run.as_of)
+    BillingPosition.objects.filter(subscription=line).update(
+        billed_until=invoice.period_end, settled_at=run.as_of
+    )
     return invoice
 
 
@@ -436,7 +441,7 @@ class TestCreditNotes:
             )
         assert balance(customer) == 150
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25, deadline=None, suppress_health_check=SAME_TENANT)
     @given(
         prices=st.lists(st.decimals(Decimal("0.01"), Decimal("500"), places=2), min_size=1, max_size=5),
         parts=st.lists(st.integers(1, 100), min_size=1, max_size=6),

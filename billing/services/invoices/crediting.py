@@ -51,7 +51,9 @@ class CreditBeyondInvoice(DomainError):
 
 class BadCreditAmount(DomainError):
     code = "validation_error"
-    message = "An amount to credit is greater than zero and has {digits} digits after the point, as {currency} has."
+    message = (
+        "An amount to credit is greater than zero and has {digits} digits after the point, as {currency} has."
+    )
     status = 422
     field = "amount"
 
@@ -151,7 +153,9 @@ def credited(invoice: Invoice) -> Decimal:
 
 def _rests(invoice: Invoice) -> list[_Rest]:
     """Return what of each line no credit note has given back yet."""
-    given = InvoiceLine.objects.filter(invoice__corrects=invoice).values_list("source").annotate(net=Sum("net"))
+    given = (
+        InvoiceLine.objects.filter(invoice__corrects=invoice).values_list("source").annotate(net=Sum("net"))
+    )
     nets = {source: net for source, net in given.order_by()}
     taxes = LineTax.objects.filter(line__invoice__corrects=invoice).values_list("line__source", "rate")
     taken = {(source, rate): tax for source, rate, tax in taxes.annotate(tax=Sum("amount")).order_by()}
@@ -233,7 +237,9 @@ def _write(
         for tax, amount in rest.taxes:
             part = round_money(share * amount / rest.total, invoice.currency)
             taxes.append(
-                LineTax(line=row, rate_id=tax.rate_id, name=tax.name, percent=tax.percent, base=0, amount=part)
+                LineTax(
+                    line=row, rate_id=tax.rate_id, name=tax.name, percent=tax.percent, base=0, amount=part
+                )
             )
             row.tax += part
         row.net = row.unit_price = share - row.tax

@@ -51,7 +51,9 @@ class TooManyLines(DomainError):
 
 class BadPrice(DomainError):
     code = "validation_error"
-    message = "Line {number}: {currency} has {digits} digits after the point, and a price fewer than 13 before it."
+    message = (
+        "Line {number}: {currency} has {digits} digits after the point, and a price fewer than 13 before it."
+    )
     status = 422
     field = "lines"
 
@@ -192,7 +194,11 @@ def _zones(subscriber_id: UUID, lines: Sequence[DraftLine]) -> dict[Any, Any]:
 
 def _refuse_bad(line: DraftLine, number: int, currency: str) -> None:
     quantity = line.quantity
-    if not quantity.is_finite() or not 0 < quantity < TOO_MANY or quantity != round(quantity, QUANTITY_DIGITS):
+    if (
+        not quantity.is_finite()
+        or not 0 < quantity < TOO_MANY
+        or quantity != round(quantity, QUANTITY_DIGITS)
+    ):
         raise BadQuantity(number=number)
     price = line.unit_price
     if not price.is_finite() or not is_whole_price(price, currency) or abs(price * quantity) >= TOO_MUCH:

@@ -18,7 +18,10 @@ def lock_invoice(invoice_id: UUID) -> Invoice:
         raise InvoiceUnknown
     lock_subscriber(subscriber_id)
     invoice: Invoice | None = (
-        Invoice.objects.select_for_update(of=("self",)).select_related("subscriber").filter(pk=invoice_id).first()
+        Invoice.objects.select_for_update(of=("self",))
+        .select_related("subscriber")
+        .filter(pk=invoice_id)
+        .first()
     )
     if invoice is None:  # A draft, discarded meanwhile.
         raise InvoiceUnknown

@@ -28,7 +28,9 @@ class Tax:
 def rates_of(*, subscriber_id: UUID, on: date) -> list[TaxRate]:
     """Return the taxes a subscriber may have to pay on a day, in the order they are rounded in."""
     lasts = Q(starts_on__lte=on) & (Q(ends_on=None) | Q(ends_on__gt=on))
-    freed = set(TaxExemption.objects.filter(lasts, subscriber=subscriber_id).values_list("rate_id", flat=True))
+    freed = set(
+        TaxExemption.objects.filter(lasts, subscriber=subscriber_id).values_list("rate_id", flat=True)
+    )
     if None in freed:
         return []
     rates = TaxRate.objects.filter(lasts).order_by("name", "id")
@@ -50,7 +52,9 @@ def tax(
     for rate in found:
         if rate.is_inclusive:
             until = before + rate.percent
-            part = _share(amount - net, until, contained, currency) - _share(amount - net, before, contained, currency)
+            part = _share(amount - net, until, contained, currency) - _share(
+                amount - net, before, contained, currency
+            )
             before = until
         else:
             part = round_money(net * rate.percent / 100, currency)

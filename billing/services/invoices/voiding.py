@@ -90,9 +90,11 @@ def _positions_to_move(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UUID,
         later = InvoiceLine.objects.filter(
             subscription=subscription_id, kind__in=PERIODS, is_void=False, period_start__gte=until
         ).exclude(invoice=invoice)
-        if later.exclude(invoice__status=InvoiceStatus.DRAFT).exclude(
-            invoice__kind=InvoiceKind.CREDIT_NOTE
-        ).exists():
+        if (
+            later.exclude(invoice__status=InvoiceStatus.DRAFT)
+            .exclude(invoice__kind=InvoiceKind.CREDIT_NOTE)
+            .exists()
+        ):
             raise LaterPeriodBilled(number=invoice.number, what=mine[0].description, until=until)
         found[subscription_id] = min(line.period_start for line in mine)
     return found
@@ -117,7 +119,9 @@ def _charges_to_ask_again(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UU
 
 def _move_back(subscription_id: UUID, billed_until: date, at: datetime) -> None:
     """Let the next run bill a line from here, with the changes and holds that no other invoice has settled."""
-    position = BillingPosition.objects.select_for_update(of=("self",)).filter(subscription=subscription_id).first()
+    position = (
+        BillingPosition.objects.select_for_update(of=("self",)).filter(subscription=subscription_id).first()
+    )
     if position is None:
         return
     earlier = InvoiceLine.objects.filter(

@@ -1,0 +1,40 @@
+"""The one typst compiler of this process.
+
+Measured on two cores: threads that compile side by side are slower than one after the other, so they take turns.
+The compiler keeps what it read and laid out; only the values differ from document to document. Fonts are those the
+library brings (Libertinus Serif; DejaVu Sans Mono for Arabic), never the machine's: a document looks the same
+everywhere, and PDF/A embeds them.
+"""
+
+import json
+import threading
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+TEMPLATES = Path(settings.BASE_DIR) / "templates" / "billing"
+_turn = threading.Lock()
+
+
+def render(template: str, values: dict[str, Any], *, at: datetime | None, kind: str = "pdf") -> bytes:
+    """Set a template of `templates/billing` with values; `at` is the time the document says it was made.
+
+    The same values make the same bytes. `kind` may be png, for one page to look at.
+    """
+    given = {"sys_inputs": {"values": json.dumps(values)}}
+    with _turn:
+        if kind == "png":
+            picture: bytes = _compiler(template).compile(format="png", ppi=110, **given)
+            return picture
+        pdf: bytes = _compiler(template).compile(format="pdf", pdf_standards="a-2b", timestamp=at, **given)
+    return pdf
+
+
+@cache
+def _compiler(template: str) -> Any:
+    import typst  # A library of 34 MB that only those processes need that make a document.
+
+    return typst.Compiler(TEMPLATES / template, root=TEMPLATES, ignore_system_fonts=True)
