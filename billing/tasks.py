@@ -8,6 +8,8 @@ from django.utils import timezone
 from billing.models import BillingSettings
 from billing.services import bank, runs
 from billing.services.dunning import nightly, suspending
+from billing.services.gateways import checkouts, refunds
+from billing.services.prepaid import renewing, vouchers
 from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask, TenantTask
 from ispcore.tenants.context import tenant_context
@@ -38,6 +40,25 @@ def dun() -> None:
     for tenant_id in nightly.tenants_with_policies():
         with tenant_context(tenant_id):
             nightly.do_what_is_due(at=at)
+
+
+@shared_task(name="billing.tasks.make_credit_vouchers")
+def make_credit_vouchers(*, tenant_id: str, job_id: str) -> None:
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=vouchers.make_vouchers)
+
+
+@shared_task(base=PlatformTask, name="billing.tasks.follow_prepaid")
+def follow_prepaid(*, tenant_id: str, subscription_id: str) -> None:
+    """Buy the first period of a prepaid line that began, or the next one of a line that came back."""
+    with tenant_context(UUID(tenant_id)):
+        renewing.renew_line(subscription_id=UUID(subscription_id), at=timezone.now())
+
+
+@shared_task(base=PlatformTask, name="billing.tasks.buy_periods")
+def buy_periods() -> int:
+    """Buy the periods that begin today where the provider is, and hold who has no credit for theirs."""
+    at = timezone.now()
+    return sum(renewing.renew_tenant(tenant_id, at=at) for tenant_id in renewing.tenants_with_prepaid())
 
 
 @shared_task(name="billing.tasks.plan_run")
@@ -86,3 +107,14 @@ def start_nightly_runs() -> int:
         with tenant_context(tenant_id):
             started += runs.start_nightly_run(at=timezone.now()) is not None
     return started
+
+
+@shared_task(name="billing.tasks.begin_checkout")
+def begin_checkout(*, tenant_id: str, job_id: str) -> None:
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=checkouts.begin_job)
+
+
+@shared_task(name="billing.tasks.refund_by_gateway")
+def refund_by_gateway(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: refunds.refund_job(run, at=at))

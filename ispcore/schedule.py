@@ -33,6 +33,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "settle-due-accounts": {"task": "aaa.tasks.settle_due", "schedule": 30.0},
     "settle-all-accounts": {"task": "aaa.tasks.settle_all", "schedule": crontab(minute="*/15")},
     "purge-old-access": {"task": "aaa.tasks.purge_old", "schedule": crontab(minute="35")},
+    "buy-prepaid-periods": {
+        "task": "billing.tasks.buy_periods",
+        "schedule": crontab(minute="2,17,32,47"),  # A day begins on a quarter of an hour, somewhere.
+    },
     "dun": {
         "task": "billing.tasks.dun",
         "schedule": crontab(minute="3,18,33,48"),  # It is two in the morning somewhere.

@@ -11,6 +11,7 @@ HANDLERS: dict[str, tuple[str, ...]] = {
     "aaa.quota_depleted": ("aaa.tasks.follow_quota",),
     "aaa.settings_changed": ("aaa.tasks.follow_settings",),
     "billing.credit_note_issued": (),
+    "billing.credit_used_up": (),
     "billing.credit_voucher_used": (),
     "billing.debt_cleared": (),
     "billing.dunning_stopped": (),
@@ -37,6 +38,10 @@ HANDLERS: dict[str, tuple[str, ...]] = {
     "subscribers.subscriber_created": (),
     "subscribers.subscriber_changed": (),
     "subscribers.subscriber_status_changed": ("aaa.tasks.follow_subscriber",),
-    "subscribers.subscription_status_changed": ("ipam.tasks.settle_line", "aaa.tasks.follow_subscription"),
+    "subscribers.subscription_status_changed": (
+        "ipam.tasks.settle_line",
+        "aaa.tasks.follow_subscription",
+        "billing.tasks.follow_prepaid",
+    ),
     "subscribers.subscription_changed": ("ipam.tasks.settle_line", "aaa.tasks.follow_subscription"),
 }

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 from billing.models import PrepaidLine, Promise, PromiseStatus
 from billing.services.dunning import debts
 from ispcore.events.services import publish
-from subscribers.models import Hold, HoldReason, Subscriber, Subscription
+from subscribers.models import Hold, HoldReason, PaymentKind, Subscriber, Subscription
 from subscribers.services import holds
 from subscribers.services.periods import local_date
 
@@ -26,7 +26,11 @@ def clear(*, subscriber: Subscriber, at: datetime) -> bool:
         status=PromiseStatus.KEPT, settled_at=at, updated_at=at
     )
     unpaid = Hold.objects.filter(subscription=OuterRef("pk"), reason=HoldReason.NON_PAYMENT, released_at=None)
-    waiting = PrepaidLine.objects.filter(subscription=OuterRef("pk"), waits_since__isnull=False)
+    waiting = PrepaidLine.objects.filter(
+        subscription=OuterRef("pk"),
+        waits_since__isnull=False,
+        subscription__subscriber__billing_profile__payment_kind=PaymentKind.PREPAID,
+    )
     lines = list(
         Subscription.objects.filter(Exists(unpaid), ~Exists(waiting), subscriber=subscriber)
         .order_by("pk")

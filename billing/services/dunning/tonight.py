@@ -132,7 +132,7 @@ def tonight(
             since,
             lines,
             why=_why(verdict, on, since, *terms, reasons=reasons),
-        )  # fmt: skip
+        )
         for subscriber_id, number, name, verdict, amount, currency, since, lines, *terms in _fetch(
             _PAGE_SQL, values
         )

@@ -19,6 +19,7 @@ from billing.models import (
 from billing.services.dunning import clearing
 from billing.services.payments import allocating, checks
 from billing.services.payments.allocating import Share
+from billing.services.prepaid import buying
 from ispcore.errors import DomainError
 from ispcore.events.services import publish
 from subscribers.models import Subscriber, Subscription
@@ -127,6 +128,7 @@ def receive(
     )
     allocating.use(wanted, shares=allocations, at=at, user_id=created_by)
     clearing.clear(subscriber=payer, at=at)
+    buying.buy_due(subscriber=payer, at=at)
     publish("billing.payment_received", payment_id=str(wanted.pk), subscriber_id=str(payer.pk))
     return wanted
 

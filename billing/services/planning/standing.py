@@ -13,6 +13,13 @@ SELECT subscriber_id FROM (
     WHERE line.tenant_id = %(tenant)s AND line.provisioned_at < %(as_of)s
       AND line.status IN ('active', 'suspended', 'terminated') AND position.is_closed IS NOT TRUE
       AND (line.status = 'terminated' OR position.billed_until IS NULL OR position.billed_until <= %(on)s)
+      -- Who pays first buys each period from credit when it begins (services/prepaid).
+      AND line.subscriber_id NOT IN (
+          SELECT customer.id FROM subscribers_subscriber AS customer
+          JOIN subscribers_billingprofile AS profile
+              ON profile.tenant_id = %(tenant)s AND profile.id = customer.billing_profile_id
+          WHERE customer.tenant_id = %(tenant)s AND profile.payment_kind = 'prepaid'
+      )
     UNION
     SELECT subscriber_id FROM billing_oneoffcharge
     WHERE tenant_id = %(tenant)s AND cancelled_at IS NULL AND charged < instalments AND due_on <= %(on)s
@@ -68,7 +75,7 @@ LEFT JOIN LATERAL (
 ) AS held ON true
 WHERE line.tenant_id = %(tenant)s AND line.subscriber_id = ANY (%(subscribers)s)
   AND line.provisioned_at < %(as_of)s AND line.status IN ('active', 'suspended', 'terminated')
-  AND position.is_closed IS NOT TRUE
+  AND position.is_closed IS NOT TRUE AND profile.payment_kind IS DISTINCT FROM 'prepaid'
 """
 
 # Which plan a line had on which days: each change that was applied ends one and begins another.

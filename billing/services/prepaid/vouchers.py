@@ -1,0 +1,231 @@
+"""Credit vouchers: made in batches, printed once, each a payment once.
+
+A code is kept as a hash only; in the clear it stands on the sheet, which is made in the same transaction.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from billing import money
+from billing.models import CreditVoucher, CreditVoucherBatch, CreditVoucherState, Payment, PaymentMethod
+from billing.services import payments
+from billing.services.prepaid import sheets
+from ispcore.errors import DomainError, NotRegistered
+from ispcore.events.services import publish
+from ispcore.files.services import write_file
+from ispcore.jobs import services as jobs
+from ispcore.jobs.models import Job
+from ispcore.tenants.context import current_tenant_id
+from ispcore.tenants.models import Tenant
+from subscribers.services.customers import lock_subscriber
+
+KIND = "billing.make_credit_vouchers"
+# Without I, O, 0, 1 and L: 31 signs, so that twelve of them are 59 bits. They are money.
+ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+RANDOM_SIGNS = 12
+SHOWN_SIGNS = 4
+
+
+class CreditVoucherUnknown(NotRegistered):
+    code = "credit_voucher_unknown"
+    message = "There is no such voucher. Check the code on it."
+    field = "code"
+
+
+class CreditVoucherUsed(DomainError):
+    code = "credit_voucher_used"
+    message = "This voucher was used on {used_at:%Y-%m-%d %H:%M} UTC."
+    field = "code"
+
+
+class CreditVoucherOver(DomainError):
+    code = "credit_voucher_over"
+    message = "This voucher is {state}."
+    field = "code"
+
+
+class CreditVoucherNotUnused(DomainError):
+    code = "credit_voucher_not_unused"
+    message = "Only a voucher that nobody used yet can be revoked; refund its payment instead."
+
+
+class VoucherAmountInvalid(DomainError):
+    code = "amount_invalid"
+    message = "{amount} is no amount of {currency}: above zero, with no more digits than the currency has."
+    status = 422
+    field = "amount"
+
+
+class CreditBatchInUse(DomainError):
+    code = "batch_in_use"
+    message = "{count} vouchers of {name} were used already. Revoke those that are left instead."
+
+
+@transaction.atomic
+def create_batch(
+    *,
+    name: str,
+    quantity: int,
+    amount: Decimal,
+    currency: str,
+    prefix: str = "",
+    use_before: datetime | None = None,
+    user_id: UUID | None,
+) -> tuple[CreditVoucherBatch, Job]:
+    """Register a batch and start the job that makes its vouchers and their sheet. Raises VoucherAmountInvalid."""
+    if amount <= 0 or not money.is_whole(amount, currency):
+        raise VoucherAmountInvalid(amount=amount, currency=currency)
+    batch: CreditVoucherBatch = CreditVoucherBatch.objects.create(
+        name=name,
+        quantity=quantity,
+        amount=amount,
+        currency=currency,
+        prefix=normal_code(prefix),
+        use_before=use_before,
+        created_by_id=user_id,
+    )
+    job = jobs.enqueue(
+        kind=KIND,
+        params={"batch_id": str(batch.pk)},
+        label=f"{batch.quantity} credit vouchers: {batch.name}",
+        subject=f"batch:{batch.pk}",
+        user_id=user_id,
+    )
+    return batch, job
+
+
+def make_vouchers(run: jobs.Run) -> dict[str, Any]:
+    """Make a batch's vouchers and the sheet they are printed on: all or none. Safe to repeat: made once.
+
+    Codes and sheet are made before the transaction; a worker that dies leaves nothing, and the next makes new ones.
+    """
+    with run.tenant():
+        batch = CreditVoucherBatch.objects.get(pk=run.params["batch_id"])
+        provider = Tenant.objects.get(pk=current_tenant_id()).name
+        if CreditVoucher.objects.filter(batch=batch).exists():
+            return _made(batch)
+    codes = _codes(batch)
+    run.progress(0, batch.quantity, "Printing the sheet")
+    pdf = sheets.render_vouchers(batch, codes, provider=provider)
+    with run.tenant():
+        run.hold()
+        batch = CreditVoucherBatch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
+        if not CreditVoucher.objects.filter(batch=batch).exists():
+            CreditVoucher.objects.bulk_create(
+                [
+                    CreditVoucher(
+                        batch=batch, code_hash=hash_code(code), shown=code[: len(batch.prefix) + SHOWN_SIGNS]
+                    )
+                    for code in codes
+                ],
+                batch_size=2000,
+            )
+            with write_file(
+                name=f"credit-vouchers-{batch.created_at:%Y-%m-%d}-{batch.pk.hex[-6:]}.pdf",
+                media_type="application/pdf",
+                app_label="billing",
+                user_id=run.user_id,
+            ) as (file, stream):
+                stream.write(pdf)
+            batch.sheet = file
+            batch.save(update_fields=["sheet", "updated_at"])
+    return _made(batch)
+
+
+@transaction.atomic
+def redeem(*, subscriber_id: UUID, code: str, at: datetime, user_id: UUID | None = None) -> Payment:
+    """Turn a voucher into a payment of a subscriber; of many at once one succeeds.
+
+    What is due is paid, prepaid lines buy their period and come back, the rest stays as credit. Raises
+    SubscriberNotFound, CreditVoucherUnknown, CreditVoucherUsed, CreditVoucherOver and what `payments.receive` raises.
+    """
+    lock_subscriber(subscriber_id)
+    found: CreditVoucher | None = (
+        CreditVoucher.objects.select_for_update(of=("self",))
+        .select_related("batch")
+        .filter(code_hash=hash_code(normal_code(code)))
+        .first()
+    )
+    if found is None:
+        raise CreditVoucherUnknown
+    if found.state == CreditVoucherState.USED:
+        raise CreditVoucherUsed(used_at=found.used_at)
+    if found.state != CreditVoucherState.UNUSED:
+        raise CreditVoucherOver(state=found.get_state_display().lower())
+    if found.batch.use_before is not None and found.batch.use_before <= at:
+        raise CreditVoucherOver(state="out of date")
+    payment = payments.receive(
+        subscriber_id=subscriber_id,
+        amount=found.batch.amount,
+        currency=found.batch.currency,
+        method=PaymentMethod.VOUCHER,
+        reference=f"voucher {found.pk}",
+        received_at=at,
+        note=f"Voucher {found}",
+        created_by=user_id,
+    )
+    found.state, found.used_at = CreditVoucherState.USED, at
+    found.subscriber_id, found.payment = subscriber_id, payment
+    found.save(update_fields=["state", "used_at", "subscriber", "payment", "updated_at"])
+    publish("billing.credit_voucher_used", voucher_id=str(found.pk), subscriber_id=str(subscriber_id))
+    return payment
+
+
+@transaction.atomic
+def revoke_voucher(*, voucher_id: UUID) -> CreditVoucher:
+    """Make an unused voucher worthless. Safe to repeat. Raises CreditVoucherNotUnused."""
+    voucher: CreditVoucher = CreditVoucher.objects.select_for_update(of=("self",)).get(pk=voucher_id)
+    if voucher.state == CreditVoucherState.USED:
+        raise CreditVoucherNotUnused
+    voucher.state = CreditVoucherState.REVOKED
+    voucher.save(update_fields=["state", "updated_at"])
+    return voucher
+
+
+@transaction.atomic
+def revoke_batch(*, batch_id: UUID, at: datetime) -> int:
+    """Make all unused vouchers of a batch worthless; return how many. Safe to repeat."""
+    unused = CreditVoucher.objects.filter(batch=batch_id, state=CreditVoucherState.UNUSED)
+    return int(unused.update(state=CreditVoucherState.REVOKED, updated_at=at))
+
+
+@transaction.atomic
+def remove_batch(*, batch_id: UUID) -> None:
+    """Delete a batch none of whose vouchers was used. Raises CreditBatchInUse."""
+    batch = CreditVoucherBatch.objects.select_for_update(of=("self",)).get(pk=batch_id)
+    count = CreditVoucher.objects.filter(batch=batch, state=CreditVoucherState.USED).count()
+    if count:
+        raise CreditBatchInUse(name=batch.name, count=count)
+    batch.delete()
+
+
+def normal_code(code: str) -> str:
+    """Return what two spellings of one code share: capitals and digits."""
+    return "".join(sign for sign in code.upper() if sign.isascii() and sign.isalnum())
+
+
+def hash_code(normal: str) -> bytes:
+    """Return what is kept of a code: SHA-256 over the tenant's id and the normal code."""
+    return hashlib.sha256(f"{current_tenant_id()}:{normal}".encode()).digest()
+
+
+def _codes(batch: CreditVoucherBatch) -> list[str]:
+    codes: set[str] = set()
+    while len(codes) < batch.quantity:
+        codes.add(batch.prefix + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_SIGNS)))
+    return sorted(codes)
+
+
+def _made(batch: CreditVoucherBatch) -> dict[str, Any]:
+    return {
+        "batch_id": str(batch.pk),
+        "vouchers": batch.quantity,
+        "file_id": str(batch.sheet_id),
+        "url": f"/api/v1/files/{batch.sheet_id}/content",
+    }
