@@ -1,5 +1,6 @@
 """Billing's work in the background."""
 
+from datetime import datetime
 from uuid import UUID
 
 from celery import shared_task
@@ -9,6 +10,7 @@ from billing.models import BillingSettings
 from billing.services import bank, runs
 from billing.services.dunning import nightly, suspending
 from billing.services.gateways import checkouts, refunds
+from billing.services.invoices import sending
 from billing.services.prepaid import renewing, vouchers
 from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask, TenantTask
@@ -118,3 +120,28 @@ def begin_checkout(*, tenant_id: str, job_id: str) -> None:
 def refund_by_gateway(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: refunds.refund_job(run, at=at))
+
+
+@shared_task(base=PlatformTask, name="billing.tasks.check_ledgers")
+def check_ledgers() -> None:
+    """Recount every provider's ledger; one that cannot be read does not keep the others from it."""
+    at = timezone.now()
+    for tenant_id in ledger.tenants_with_invoices():
+        check_ledger.delay(tenant_id=str(tenant_id), at=at.isoformat())
+
+
+@shared_task(base=TenantTask, name="billing.tasks.check_ledger")
+def check_ledger(*, tenant_id: str, at: str) -> None:
+    ledger.check_ledger(at=datetime.fromisoformat(at))
+
+
+@shared_task(name="billing.tasks.send_invoice")
+def send_invoice(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: sending.deliver(run, at=at))
+
+
+@shared_task(base=TenantTask, name="billing.tasks.send_when_issued")
+def send_when_issued(*, tenant_id: str, invoice_id: str, subscriber_id: str = "") -> bool:
+    """Send each invoice when it is issued, where its provider wants that."""
+    return sending.send_when_issued(invoice_id=UUID(invoice_id), at=timezone.now())

@@ -13,7 +13,6 @@ from billing.gateways.stripe import Stripe
 from billing.models import GatewayAccount, GatewayKind
 from ispcore.crypto import Secret
 from ispcore.errors import DomainError, NotRegistered
-from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Tenant
 from ispcore.tenants.selectors import find_tenant
 
@@ -110,8 +109,7 @@ def adapter_of(account: GatewayAccount) -> Gateway:
 
 def public_name(account: GatewayAccount) -> str:
     """Return the name in the address of an account's notices: `<provider's slug>.<key>`."""
-    slug = Tenant.objects.values_list("slug", flat=True).get(pk=current_tenant_id())
-    return f"{slug}.{account.key}"
+    return f"{account.tenant.slug}.{account.key}"
 
 
 def split_name(name: str) -> tuple[Tenant, str]:
