@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from billing.services.planning import drafts, items, overage, standing
 from ispcore.tenants.context import current_tenant_id
@@ -41,8 +41,19 @@ def plan_batch(terms: Terms, subscribers: Sequence[UUID]) -> None:
     """Write drafts for these subscribers, and park those that cannot be billed.
 
     Once per run and subscriber: the caller begins behind the last batch that was committed. The database refuses an
-    item that was billed before (IntegrityError `invoice_line_billed_once`), and nothing of the batch is kept then.
+    item that was billed before; the batch is planned again then, and who has such an item is parked.
     """
+    try:
+        with transaction.atomic():
+            _plan(terms, subscribers, looks_for_billed=False)
+    except IntegrityError as error:
+        if "invoice_line_billed_once" not in str(error):
+            raise
+        with transaction.atomic():
+            _plan(terms, subscribers, looks_for_billed=True)
+
+
+def _plan(terms: Terms, subscribers: Sequence[UUID], *, looks_for_billed: bool) -> None:
     values = {
         "tenant": current_tenant_id(),
         "run": terms.run_id,
@@ -68,15 +79,20 @@ def plan_batch(terms: Terms, subscribers: Sequence[UUID]) -> None:
             cursor.execute(statement, values if "%(" in statement else None)
         overage.add_items(cursor, values)
         for statement in (
+            standing.CLOSE_SQL,
             drafts.PARK_SQL,
+            *([drafts.PARK_BILLED_SQL] if looks_for_billed else []),
             drafts.LEAVE_PARKED_SQL,
-            drafts.INVOICES_SQL,
+            drafts.DRAFTS_SQL,
+            "ANALYZE billing_draft",
             drafts.TAXES_SQL,
+            "ANALYZE billing_taxed",
+            drafts.INVOICES_SQL,
             drafts.LINES_SQL,
             drafts.LINE_TAXES_SQL,
-            drafts.TOTALS_SQL,
         ):
             cursor.execute(statement, values if "%(" in statement else None)
         cursor.execute(
-            "DROP TABLE billing_line, billing_term, billing_span, billing_extra, billing_item, billing_taxed"
+            "DROP TABLE billing_line, billing_term, billing_span, billing_extra, billing_item, billing_draft, "
+            "billing_taxed"
         )

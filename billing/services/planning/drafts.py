@@ -30,12 +30,11 @@ WHERE subscriber_id IN (
 )
 """
 
-INVOICES_SQL = """
-INSERT INTO billing_invoice (id, tenant_id, created_at, updated_at, kind, number, status, subscriber_id, currency,
-                             run_id, period_start, period_end, net, tax, total, open_amount, reason)
-SELECT uuidv7(), %(tenant)s, now(), now(), 'invoice', '', 'draft', subscriber_id, currency, %(run)s,
-       min(period_start) FILTER (WHERE kind = 'plan'), max(period_end) FILTER (WHERE kind = 'plan'), 0, 0, 0, 0, ''
-FROM billing_item GROUP BY subscriber_id, currency
+DRAFTS_SQL = """
+CREATE TEMP TABLE billing_draft ON COMMIT DROP AS
+SELECT uuidv7() AS invoice_id, subscriber_id, currency, min(period_start) FILTER (WHERE kind = 'plan') AS first,
+       max(period_end) FILTER (WHERE kind = 'plan') AS until
+FROM billing_item GROUP BY subscriber_id, currency ORDER BY subscriber_id, currency
 """
 
 # An item may bear several taxes: those valid on the run's day. What is contained in its price is taken out of it: the
@@ -53,13 +52,11 @@ WITH RECURSIVE inside AS (
     WHERE tenant_id = %(tenant)s AND subscriber_id = ANY (%(subscribers)s)
       AND starts_on <= %(on)s AND (ends_on IS NULL OR ends_on > %(on)s)
 ), numbered AS (
-    SELECT uuidv7() AS line_id, invoice.id AS invoice_id, item.*,
-           row_number() OVER (PARTITION BY invoice.id
+    SELECT uuidv7() AS line_id, draft.invoice_id, item.*,
+           row_number() OVER (PARTITION BY draft.invoice_id
                               ORDER BY item.number, item.period_start, item.place, item.source) AS position
     FROM billing_item AS item
-    JOIN billing_invoice AS invoice
-        ON invoice.tenant_id = %(tenant)s AND invoice.run_id = %(run)s
-       AND invoice.subscriber_id = item.subscriber_id AND invoice.currency = item.currency
+    JOIN billing_draft AS draft USING (subscriber_id, currency)
 ), rated AS (
     SELECT numbered.line_id, rate.id AS rate_id, rate.name, rate.percent, rate.is_inclusive,
            EXISTS (SELECT FROM freed WHERE freed.subscriber_id = numbered.subscriber_id
@@ -114,14 +111,31 @@ SELECT uuidv7(), %(tenant)s, line_id, rate_id, tax_name, tax_percent, base, tax
 FROM billing_taxed WHERE rate_id IS NOT NULL
 """
 
-TOTALS_SQL = """
-UPDATE billing_invoice AS invoice
-SET net = summed.net, tax = COALESCE(summed.tax, 0), total = summed.net + COALESCE(summed.tax, 0),
-    open_amount = summed.net + COALESCE(summed.tax, 0)
-FROM (
-    SELECT invoice_id, sum(net) AS net, sum(tax) AS tax
+INVOICES_SQL = """
+INSERT INTO billing_invoice (id, tenant_id, created_at, updated_at, kind, number, status, subscriber_id, currency,
+                             run_id, period_start, period_end, net, tax, total, open_amount, reason)
+SELECT draft.invoice_id, %(tenant)s, now(), now(), 'invoice', '', 'draft', draft.subscriber_id, draft.currency, %(run)s,
+       draft.first, draft.until, summed.net, summed.tax, summed.net + summed.tax, summed.net + summed.tax, ''
+FROM billing_draft AS draft
+JOIN (
+    SELECT invoice_id, sum(net) AS net, COALESCE(sum(tax), 0) AS tax
     FROM (SELECT invoice_id, net, sum(tax) AS tax FROM billing_taxed GROUP BY invoice_id, line_id, net) AS line
     GROUP BY invoice_id
-) AS summed
-WHERE invoice.tenant_id = %(tenant)s AND invoice.id = summed.invoice_id
+) AS summed USING (invoice_id)
+ORDER BY draft.invoice_id
+"""
+
+PARK_BILLED_SQL = """
+INSERT INTO billing_parkedaccount (id, tenant_id, created_at, updated_at, run_id, subscriber_id, reason, detail)
+SELECT DISTINCT ON (item.subscriber_id) uuidv7(), %(tenant)s, now(), now(), %(run)s, item.subscriber_id, 'billed',
+       left(format('%%s from %%s is on %%s already.', item.description, item.period_start,
+                   COALESCE(NULLIF(invoice.number, ''), 'a draft')), 200)
+FROM billing_item AS item
+JOIN billing_invoiceline AS line
+    ON line.tenant_id = %(tenant)s AND line.subscription_id IS NOT DISTINCT FROM item.subscription_id
+   AND line.kind = item.kind AND line.source = item.source AND line.period_start = item.period_start
+   AND NOT line.is_void
+JOIN billing_invoice AS invoice ON invoice.tenant_id = %(tenant)s AND invoice.id = line.invoice_id
+ORDER BY item.subscriber_id
+ON CONFLICT (tenant_id, run_id, subscriber_id) DO NOTHING
 """

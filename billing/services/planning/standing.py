@@ -4,13 +4,15 @@ A day counts to the terms in force when it begins at the provider's: the day a l
 back from a hold is billed; the day it ends or goes on hold is not.
 """
 
+# Either half walks its index in the order of the subscribers and stops at the limit: a batch costs what it gives. Who
+# pays first buys each period from credit when it begins (services/prepaid).
 CANDIDATES_SQL = """
 SELECT subscriber_id FROM (
-    SELECT line.subscriber_id
+    (SELECT DISTINCT line.subscriber_id
     FROM subscribers_subscription AS line
     LEFT JOIN billing_billingposition AS position
         ON position.tenant_id = %(tenant)s AND position.subscription_id = line.id
-    WHERE line.tenant_id = %(tenant)s AND line.provisioned_at < %(as_of)s
+    WHERE line.tenant_id = %(tenant)s AND line.subscriber_id > %(after)s AND line.provisioned_at < %(as_of)s
       AND line.status IN ('active', 'suspended', 'terminated') AND position.is_closed IS NOT TRUE
       AND (line.status = 'terminated' OR position.billed_until IS NULL OR position.billed_until <= %(on)s)
       -- Who pays first buys each period from credit when it begins (services/prepaid).
@@ -20,12 +22,13 @@ SELECT subscriber_id FROM (
               ON profile.tenant_id = %(tenant)s AND profile.id = customer.billing_profile_id
           WHERE customer.tenant_id = %(tenant)s AND profile.payment_kind = 'prepaid'
       )
+    ORDER BY line.subscriber_id LIMIT %(limit)s)
     UNION
-    SELECT subscriber_id FROM billing_oneoffcharge
-    WHERE tenant_id = %(tenant)s AND cancelled_at IS NULL AND charged < instalments AND due_on <= %(on)s
-      AND due_on + make_interval(months => charged::int) <= %(on)s
+    (SELECT DISTINCT subscriber_id FROM billing_oneoffcharge
+    WHERE tenant_id = %(tenant)s AND subscriber_id > %(after)s AND cancelled_at IS NULL AND charged < instalments
+      AND due_on <= %(on)s AND due_on + make_interval(months => charged::int) <= %(on)s
+    ORDER BY subscriber_id LIMIT %(limit)s)
 ) AS due
-WHERE subscriber_id > %(after)s
 ORDER BY subscriber_id LIMIT %(limit)s
 """
 
@@ -120,4 +123,15 @@ CROSS JOIN LATERAL billing_periods(at.since, LEAST(%(on)s, at.until - 1), term.m
     AS span
 CROSS JOIN LATERAL (SELECT LEAST(span.until, at.until) AS until) AS cut
 WHERE NOT term.is_held
+"""
+
+# A line that ended and of which nothing is left to bill or give back is not looked at again.
+CLOSE_SQL = """
+INSERT INTO billing_billingposition (id, tenant_id, created_at, updated_at, subscription_id, billed_until, settled_at,
+                                     is_closed)
+SELECT uuidv7(), %(tenant)s, now(), now(), subscription_id, billed_until, %(as_of)s, true
+FROM billing_line AS line
+WHERE is_ended AND ended_on <= %(on)s
+  AND NOT EXISTS (SELECT FROM billing_item AS item WHERE item.subscription_id = line.subscription_id)
+ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET is_closed = true, updated_at = now()
 """

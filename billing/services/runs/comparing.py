@@ -50,7 +50,8 @@ SELECT uuidv7(), %(tenant)s, now(), now(), %(run)s, compared.subscriber_id,
            CASE WHEN compared.periods <> last.periods
                 THEN format('%%s whole periods instead of %%s', compared.periods, last.periods) END,
            CASE WHEN compared.parts > 0 THEN 'part of a period' WHEN last.parts > 0 THEN 'no part of a period' END,
-           'with ' || (SELECT string_agg(lower(label), ', ' ORDER BY label) FROM (VALUES {_LABELS}) AS named(kind, label)
+           'with ' || (SELECT string_agg(lower(label), ', ' ORDER BY label)
+                       FROM (VALUES {_LABELS}) AS named(kind, label)
                        WHERE kind = ANY (compared.kinds) AND kind <> 'plan' AND NOT kind = ANY (last.kinds)),
            'without ' || (SELECT string_agg(lower(label), ', ' ORDER BY label)
                           FROM (VALUES {_LABELS}) AS named(kind, label)
@@ -65,7 +66,7 @@ LEFT JOIN LATERAL (
     FROM billing_invoiceline AS line
     WHERE line.tenant_id = %(tenant)s AND line.invoice_id = compared.before_id
 ) AS last ON compared.before_id IS NOT NULL
-"""
+"""  # noqa: S608  (the names of the kinds are constants)
 
 # Whose last cycle ended after the run before this one began, and who is in this one neither with a draft nor parked.
 GONE_SQL = """
@@ -115,7 +116,7 @@ def compare_batch(terms: Terms, subscribers: Sequence[UUID]) -> None:
 
 
 def find_gone(terms: Terms, *, after: date) -> None:
-    """Write whom the cycle before billed and this one does not; `after` is the day of the run before. Safe to repeat."""
+    """Write whom the cycle before billed and this one does not; `after` is the day of the run before. Repeatable."""
     with connection.cursor() as cursor:
         cursor.execute(
             GONE_SQL,

@@ -50,7 +50,8 @@ WHERE credited.starts_at < owed.ends_at AND owed.starts_at < credited.ends_at
 
 SPEND_SQL = (
     """
-    INSERT INTO billing_allocation (id, tenant_id, created_at, updated_at, payment_id, credit_note_id, invoice_id, amount)
+    INSERT INTO billing_allocation (id, tenant_id, created_at, updated_at, payment_id, credit_note_id, invoice_id,
+                                    amount)
     SELECT uuidv7(), %(tenant)s, now(), now(), payment_id, credit_note_id, invoice_id, amount FROM billing_spent
     """,
     """

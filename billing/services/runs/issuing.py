@@ -92,14 +92,15 @@ POSITIONS_SQL = """
 INSERT INTO billing_billingposition AS position (id, tenant_id, created_at, updated_at, subscription_id, billed_until,
                                                  settled_at, is_closed)
 SELECT uuidv7(), %(tenant)s, now(), now(), line.subscription_id,
-       COALESCE(min(line.period_start) FILTER (WHERE line.kind = 'end_credit'),
+       COALESCE(min(line.period_start) FILTER (
+                    WHERE line.kind = 'end_credit' AND line.source = '00000000-0000-0000-0000-000000000000'),
                 max(line.period_end) FILTER (WHERE line.kind = 'plan'),
                 (SELECT stands.billed_until FROM billing_billingposition AS stands
                  WHERE stands.tenant_id = %(tenant)s AND stands.subscription_id = line.subscription_id)),
        %(as_of)s, false
 FROM billing_chunk AS chunk
 JOIN billing_invoiceline AS line ON line.tenant_id = %(tenant)s AND line.invoice_id = chunk.id
-WHERE line.kind IN ('plan', 'plan_change', 'hold_credit', 'end_credit')
+WHERE line.kind NOT IN ('one_off', 'late_fee') AND line.subscription_id IS NOT NULL
 GROUP BY line.subscription_id ORDER BY line.subscription_id
 ON CONFLICT (tenant_id, subscription_id) DO UPDATE
 SET billed_until = EXCLUDED.billed_until, settled_at = EXCLUDED.settled_at, updated_at = now()
@@ -111,7 +112,7 @@ FROM (
     SELECT line.source, count(*) AS parts
     FROM billing_chunk AS chunk
     JOIN billing_invoiceline AS line ON line.tenant_id = %(tenant)s AND line.invoice_id = chunk.id
-    WHERE line.kind = 'one_off' GROUP BY line.source
+    WHERE line.kind IN ('one_off', 'late_fee') GROUP BY line.source
 ) AS billed
 WHERE charge.tenant_id = %(tenant)s AND charge.id = billed.source
 """
