@@ -1,0 +1,18 @@
+"""What the ledger and the invoices say, summed up by the database. Import from here; nothing is changed by it."""
+
+from billing.services.reports.debt import (
+    AgedDebt,
+    DebtOfSubscriber,
+    DebtTotal,
+    aged_debt,
+    aged_debt_rows,
+)
+from billing.services.reports.journal import JOURNAL_HEADER, journal_rows
+from billing.services.reports.revenue import RecurringMonth, recurring
+from billing.services.reports.takings import CashRow, cash
+from billing.services.reports.tax import TaxReport, TaxRow, TaxTotal, taxes
+
+__all__ = [
+    "JOURNAL_HEADER", "AgedDebt", "CashRow", "DebtOfSubscriber", "DebtTotal", "RecurringMonth", "TaxReport", "TaxRow",
+    "TaxTotal", "aged_debt", "aged_debt_rows", "cash", "journal_rows", "recurring", "taxes",
+]  # fmt: skip
