@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.models import BillingSettings
-from billing.services import bank, runs
+from billing.services import bank, ledger, runs
 from billing.services.dunning import nightly, suspending
 from billing.services.gateways import checkouts, refunds
 from billing.services.invoices import sending

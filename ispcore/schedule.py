@@ -47,6 +47,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "ipam.tasks.reconcile_all",
         "schedule": crontab(hour="2", minute="35"),
     },
+    "check-ledgers": {"task": "billing.tasks.check_ledgers", "schedule": crontab(hour="4", minute="20")},
     "release-ended-holds": {"task": "subscribers.tasks.release_ended_holds", "schedule": 60.0},
     "apply-due-plan-changes": {
         "task": "subscribers.tasks.apply_due_plan_changes",

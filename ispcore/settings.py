@@ -206,11 +206,18 @@ SPECTACULAR_SETTINGS = {
         "DriftKind": "ipam.models.DriftKind",
         "DriftRepair": "ipam.api.reconciliation.REPAIR_STATES",
         "DriftRepairAction": "ipam.api.reconciliation.REPAIRS",
+        "PaymentMethod": "billing.models.PaymentMethod",
+        "PaymentStatus": "billing.models.PaymentStatus",
+        "GatewayKind": "billing.models.GatewayKind",
+        "CheckoutStatus": "billing.models.CheckoutStatus",
+        "GatewayEventOutcome": "billing.models.EventOutcome",
         "BankStatementFormat": "billing.api.reconciliations.FORMATS",
         "BankStatementStatus": "billing.models.StatementStatus",
         "BankLineState": "billing.models.LineState",
         "BankMatchRule": "billing.models.MatchRule",
         "BankLineRule": "billing.api.reconciliations.RULES",
+        "ChargeKind": "billing.models.ChargeKind",
+        "LedgerInvariant": "billing.models.LedgerInvariant",
         "ServiceStatus": "subscribers.models.ServiceStatus",
         "HoldReason": "subscribers.models.HoldReason",
         "PlanChangeState": "subscribers.api.lines.PLAN_CHANGE_STATES",
@@ -257,6 +264,14 @@ CORS_ALLOW_HEADERS = [
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = ["ETag", "Location", "Idempotency-Replayed", "RateLimit", "Retry-After", "X-Request-ID"]
 # Where browsers reach this installation: in links that are sent, and where gateways send payers back to.
+# Where e-mails are handed in. Django's own names; without TLS only on the same machine.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "127.0.0.1")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("EMAIL_USE_TLS") == "1"
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "billing@localhost")
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "https://api.stripe.com")
 RATE_LIMIT_PER_MINUTE = int(os.environ.get("RATE_LIMIT_PER_MINUTE", "1200"))

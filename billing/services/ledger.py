@@ -6,6 +6,7 @@ how much. It reads only; nothing is mended here.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -38,7 +39,8 @@ STATEMENTS: dict[LedgerInvariant, str] = {
         ORDER BY customer.number LIMIT %(most)s
     """,
     LedgerInvariant.OPEN_AMOUNT: """
-        SELECT format('%%s %%s', CASE invoice.kind WHEN 'invoice' THEN 'Invoice' ELSE 'Credit note' END, invoice.number),
+        SELECT format('%%s %%s', CASE invoice.kind WHEN 'invoice' THEN 'Invoice' ELSE 'Credit note' END,
+                      invoice.number),
                format('open %%s, total %%s less %%s allocated is %%s %%s', trim_scale(invoice.open_amount),
                       trim_scale(invoice.total), trim_scale(COALESCE(live.amount, 0)),
                       trim_scale(invoice.total - COALESCE(live.amount, 0)), invoice.currency)
@@ -153,8 +155,8 @@ STATEMENTS: dict[LedgerInvariant, str] = {
     """,
     LedgerInvariant.POSITION: """
         SELECT format('Service %%s', service.number),
-               format('stands at %%s, its invoices go until %%s', COALESCE(position.billed_until::text, 'the beginning'),
-                      billed.until)
+               format('stands at %%s, its invoices go until %%s',
+                      COALESCE(position.billed_until::text, 'the beginning'), billed.until)
         FROM (
             SELECT line.subscription_id, max(line.period_end) AS until
             FROM billing_invoiceline AS line
@@ -199,7 +201,7 @@ class Finding:
 
 def recount() -> list[Finding]:
     """Recount every invariant of the bound tenant; at most `MOST` findings of each. One query each, reads only."""
-    values = {"tenant": current_tenant_id(), "most": MOST}
+    values: dict[str, Any] = {"tenant": current_tenant_id(), "most": MOST}
     found: list[Finding] = []
     with connection.cursor() as cursor:
         for invariant, statement in STATEMENTS.items():

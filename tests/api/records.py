@@ -17,7 +17,22 @@ from aaa.models import (
     Voucher,
     VoucherBatch,
 )
-from billing.models import BankLine, BankStatement
+from billing.models import (
+    AddOn,
+    BankLine,
+    BankStatement,
+    Checkout,
+    Discount,
+    GatewayAccount,
+    GatewayEvent,
+    Invoice,
+    LedgerCheck,
+    OneOffCharge,
+    OveragePrice,
+    Payment,
+    TaxExemption,
+    TaxRate,
+)
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -202,6 +217,39 @@ def make_bank_statement() -> Any:
     )
 
 
+def make_payment() -> Any:
+    return Payment.objects.create(
+        subscriber=SubscriberFactory(), amount=20, currency="EUR", method="cash", received_at=timezone.now(),
+        reference=f"slip {Payment.objects.count()}",
+    )  # fmt: skip
+
+
+def make_gateway() -> Any:
+    number = GatewayAccount.objects.count()
+    return GatewayAccount.objects.create(
+        kind="stripe",
+        label=f"Cards {number}",
+        key=f"stripe-{number}",
+        api_key="sk_test",
+        webhook_secret="whsec",
+    )
+
+
+def make_gateway_event() -> Any:
+    return GatewayEvent.objects.create(
+        gateway=make_gateway(), event_id="evt_1", kind="refund.created", facts={}, outcome="booked",
+        payment=make_payment(), happened_at=timezone.now(), received_at=timezone.now(),
+    )  # fmt: skip
+
+
+def make_checkout() -> Any:
+    payment = make_payment()
+    return Checkout.objects.create(
+        gateway=make_gateway(), subscriber=payment.subscriber, amount=5, currency="EUR", payment=payment,
+        invoice=Invoice.objects.create(subscriber=payment.subscriber, currency="EUR"),
+    )  # fmt: skip
+
+
 def make_bank_line() -> Any:
     return BankLine.objects.create(
         statement=make_bank_statement(), line_number=1, booked_on="2026-03-10", amount=5, currency="EUR",
@@ -209,9 +257,58 @@ def make_bank_line() -> Any:
     )  # fmt: skip
 
 
+def make_add_on() -> Any:
+    return AddOn.objects.create(
+        subscription=SubscriptionFactory(), name="TV", price=5, currency="EUR", starts_on="2026-03-01"
+    )
+
+
+def make_charge() -> Any:
+    return OneOffCharge.objects.create(
+        subscriber=SubscriberFactory(), name="Visit", amount=5, currency="EUR", due_on="2026-03-01"
+    )
+
+
+def make_discount() -> Any:
+    return Discount.objects.create(
+        subscriber=SubscriberFactory(), name="Welcome", percent=5, starts_on="2026-03-01"
+    )
+
+
+def make_overage_price() -> Any:
+    return OveragePrice.objects.create(
+        plan=PlanFactory(cap_bytes=10**9), price=1, currency="EUR", starts_on="2026-03-01"
+    )
+
+
+def make_tax_rate() -> Any:
+    return TaxRate.objects.create(name=f"VAT {TaxRate.objects.count()}", percent=20, starts_on="2026-03-01")
+
+
+def make_tax_exemption() -> Any:
+    return TaxExemption.objects.create(
+        subscriber=SubscriberFactory(), reason="Embassy", starts_on="2026-03-01"
+    )
+
+
+def make_ledger_check() -> Any:
+    return LedgerCheck.objects.create(checked_at=timezone.now())
+
+
 MAKE: dict = {
+    AddOn: make_add_on,
+    OneOffCharge: make_charge,
+    Discount: make_discount,
+    OveragePrice: make_overage_price,
+    TaxRate: make_tax_rate,
+    TaxExemption: make_tax_exemption,
+    LedgerCheck: make_ledger_check,
     BankStatement: make_bank_statement,
     BankLine: make_bank_line,
+    Payment: make_payment,
+    GatewayAccount: make_gateway,
+    GatewayEvent: make_gateway_event,
+    Checkout: make_checkout,
     CgnatRule: make_cgnat_rule,
     BookImport: make_book_import,
     Reconciliation: make_reconciliation,

@@ -25,11 +25,20 @@ from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
 from tests.aaa.online import make_account, make_nas, make_session
 from tests.api.records import (
+    make_add_on,
     make_bank_line,
     make_book_import,
     make_cgnat_rule,
+    make_charge,
+    make_checkout,
+    make_discount,
     make_drift,
+    make_gateway_event,
+    make_ledger_check,
+    make_overage_price,
     make_reconciliation,
+    make_tax_exemption,
+    make_tax_rate,
 )
 from tests.api.routes import api_routes
 from tests.api.their_records import BODIES, FILTERS, OLT, RECORD, WITHOUT_RECORDS
@@ -99,6 +108,12 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
             make() for make in (make_cgnat_rule, make_book_import, make_reconciliation, make_drift)
         )
         bank_line = make_bank_line()
+        gateway_event, checkout = make_gateway_event(), make_checkout()
+        billed = {
+            "add_on": make_add_on(), "charge": make_charge(), "discount": make_discount(),
+            "overage_price": make_overage_price(), "tax_rate": make_tax_rate(),
+            "tax_exemption": make_tax_exemption(), "ledger_check": make_ledger_check(),
+        }  # fmt: skip
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
@@ -132,10 +147,13 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "vrf": subnet.vrf_id, "subnet": subnet.pk, "pool": pool.pk, "address": address.pk,
         "outage": outage.pk, "signal_limits": signal_limits.pk,
         "cgnat_rule": cgnat_rule.pk, "book_import": book_import.pk, "reconciliation": reconciliation.pk,
-        "drift": drift.pk, "bank_line": bank_line.pk, "bank_statement": bank_line.statement_id,
+        "drift": drift.pk, "payment": gateway_event.payment_id, "gateway": gateway_event.gateway_id,
+        "gateway_event": gateway_event.pk, "checkout": checkout.pk, "invoice": checkout.invoice_id,
+        "bank_line": bank_line.pk, "bank_statement": bank_line.statement_id,
         "nas": nas.pk, "account": account.pk, "session": session.pk, "action": action,
         "policy": policy.pk, "virtual_server": virtual_server.pk, "service_profile": service_profile.pk,
         "top_up": top_up.pk, "voucher_batch": voucher_batch.pk, "voucher": voucher.pk,
+        **{name: each.pk for name, each in billed.items()},
     }  # fmt: skip
     texts = {"ip": olt.ip, "serial": onu.serial, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}

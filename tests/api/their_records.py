@@ -70,8 +70,19 @@ RECORD = {
     "premises": "premise",
     "billing-profiles": "billing_profile",
     "imports": "import",
+    "billing/payments": "payment",
+    "billing/gateways": "gateway",
+    "billing/gateway-events": "gateway_event",
+    "billing/checkouts": "checkout",
     "billing/reconciliations": "bank_statement",
     "billing/bank-lines": "bank_line",
+    "billing/add-ons": "add_on",
+    "billing/charges": "charge",
+    "billing/discounts": "discount",
+    "billing/overage-prices": "overage_price",
+    "billing/tax-rates": "tax_rate",
+    "billing/tax-exemptions": "tax_exemption",
+    "billing/ledger-checks": "ledger_check",
 }
 # How their records are named elsewhere than in the path: bodies of POST, and filters.
 BODIES: dict[str, Any] = {
@@ -95,6 +106,20 @@ BODIES: dict[str, Any] = {
         {"ip": "{ip}", "index": "0/1/0/1"},
     ],
     "hardware/onu-presets": [],  # Names no record.
+    "billing/gateways": [],  # Names no record.
+    "billing/payments": [
+        {"subscriber_id": "{customer}", "amount": "1.00", "currency": "EUR", "method": "cash"},
+    ],
+    "billing/checkouts": [
+        {
+            "gateway_id": "{gateway}",
+            "subscriber_id": "{customer}",
+            "amount": "1.00",
+            "currency": "EUR",
+            "return_url": "https://isp.example/",
+        },
+        {"gateway_id": "{gateway}", "invoice_id": "{invoice}", "return_url": "https://isp.example/"},
+    ],
     "ipam/subnets": [{"vrf_id": "{vrf}", "network": "10.0.0.0/8"}],
     "ipam/cgnat-rules": [
         {
@@ -127,6 +152,28 @@ BODIES: dict[str, Any] = {
         {"username": "new", "service_id": "{service_profile}", "subscription_id": "{line}"},
     ],
     "aaa/top-ups": [{"account_id": "{account}", "bytes": 1}],
+    "billing/add-ons": [
+        {"service_id": "{line}", "name": "New", "price": "1.00", "currency": "EUR", "starts_on": "2026-03-01"}
+    ],
+    "billing/charges": [
+        {
+            "subscriber_id": "{customer}",
+            "name": "New",
+            "amount": "1.00",
+            "currency": "EUR",
+            "due_on": "2026-03-01",
+        }
+    ],
+    "billing/discounts": [
+        {"subscriber_id": "{customer}", "name": "New", "percent": "1.00", "starts_on": "2026-03-01"}
+    ],
+    "billing/overage-prices": [
+        {"plan_id": "{plan}", "price": "1.00", "currency": "EUR", "starts_on": "2026-03-01"}
+    ],
+    "billing/tax-rates": [{"name": "New", "percent": "1", "zone_id": "{zone}", "starts_on": "2026-03-01"}],
+    "billing/tax-exemptions": [
+        {"subscriber_id": "{customer}", "reason": "New", "starts_on": "2026-03-01"},
+    ],
     "aaa/policies": [{"name": "New", "plan_id": "{plan}"}],
     "aaa/nas": [
         {
@@ -171,8 +218,29 @@ FILTERS = {
         "inside_address=100.64.0.1",
     ],
     "ipam/imports": ["status=uploaded", "file_format=csv"],
+    "billing/payments": [
+        "subscriber_id={customer}",
+        "reference=theirs",
+        "status=received",
+        "has_credit=true",
+    ],
+    "billing/gateways": ["kind=stripe", "is_enabled=true"],
+    "billing/gateway-events": ["gateway_id={gateway}", "payment_id={payment}", "outcome=booked"],
+    "billing/checkouts": [
+        "gateway_id={gateway}",
+        "subscriber_id={customer}",
+        "invoice_id={invoice}",
+        "status=open",
+    ],
     "billing/reconciliations": ["status=done", "sha256=" + "0" * 64, "account=THEIRS"],
     "billing/bank-lines": ["reconciliation_id={bank_statement}", "state=unmatched"],
+    "billing/add-ons": ["service_id={line}", "subscriber_id={customer}"],
+    "billing/charges": ["subscriber_id={customer}", "service_id={line}"],
+    "billing/discounts": ["subscriber_id={customer}", "service_id={line}"],
+    "billing/overage-prices": ["plan_id={plan}"],
+    "billing/tax-rates": ["zone_id={zone}", "name=VAT*"],
+    "billing/tax-exemptions": ["subscriber_id={customer}", "rate_id={tax_rate}"],
+    "billing/ledger-checks": ["checked_at__gte=2020-01-01T00:00:00Z"],
     "ipam/reconciliations": ["vrf_id={vrf}", "seen_in=arp", "status=running"],
     "ipam/drifts": [
         "vrf_id={vrf}",

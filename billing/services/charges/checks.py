@@ -59,7 +59,7 @@ class UnknownSubscriber(NotRegistered):
 
 class UnknownService(NotRegistered):
     message = "There is no such service of this customer."
-    field = "subscription_id"
+    field = "service_id"
 
 
 class UnknownPlan(NotRegistered):
@@ -70,7 +70,7 @@ class UnknownPlan(NotRegistered):
 class ServiceOver(DomainError):
     code = "service_ended"
     message = "Service {number} has ended: nothing more can be charged with it."
-    field = "subscription_id"
+    field = "service_id"
 
 
 class EndBilled(DomainError):

@@ -25,7 +25,7 @@ class PercentOrAmount(checks.Invalid):
 
 class AmountOfOneService(checks.Invalid):
     message = "An amount is taken off one service: say which, or give a percentage."
-    field = "subscription_id"
+    field = "service_id"
 
 
 @transaction.atomic

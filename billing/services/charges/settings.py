@@ -51,9 +51,9 @@ def lock_settings(*, on: date) -> BillingSettings:
 def change_settings(*, on: date, **fields: Any) -> BillingSettings:
     """Change what is given. Safe to repeat. Raises BadPrefix, BadBound, UnknownHoldReason, BillingHasBegun."""
     settings = lock_settings(on=on)
-    if fields.get("bills_from", settings.bills_from) != settings.bills_from:
-        if Invoice.objects.exclude(status=InvoiceStatus.DRAFT).exists():
-            raise BillingHasBegun
+    moves = fields.get("bills_from", settings.bills_from) != settings.bills_from
+    if moves and Invoice.objects.exclude(status=InvoiceStatus.DRAFT).exists():
+        raise BillingHasBegun
     for name, value in fields.items():
         setattr(settings, name, value)
     for name in ("invoice_prefix", "credit_note_prefix"):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -54,7 +55,7 @@ def plan_batch(terms: Terms, subscribers: Sequence[UUID]) -> None:
 
 
 def _plan(terms: Terms, subscribers: Sequence[UUID], *, looks_for_billed: bool) -> None:
-    values = {
+    values: dict[str, Any] = {
         "tenant": current_tenant_id(),
         "run": terms.run_id,
         "on": terms.on,

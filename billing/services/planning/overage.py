@@ -92,5 +92,5 @@ def add_items(cursor: CursorWrapper, values: dict[str, Any]) -> None:
             if (units := units_above(used.get(line, 0), cap))
         ]
     if found:
-        lines, firsts, units = (list(column) for column in zip(*found, strict=True))
-        cursor.execute(ADD_SQL, {**values, "lines": lines, "firsts": firsts, "units": units})
+        columns = (list(column) for column in zip(*found, strict=True))
+        cursor.execute(ADD_SQL, {**values, **dict(zip(("lines", "firsts", "units"), columns, strict=True))})
