@@ -23,6 +23,7 @@ from billing.api.prepaid import (
 )
 from billing.api.reconciliations import BankLineViewSet, ReconciliationViewSet
 from billing.api.reports import AgedDebtView, CashView, JournalView, RecurringView, TaxReportView
+from billing.api.runs import GenerateView, RunViewSet
 from billing.api.settings import BillingSettingsView
 from billing.api.taxes import TaxExemptionViewSet, TaxRateViewSet
 from ispcore.api.routers import HouseRouter
@@ -35,6 +36,7 @@ router.register("overage-prices", OveragePriceViewSet, basename="overage-price")
 router.register("tax-rates", TaxRateViewSet, basename="tax-rate")
 router.register("tax-exemptions", TaxExemptionViewSet, basename="tax-exemption")
 router.register("ledger-checks", LedgerCheckViewSet, basename="ledger-check")
+router.register("runs", RunViewSet, basename="billing-run")
 router.register("reconciliations", ReconciliationViewSet, basename="bank-statement")
 router.register("bank-lines", BankLineViewSet, basename="bank-line")
 router.register("invoices", InvoiceViewSet, basename="invoice")
@@ -53,6 +55,8 @@ router.register("prepaid/services", PrepaidServiceViewSet, basename="prepaid-ser
 
 billing_patterns: list[URLPattern | URLResolver] = [
     re_path(r"^gateways/(?P<pk>[^/]+)/callback/?$", CallbackView.as_view(), name="gateway-callback"),
+    re_path(r"^gateways/(?P<name>[^/]+)/callback/?$", CallbackView.as_view(), name="gateway-callback"),
+    re_path(r"^invoices/generate/?$", GenerateView.as_view(), name="invoice-generate"),
     re_path(r"^settings/?$", BillingSettingsView.as_view(), name="billing-settings"),
     re_path(r"^dunning/tonight/?$", TonightView.as_view(), name="dunning-tonight"),
     re_path(r"^prepaid/vouchers/redeem/?$", CreditRedeemView.as_view(), name="credit-voucher-redeem"),

@@ -33,6 +33,7 @@ from billing.models import (
     TaxExemption,
     TaxRate,
 )
+from billing.models import BankLine, BankStatement, BillingRun
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -303,6 +304,12 @@ MAKE: dict = {
     TaxRate: make_tax_rate,
     TaxExemption: make_tax_exemption,
     LedgerCheck: make_ledger_check,
+def make_billing_run() -> Any:
+    return BillingRun.objects.create(on="2026-03-01", as_of=timezone.now(), status="issued")
+
+
+MAKE: dict = {
+    BillingRun: make_billing_run,
     BankStatement: make_bank_statement,
     BankLine: make_bank_line,
     Payment: make_payment,

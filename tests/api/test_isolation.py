@@ -27,6 +27,7 @@ from tests.aaa.online import make_account, make_nas, make_session
 from tests.api.records import (
     make_add_on,
     make_bank_line,
+    make_billing_run,
     make_book_import,
     make_cgnat_rule,
     make_charge,
@@ -114,6 +115,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
             "overage_price": make_overage_price(), "tax_rate": make_tax_rate(),
             "tax_exemption": make_tax_exemption(), "ledger_check": make_ledger_check(),
         }  # fmt: skip
+        bank_line, billing_run = make_bank_line(), make_billing_run()
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
@@ -150,6 +152,8 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "drift": drift.pk, "payment": gateway_event.payment_id, "gateway": gateway_event.gateway_id,
         "gateway_event": gateway_event.pk, "checkout": checkout.pk, "invoice": checkout.invoice_id,
         "bank_line": bank_line.pk, "bank_statement": bank_line.statement_id,
+        "drift": drift.pk, "bank_line": bank_line.pk, "bank_statement": bank_line.statement_id,
+        "billing_run": billing_run.pk,
         "nas": nas.pk, "account": account.pk, "session": session.pk, "action": action,
         "policy": policy.pk, "virtual_server": virtual_server.pk, "service_profile": service_profile.pk,
         "top_up": top_up.pk, "voucher_batch": voucher_batch.pk, "voucher": voucher.pk,

@@ -74,6 +74,7 @@ RECORD = {
     "billing/gateways": "gateway",
     "billing/gateway-events": "gateway_event",
     "billing/checkouts": "checkout",
+    "billing/runs": "billing_run",
     "billing/reconciliations": "bank_statement",
     "billing/bank-lines": "bank_line",
     "billing/add-ons": "add_on",
@@ -104,6 +105,10 @@ BODIES: dict[str, Any] = {
     "hardware/olt/onu/unauthorize": [
         {"olt_id": "{olt}", "serial": "HWTC12345678"},
         {"ip": "{ip}", "index": "0/1/0/1"},
+    ],
+    "billing/invoices/generate": [
+        {"subscriber_id": "{customer}"},
+        {"subscriber_id": "{customer}", "dry_run": True},
     ],
     "hardware/onu-presets": [],  # Names no record.
     "billing/gateways": [],  # Names no record.
@@ -232,6 +237,7 @@ FILTERS = {
         "invoice_id={invoice}",
         "status=open",
     ],
+    "billing/runs": ["status=issued", "on=2026-03-01"],
     "billing/reconciliations": ["status=done", "sha256=" + "0" * 64, "account=THEIRS"],
     "billing/bank-lines": ["reconciliation_id={bank_statement}", "state=unmatched"],
     "billing/add-ons": ["service_id={line}", "subscriber_id={customer}"],

@@ -61,7 +61,9 @@ def next_invoice(*, subscriber_id: UUID, on: date | None = None, at: datetime) -
     found: list[Any] = []
     try:
         with transaction.atomic():
-            found.append(_planned(subscriber_id, on, at))
+            today = local_date(at)
+            day = refuse_wrong_day(on or _next_day(subscriber_id, today), today=today, ahead=DAYS_SHOWN)
+            found.append(_planned(subscriber_id, day, at))
             raise _RolledBack
     except _RolledBack:
         preview: Preview = found[0]
