@@ -258,18 +258,20 @@ class CallbackView(ApiView):
 
     @extend_schema(
         operation_id="billing_gateways_callback",
-        request={"application/json": {"type": "object"}},
+        request=None,
         responses=TakenSerializer,
         auth=[],
     )
-    def post(self, request: Request, name: str) -> Response:
+    def post(self, request: Request, pk: str) -> Response:
         """Take a gateway's signed notice; a repeat is harmless and answered like the first.
 
+        `{id}` is the `name` of the gateway, such as north.stripe-0123456789abcdef: it tells the provider, so no tenant
+        header is sent. The body is the gateway's own, and its signature stands in the gateway's own header.
         401 `invalid_signature` for a wrong signature or an old timestamp. What cannot be booked is kept for a person
         and answered with 200, since sending it again would not help.
         """
         body = request._request.body
         if len(body) > MOST_BYTES:
             raise ApiError(413, "request_too_large", "The notice is too large.")
-        event = notices.take(name=name, headers=request.headers, body=body, at=timezone.now())
+        event = notices.take(name=pk, headers=request.headers, body=body, at=timezone.now())
         return Response({"outcome": event.outcome})

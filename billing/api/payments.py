@@ -246,9 +246,9 @@ class PaymentViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         What is credit goes first, then what paid invoices, the newest allocation first: these are open again. 409
         `refund_beyond_payment`, `payment_not_refundable`, `payment_not_by_gateway`.
         """
+        payment = self.get_object()
         given = valid(RefundInput(data=request.data))
         user_id = caller_of(request._request).user_id
-        payment = self.get_object()
         if given.pop("by_gateway", False):
             given.pop("reference", None)
             job = refunds.request_refund(payment_id=payment.pk, user_id=user_id, **given)
@@ -260,21 +260,24 @@ class PaymentViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @action(detail=True, methods=["post"])
     def bounce(self, request: Request, pk: str) -> Response:
         """Take a payment back that the bank did not honour: what it paid is owed again. Safe to repeat."""
+        found = self.get_object()
         given = valid(BounceInput(data=request.data))
-        user_id = caller_of(request._request).user_id
-        return Response(
-            self._shown(
-                payments.bounce(payment_id=self.get_object().pk, at=timezone.now(), user_id=user_id, **given)
-            )
+        payment = payments.bounce(
+            payment_id=found.pk,
+            at=timezone.now(),
+            user_id=caller_of(request._request).user_id,
+            **given,
         )
+        return Response(self._shown(payment))
 
     @extend_schema(request=SharesInput, responses=PaymentDetailSerializer)
     @action(detail=True, methods=["post"], url_path="allocations")
     def allocate(self, request: Request, pk: str) -> Response:
         """Use what is left of a payment for invoices as told, or for the oldest due first."""
+        found = self.get_object()
         given = valid(SharesInput(data=request.data))
         payment = payments.allocate(
-            payment_id=self.get_object().pk,
+            payment_id=found.pk,
             shares=_shares(given),
             at=timezone.now(),
             user_id=caller_of(request._request).user_id,
@@ -285,8 +288,8 @@ class PaymentViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
         """Take an allocation back: its invoice is open again, the money is credit again. Safe to repeat."""
-        given = valid(ReleaseInput(data=request.data))
         payment = self.get_object()
+        given = valid(ReleaseInput(data=request.data))
         if not payment.allocations.filter(pk=given["allocation_id"]).exists():
             raise allocating.AllocationUnknown
         user_id = caller_of(request._request).user_id

@@ -72,6 +72,7 @@ from subscribers.models import (
     Zone,
 )
 from tests.aaa.online import make_account, make_nas, make_session
+from tests.api import dunning_records
 from tests.factories import (
     AddressFactory,
     BillingProfileFactory,
@@ -297,6 +298,7 @@ def make_ledger_check() -> Any:
 
 
 MAKE: dict = {
+    **dunning_records.MAKE,
     AddOn: make_add_on,
     OneOffCharge: make_charge,
     Discount: make_discount,

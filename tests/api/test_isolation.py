@@ -24,6 +24,7 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
 from tests.aaa.online import make_account, make_nas, make_session
+from tests.api import dunning_records
 from tests.api.records import (
     make_add_on,
     make_bank_line,
@@ -115,6 +116,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
             "overage_price": make_overage_price(), "tax_rate": make_tax_rate(),
             "tax_exemption": make_tax_exemption(), "ledger_check": make_ledger_check(),
         }  # fmt: skip
+        dunned = {name: make() for name, make in dunning_records.NAMED.items()}
         bank_line, billing_run = make_bank_line(), make_billing_run()
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
@@ -159,6 +161,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "top_up": top_up.pk, "voucher_batch": voucher_batch.pk, "voucher": voucher.pk,
         **{name: each.pk for name, each in billed.items()},
     }  # fmt: skip
+    rows |= {name: each.pk for name, each in dunned.items()}
     texts = {"ip": olt.ip, "serial": onu.serial, "document": "AB1234", "phone": "5550001234"}
     return {**{name: str(pk) for name, pk in rows.items()}, **texts}
 

@@ -21,6 +21,12 @@ WITHOUT_RECORDS = {
     "aaa/usage": "names records in its query only; tests/aaa/test_usage.py gives it another tenant's",
     "aaa/settings": "one record of the caller's own tenant; tests/aaa/test_settings_api.py asks it for two",
     "aaa/vouchers/redeem": "takes a code; tests/aaa/test_vouchers.py gives it another tenant's",
+    "billing/reports/aged-debt": "names no record; tests/billing/test_reports.py asks it for two tenants",
+    "billing/reports/recurring-revenue": "names no record; tests/billing/test_reports.py asks it for two tenants",
+    "billing/reports/taxes": "names no record; tests/billing/test_reports.py asks it for two tenants",
+    "billing/reports/cash": "names no record; tests/billing/test_reports.py asks it for two tenants",
+    "billing/reports/journal": "names no record; tests/billing/test_reports.py asks it for two tenants",
+    "billing/dunning/tonight": "names no record; tests/billing/test_dunning_api.py asks it for two tenants",
     "exports": "its filters are those of the lists; tests/files/test_exports.py exports for two tenants",
     "ipam/cgnat/lookup": "names no record; tests/ipam/test_cgnat.py asks it for two tenants",
     "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
@@ -77,6 +83,14 @@ RECORD = {
     "billing/runs": "billing_run",
     "billing/reconciliations": "bank_statement",
     "billing/bank-lines": "bank_line",
+    "billing/dunning/policies": "dunning_policy",
+    "billing/dunning/promises": "promise",
+    "billing/dunning/exemptions": "exemption",
+    "billing/dunning/nights": "dunning_night",
+    "billing/dunning/reminders": "reminder",
+    "billing/prepaid/voucher-batches": "credit_batch",
+    "billing/prepaid/vouchers": "credit_voucher",
+    "billing/prepaid/services": "prepaid_line",
     "billing/add-ons": "add_on",
     "billing/charges": "charge",
     "billing/discounts": "discount",
@@ -156,6 +170,15 @@ BODIES: dict[str, Any] = {
         {"username": "new", "service_id": "{service_profile}", "profile_id": "{policy}"},
         {"username": "new", "service_id": "{service_profile}", "subscription_id": "{line}"},
     ],
+    "billing/dunning/policies": [{"billing_profile_id": "{billing_profile}"}],
+    "billing/dunning/promises": [
+        {"subscriber_id": "{customer}", "amount": "1.00", "currency": "EUR", "until": "2026-03-10"}
+    ],
+    "billing/dunning/exemptions": [{"subscriber_id": "{customer}", "reason": "New"}],
+    "billing/prepaid/vouchers/redeem": [{"subscriber_id": "{customer}", "code": "ABCD"}],
+    "billing/prepaid/top-ups": [
+        {"subscriber_id": "{customer}", "amount": "1.00", "currency": "EUR", "method": "cash"}
+    ],
     "aaa/top-ups": [{"account_id": "{account}", "bytes": 1}],
     "billing/add-ons": [
         {"service_id": "{line}", "name": "New", "price": "1.00", "currency": "EUR", "starts_on": "2026-03-01"}
@@ -200,6 +223,14 @@ BODIES: dict[str, Any] = {
     "premises": [{"address_line1": "1 New Road", "zone_id": "{zone}"}],
 }
 FILTERS = {
+    "billing/dunning/policies": ["billing_profile_id={billing_profile}"],
+    "billing/dunning/promises": ["subscriber_id={customer}", "status=open"],
+    "billing/dunning/exemptions": ["subscriber_id={customer}", "is_ended=false"],
+    "billing/dunning/nights": ["status=waiting", "on=2026-03-10"],
+    "billing/dunning/reminders": ["invoice_id={customer}", "status=waiting"],
+    "billing/prepaid/voucher-batches": ["name=Shop 0"],
+    "billing/prepaid/vouchers": ["batch_id={credit_batch}", "state=unused"],
+    "billing/prepaid/services": ["service_id={line}", "paid_until=2026-03-10"],
     "hardware/onus": [
         "olt_id={olt}",
         "pon_port_id={pon_port}",
