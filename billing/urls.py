@@ -55,7 +55,6 @@ router.register("prepaid/services", PrepaidServiceViewSet, basename="prepaid-ser
 
 billing_patterns: list[URLPattern | URLResolver] = [
     re_path(r"^gateways/(?P<pk>[^/]+)/callback/?$", CallbackView.as_view(), name="gateway-callback"),
-    re_path(r"^gateways/(?P<name>[^/]+)/callback/?$", CallbackView.as_view(), name="gateway-callback"),
     re_path(r"^invoices/generate/?$", GenerateView.as_view(), name="invoice-generate"),
     re_path(r"^settings/?$", BillingSettingsView.as_view(), name="billing-settings"),
     re_path(r"^dunning/tonight/?$", TonightView.as_view(), name="dunning-tonight"),

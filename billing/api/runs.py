@@ -22,7 +22,7 @@ from billing.models import (
     RunTotal,
 )
 from billing.services import runs
-from ispcore.api.fields import DateField, HouseSerializer, IdField, StrictSerializer
+from ispcore.api.fields import HouseSerializer, IdField, StrictSerializer
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.request import caller_of
 from ispcore.api.views import ApiView, ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
@@ -34,7 +34,7 @@ WAIT_SECONDS = 10
 
 
 class GenerateInput(StrictSerializer):
-    on = DateField(required=False, help_text="Lines due on this day or earlier; today when left out.")
+    on = serializers.DateField(required=False, help_text="Lines due on this day or earlier; today when left out.")
     dry_run = serializers.BooleanField(
         required=False, help_text="With `subscriber_id`: only true. A run issues nothing before its approval."
     )

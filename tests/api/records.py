@@ -21,6 +21,7 @@ from billing.models import (
     AddOn,
     BankLine,
     BankStatement,
+    BillingRun,
     Checkout,
     Discount,
     GatewayAccount,
@@ -33,7 +34,6 @@ from billing.models import (
     TaxExemption,
     TaxRate,
 )
-from billing.models import BankLine, BankStatement, BillingRun
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -297,6 +297,10 @@ def make_ledger_check() -> Any:
     return LedgerCheck.objects.create(checked_at=timezone.now())
 
 
+def make_billing_run() -> Any:
+    return BillingRun.objects.create(on="2026-03-01", as_of=timezone.now(), status="issued")
+
+
 MAKE: dict = {
     **dunning_records.MAKE,
     AddOn: make_add_on,
@@ -306,11 +310,6 @@ MAKE: dict = {
     TaxRate: make_tax_rate,
     TaxExemption: make_tax_exemption,
     LedgerCheck: make_ledger_check,
-def make_billing_run() -> Any:
-    return BillingRun.objects.create(on="2026-03-01", as_of=timezone.now(), status="issued")
-
-
-MAKE: dict = {
     BillingRun: make_billing_run,
     BankStatement: make_bank_statement,
     BankLine: make_bank_line,

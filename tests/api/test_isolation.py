@@ -109,7 +109,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         cgnat_rule, book_import, reconciliation, drift = (
             make() for make in (make_cgnat_rule, make_book_import, make_reconciliation, make_drift)
         )
-        bank_line = make_bank_line()
+        billing_run = make_billing_run()
         gateway_event, checkout = make_gateway_event(), make_checkout()
         billed = {
             "add_on": make_add_on(), "charge": make_charge(), "discount": make_discount(),
@@ -117,7 +117,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
             "tax_exemption": make_tax_exemption(), "ledger_check": make_ledger_check(),
         }  # fmt: skip
         dunned = {name: make() for name, make in dunning_records.NAMED.items()}
-        bank_line, billing_run = make_bank_line(), make_billing_run()
+        bank_line = make_bank_line()
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
@@ -153,7 +153,6 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "cgnat_rule": cgnat_rule.pk, "book_import": book_import.pk, "reconciliation": reconciliation.pk,
         "drift": drift.pk, "payment": gateway_event.payment_id, "gateway": gateway_event.gateway_id,
         "gateway_event": gateway_event.pk, "checkout": checkout.pk, "invoice": checkout.invoice_id,
-        "bank_line": bank_line.pk, "bank_statement": bank_line.statement_id,
         "drift": drift.pk, "bank_line": bank_line.pk, "bank_statement": bank_line.statement_id,
         "billing_run": billing_run.pk,
         "nas": nas.pk, "account": account.pk, "session": session.pk, "action": action,
