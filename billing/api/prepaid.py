@@ -1,0 +1,288 @@
+"""Prepaid: vouchers that become credit, top-ups, and until when each line is paid."""
+
+from typing import Any, ClassVar
+
+import django_filters
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing.api.amounts import AmountField
+from billing.api.payments import PaidField, PaymentSerializer
+from billing.models import (
+    CreditVoucher,
+    CreditVoucherBatch,
+    CreditVoucherState,
+    Payment,
+    PaymentMethod,
+    PrepaidLine,
+)
+from billing.models.prepaid import MOST_CREDIT_VOUCHERS
+from billing.services import payments
+from billing.services.prepaid import vouchers
+from ispcore.api.errors import ApiError
+from ispcore.api.fields import (
+    ChoiceField,
+    HouseSerializer,
+    IdField,
+    IntegerField,
+    StrictSerializer,
+    TextField,
+)
+from ispcore.api.filters import BooleanFilter, HouseFilterSet
+from ispcore.api.request import caller_of
+from ispcore.api.views import ApiView, ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
+from ispcore.jobs.api import TaskSerializer, accepted
+
+PRINT_WAIT_SECONDS = 20
+
+
+class CreditBatchSerializer(HouseSerializer[CreditVoucherBatch]):
+    amount = AmountField(help_text="What each voucher is worth.")
+    sheet_id = serializers.UUIDField(
+        read_only=True,
+        allow_null=True,
+        help_text="The PDF, of `files`; null while it is made, and once it is deleted.",
+    )
+    unused = serializers.IntegerField(read_only=True)
+    used = serializers.IntegerField(read_only=True)
+    revoked = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = CreditVoucherBatch
+        fields = [
+            "id", "name", "quantity", "prefix", "amount", "currency", "use_before", "sheet_id", "unused", "used",
+            "revoked", "created_at", "updated_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class CreditBatchInput(StrictSerializer):
+    name = TextField(max_length=80)
+    quantity = IntegerField(min_value=1, max_value=MOST_CREDIT_VOUCHERS)
+    prefix = serializers.RegexField(
+        r"^[A-Za-z0-9]{0,8}\Z", required=False, allow_blank=True, help_text="Letters and digits."
+    )
+    amount = PaidField(help_text="What each voucher is worth.")
+    currency = serializers.RegexField(r"^[A-Z]{3}\Z", help_text="ISO 4217, for example EUR.")
+    use_before = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_name(self, value: str) -> str:
+        if CreditVoucherBatch.objects.filter(name=value).exists():
+            raise ApiError(
+                409, "duplicate_credit_voucher_batch_name", "There is a batch of this name.", field="name"
+            )
+        return value
+
+
+class CreditBatchMadeSerializer(serializers.Serializer[Any]):
+    batch_id = serializers.UUIDField()
+    vouchers = serializers.IntegerField()
+    file_id = serializers.UUIDField()
+    url = serializers.CharField(help_text="Where the print sheet is fetched, for seven days.")
+
+
+class CreditRevokedSerializer(serializers.Serializer[Any]):
+    revoked = serializers.IntegerField(help_text="How many became worthless.")
+
+
+class CreditBatchFilter(HouseFilterSet):
+    class Meta:
+        model = CreditVoucherBatch
+        fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
+
+
+class CreditVoucherBatchViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    """Credit vouchers that were made together."""
+
+    model = CreditVoucherBatch
+    serializer_class = CreditBatchSerializer
+    filterset_class = CreditBatchFilter
+    ordering_fields = ("name", "created_at")
+    search_fields = ("name",)
+    verbs: ClassVar[dict[str, str]] = {"revoke": "change"}
+    may_be_a_task = True
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False) or self.action == "destroy":
+            return rows  # A row that is locked cannot be grouped.
+        counted: QuerySet[Any] = rows.annotate(
+            unused=Count("vouchers", filter=Q(vouchers__state=CreditVoucherState.UNUSED)),
+            used=Count("vouchers", filter=Q(vouchers__state=CreditVoucherState.USED)),
+            revoked=Count("vouchers", filter=Q(vouchers__state=CreditVoucherState.REVOKED)),
+        )
+        return counted
+
+    @extend_schema(request=CreditBatchInput, responses={200: CreditBatchMadeSerializer, 202: TaskSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a batch of vouchers and the sheet to print. The codes are on the sheet and nowhere else.
+
+        The answer waits up to 20 seconds (`Prefer: wait=N`) and is 202 with the task when it takes longer.
+        """
+        data = valid(CreditBatchInput(data=request.data))
+        _, job = vouchers.create_batch(**data, user_id=caller_of(request._request).user_id)
+        return accepted(request, job, default_wait=PRINT_WAIT_SECONDS)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Remove a batch none of whose vouchers was used."""
+        vouchers.remove_batch(batch_id=self.get_object().pk)
+        return Response(status=204)
+
+    @extend_schema(request=None, responses=CreditRevokedSerializer)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: str) -> Response:
+        """Make the batch's unused vouchers worthless. Repeating it changes nothing."""
+        count = vouchers.revoke_batch(batch_id=self.get_object().pk, at=timezone.now())
+        return Response({"revoked": count})
+
+
+class CreditVoucherSerializer(HouseSerializer[CreditVoucher]):
+    batch_id = serializers.UUIDField(read_only=True)
+    subscriber_id = serializers.UUIDField(read_only=True, allow_null=True)
+    payment_id = serializers.UUIDField(read_only=True, allow_null=True)
+    state = serializers.ChoiceField(choices=CreditVoucherState.choices, read_only=True)
+    code_begins = serializers.CharField(
+        source="shown", read_only=True, help_text="The rest is kept as a hash."
+    )
+
+    class Meta:
+        model = CreditVoucher
+        fields = [
+            "id", "batch_id", "code_begins", "state", "subscriber_id", "payment_id", "used_at", "created_at",
+            "updated_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class CreditVoucherFilter(HouseFilterSet):
+    batch_id = django_filters.UUIDFilter(field_name="batch_id")
+    subscriber_id = django_filters.UUIDFilter(field_name="subscriber_id")
+    state = django_filters.ChoiceFilter(choices=CreditVoucherState.choices)
+
+    class Meta:
+        model = CreditVoucher
+        fields = {"created_at": ["gte", "lte"]}
+
+
+class CreditVoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    """Codes that are a payment once."""
+
+    model = CreditVoucher
+    serializer_class = CreditVoucherSerializer
+    filterset_class = CreditVoucherFilter
+    ordering_fields = ("created_at", "used_at")
+    verbs: ClassVar[dict[str, str]] = {"revoke": "change"}
+
+    @extend_schema(request=None, responses=CreditVoucherSerializer)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: str) -> Response:
+        """Make an unused voucher worthless. Repeating it changes nothing."""
+        self.record = vouchers.revoke_voucher(voucher_id=self.get_object().pk)
+        return Response(self.get_serializer(self.record).data)
+
+
+class PrepaidServiceSerializer(HouseSerializer[PrepaidLine]):
+    service_id = serializers.UUIDField(source="subscription_id", read_only=True)
+    missing = AmountField(
+        help_text="What the next period costs beyond the credit; null while the service runs."
+    )
+
+    class Meta:
+        model = PrepaidLine
+        fields = [
+            "id", "service_id", "paid_until", "waits_since", "missing", "currency", "created_at", "updated_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class PrepaidServiceFilter(HouseFilterSet):
+    service_id = django_filters.UUIDFilter(field_name="subscription_id")
+    subscriber_id = django_filters.UUIDFilter(field_name="subscription__subscriber_id")
+    waits = BooleanFilter(
+        field_name="waits_since", lookup_expr="isnull", exclude=True, help_text="Held for want of credit."
+    )
+
+    class Meta:
+        model = PrepaidLine
+        fields = {"paid_until": ["exact", "gte", "lte"]}
+
+
+class PrepaidServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    """Until when each prepaid service is paid, and which wait for credit."""
+
+    model = PrepaidLine
+    serializer_class = PrepaidServiceSerializer
+    filterset_class = PrepaidServiceFilter
+    ordering_fields = ("created_at", "paid_until")
+
+
+class CreditRedeemInput(StrictSerializer):
+    subscriber_id = IdField()
+    code = TextField(max_length=40, help_text="As printed; case, spaces and hyphens make no difference.")
+
+
+class CreditRedeemView(ApiView):
+    """A voucher's one use."""
+
+    app_label = "billing"
+    more_errors = ("404", "409", "422")
+
+    @extend_schema(
+        request=CreditRedeemInput,
+        responses={201: PaymentSerializer},
+        operation_id="billing_prepaid_vouchers_redeem",
+    )
+    def post(self, request: Request) -> Response:
+        """Turn a voucher into a payment of a subscriber: once, whoever else asks at the same moment.
+
+        What is due is paid, a service that waits for credit comes back, and the rest stays as credit. 404
+        `credit_voucher_unknown`, 409 `credit_voucher_used` with the time of its use, 409 `credit_voucher_over`.
+        """
+        data = valid(CreditRedeemInput(data=request.data))
+        payment = vouchers.redeem(
+            subscriber_id=data["subscriber_id"],
+            code=data["code"],
+            at=timezone.now(),
+            user_id=caller_of(request._request).user_id,
+        )
+        return Response(_shown(payment), status=201)
+
+
+class CreditTopUpInput(StrictSerializer):
+    subscriber_id = IdField()
+    amount = PaidField()
+    currency = TextField(max_length=3, help_text="ISO 4217, for example EUR.")
+    method = ChoiceField(choices=[choice for choice in PaymentMethod.choices if choice[0] != "voucher"])
+    reference = TextField(
+        required=False,
+        allow_blank=True,
+        max_length=120,
+        help_text="A second top-up with it is answered with the first when it is the same.",
+    )
+
+
+class CreditTopUpView(ApiView):
+    """Credit for money."""
+
+    app_label = "billing"
+    more_errors = ("404", "409", "422")
+
+    @extend_schema(
+        request=CreditTopUpInput, responses={201: PaymentSerializer}, operation_id="billing_prepaid_top_up"
+    )
+    def post(self, request: Request) -> Response:
+        """Book what a subscriber paid. It pays what is due, then buys the periods that wait; the rest is credit."""
+        data = valid(CreditTopUpInput(data=request.data))
+        payment = payments.receive(
+            **data, received_at=timezone.now(), created_by=caller_of(request._request).user_id
+        )
+        return Response(_shown(payment), status=201)
+
+
+def _shown(payment: Payment) -> Any:
+    return PaymentSerializer(Payment.objects.get(pk=payment.pk)).data
