@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 
+from billing.admin import reports
 from billing.admin.pairing import PairForm, ReasonForm
 from billing.models import (
     BankLine,
@@ -118,6 +119,10 @@ class BankStatementAdmin(TenantModelAdmin):
         "waits here with suggestions. The same file again books nothing."
     )
     docs_path = "/docs"
+
+    def get_urls(self) -> list[Any]:
+        # Reports are of no one model; their pages hang here.
+        return [*reports.urls(self), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return with_line_counts(super().get_queryset(request)).select_related("job", "created_by")

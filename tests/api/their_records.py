@@ -76,6 +76,8 @@ RECORD = {
     "premises": "premise",
     "billing-profiles": "billing_profile",
     "imports": "import",
+    "billing/invoices": "invoice",
+    "billing/accounts": "customer",
     "billing/payments": "payment",
     "billing/gateways": "gateway",
     "billing/gateway-events": "gateway_event",
@@ -126,6 +128,9 @@ BODIES: dict[str, Any] = {
     ],
     "hardware/onu-presets": [],  # Names no record.
     "billing/gateways": [],  # Names no record.
+    "billing/invoices": [
+        {"subscriber_id": "{customer}", "lines": [{"description": "New", "unit_price": "1.00"}]},
+    ],
     "billing/payments": [
         {"subscriber_id": "{customer}", "amount": "1.00", "currency": "EUR", "method": "cash"},
     ],
@@ -199,6 +204,7 @@ BODIES: dict[str, Any] = {
         {"plan_id": "{plan}", "price": "1.00", "currency": "EUR", "starts_on": "2026-03-01"}
     ],
     "billing/tax-rates": [{"name": "New", "percent": "1", "zone_id": "{zone}", "starts_on": "2026-03-01"}],
+    "billing/ledger-checks": [],  # Names no record.
     "billing/tax-exemptions": [
         {"subscriber_id": "{customer}", "reason": "New", "starts_on": "2026-03-01"},
     ],
@@ -254,6 +260,13 @@ FILTERS = {
         "inside_address=100.64.0.1",
     ],
     "ipam/imports": ["status=uploaded", "file_format=csv"],
+    "billing/invoices": [
+        "subscriber_id={customer}",
+        "number=INV*",
+        "status=draft",
+        "kind=invoice",
+        "overdue=false",
+    ],
     "billing/payments": [
         "subscriber_id={customer}",
         "reference=theirs",

@@ -7,12 +7,29 @@ from billing.services.reports.debt import (
     aged_debt,
     aged_debt_rows,
 )
+from billing.services.reports.files import aged_debt_file, journal_file
 from billing.services.reports.journal import JOURNAL_HEADER, journal_rows
-from billing.services.reports.revenue import RecurringMonth, recurring
+from billing.services.reports.revenue import RecurringMonth, months_before, recurring
 from billing.services.reports.takings import CashRow, cash
 from billing.services.reports.tax import TaxReport, TaxRow, TaxTotal, taxes
 
 __all__ = [
-    "JOURNAL_HEADER", "AgedDebt", "CashRow", "DebtOfSubscriber", "DebtTotal", "RecurringMonth", "TaxReport", "TaxRow",
-    "TaxTotal", "aged_debt", "aged_debt_rows", "cash", "journal_rows", "recurring", "taxes",
+    "JOURNAL_HEADER",
+    "AgedDebt",
+    "CashRow",
+    "DebtOfSubscriber",
+    "DebtTotal",
+    "RecurringMonth",
+    "TaxReport",
+    "TaxRow",
+    "TaxTotal",
+    "aged_debt",
+    "aged_debt_file",
+    "aged_debt_rows",
+    "cash",
+    "journal_file",
+    "journal_rows",
+    "months_before",
+    "recurring",
+    "taxes",
 ]  # fmt: skip

@@ -139,7 +139,7 @@ def aged_debt_rows(*, tenant_id: UUID, on: date) -> Iterator[DebtOfSubscriber]:
     """Yield everybody who owes something, in the order of their keys; each page is a transaction of its own."""
     after = FIRST
     while True:
-        values = {"tenant": tenant_id, "on": on, "after": after, "limit": PAGE}
+        values: dict[str, Any] = {"tenant": tenant_id, "on": on, "after": after, "limit": PAGE}
         with tenant_context(tenant_id), connection.cursor() as cursor:
             cursor.execute(PAGE_SQL, values)
             page = [_subscriber(row) for row in cursor.fetchall()]

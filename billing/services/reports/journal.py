@@ -49,7 +49,13 @@ def _rows(tenant_id: UUID, since: date, until: date) -> Iterator[list[Any]]:
     yield list(JOURNAL_HEADER)
     day, after = since, FIRST
     while True:
-        values = {"tenant": tenant_id, "until": until, "day": day, "after": after, "limit": PAGE}
+        values: dict[str, Any] = {
+            "tenant": tenant_id,
+            "until": until,
+            "day": day,
+            "after": after,
+            "limit": PAGE,
+        }
         with tenant_context(tenant_id), connection.cursor() as cursor:
             cursor.execute(PAGE_SQL, values)
             page = cursor.fetchall()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -111,7 +112,13 @@ def recurring(*, first: date, last: date, on: date) -> list[RecurringMonth]:
     first, last = first.replace(day=1), last.replace(day=1)
     if first > last or (last.year - first.year) * 12 + last.month - first.month >= MOST_MONTHS:
         raise TooManyMonths
-    values = {"tenant": current_tenant_id(), "from": first, "to": last, "on": on}
+    values: dict[str, Any] = {"tenant": current_tenant_id(), "from": first, "to": last, "on": on}
     with connection.cursor() as cursor:
         cursor.execute(RECURRING_SQL, values)
         return [RecurringMonth(*row) for row in cursor.fetchall()]
+
+
+def months_before(day: date, count: int) -> date:
+    """Return the first of the month that is `count` months earlier."""
+    months = day.year * 12 + day.month - 1 - count
+    return date(months // 12, months % 12 + 1, 1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -49,7 +50,7 @@ def cash(*, since: date, until: date) -> list[CashRow]:
     One statement. Raises BadPeriod.
     """
     refuse_bad_period(since, until)
-    values = {"tenant": current_tenant_id(), "from": since, "until": until}
+    values: dict[str, Any] = {"tenant": current_tenant_id(), "from": since, "until": until}
     with connection.cursor() as cursor:
         cursor.execute(CASH_SQL, values)
         return [CashRow(*row) for row in cursor.fetchall()]

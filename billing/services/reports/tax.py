@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -109,7 +110,7 @@ def taxes(*, since: date, until: date) -> TaxReport:
     refuse_bad_period(since, until)
     tenant_id = current_tenant_id()
     zone = Tenant.objects.values_list("timezone", flat=True).get(pk=tenant_id)
-    values = {"tenant": tenant_id, "from": since, "until": until, "zone": zone}
+    values: dict[str, Any] = {"tenant": tenant_id, "from": since, "until": until, "zone": zone}
     with connection.cursor() as cursor:
         cursor.execute(RATES_SQL, values)
         rates = [TaxRow(*row) for row in cursor.fetchall()]
