@@ -145,3 +145,9 @@ def send_invoice(*, tenant_id: str, job_id: str) -> None:
 def send_when_issued(*, tenant_id: str, invoice_id: str, subscriber_id: str = "") -> bool:
     """Send each invoice when it is issued, where its provider wants that."""
     return sending.send_when_issued(invoice_id=UUID(invoice_id), at=timezone.now())
+
+
+@shared_task(name="billing.tasks.recount_ledger")
+def recount_ledger(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: ledger.perform_check(run, at=at))

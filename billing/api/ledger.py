@@ -1,11 +1,19 @@
 """Recounts of the ledger."""
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from billing.models import LedgerCheck, LedgerFinding, LedgerInvariant
+from billing.services import ledger
 from ispcore.api.fields import HouseSerializer
 from ispcore.api.filters import HouseFilterSet
+from ispcore.api.request import caller_of
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet
+from ispcore.jobs.api import TaskSerializer, accepted
+
+WAIT_SECONDS = 10
 
 
 class LedgerFindingSerializer(serializers.ModelSerializer[LedgerFinding]):
@@ -39,3 +47,14 @@ class LedgerCheckViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     filterset_class = LedgerCheckFilter
     prefetched = ("findings",)
     ordering_fields = ("checked_at",)
+    may_be_a_task = True
+
+    @extend_schema(
+        request=None,
+        responses={200: TaskSerializer, 202: TaskSerializer},
+        operation_id="billing_ledger_checks_create",
+    )
+    def create(self, request: Request) -> Response:
+        """Count everything again now, in the background; the answer waits up to 10 seconds for the result."""
+        job = ledger.request_check(user_id=caller_of(request._request).user_id)
+        return accepted(request, job, default_wait=WAIT_SECONDS)

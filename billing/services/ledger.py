@@ -14,9 +14,12 @@ from django.db.models import Exists, OuterRef
 
 from billing.models import Invoice, LedgerCheck, LedgerFinding, LedgerInvariant
 from ispcore.events.services import publish
+from ispcore.jobs import services as jobs
+from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Tenant
 
+KIND = "billing.recount_ledger"
 MOST = 100  # Findings of one invariant that are named; the first show what is wrong.
 
 STATEMENTS: dict[LedgerInvariant, str] = {
@@ -208,6 +211,21 @@ def recount() -> list[Finding]:
             cursor.execute(statement, values)
             found += [Finding(invariant, record, detail) for record, detail in cursor.fetchall()]
     return found
+
+
+def request_check(*, user_id: UUID | None) -> Job:
+    """Recount in the background; one that runs already is the answer."""
+    return jobs.enqueue(
+        kind=KIND, subject="ledger", label="Recount of the ledger", params={}, user_id=user_id
+    )
+
+
+def perform_check(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
+    """Recount as a job; taken up again by another worker it counts from the beginning. Returns what was found."""
+    with run.tenant():
+        run.hold()
+        check = check_ledger(at=at)
+        return {"ledger_check_id": str(check.pk), "findings_count": check.findings_count}
 
 
 @transaction.atomic

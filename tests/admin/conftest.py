@@ -9,6 +9,17 @@ from django.utils import timezone
 
 from aaa.models import AuthAttempt, SessionAction, VirtualServer, Voucher, VoucherBatch
 from aaa.services import accounts, policies
+from billing.models import (
+    AddOn,
+    BillingSettings,
+    Discount,
+    LedgerCheck,
+    LedgerFinding,
+    OneOffCharge,
+    OveragePrice,
+    TaxExemption,
+    TaxRate,
+)
 from hardware.models import (
     DiscoveryRun,
     Olt,
@@ -38,6 +49,7 @@ from tests.factories import (
     NasFactory,
     OltFactory,
     OnuFactory,
+    PlanFactory,
     PonPortFactory,
     ServiceProfileFactory,
     SubscriberFactory,
@@ -107,6 +119,7 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             **(customers := fill_customers(tenant, user)),
             **fill_addresses(tenant, user, customers["subscribers.Subscription"]),
             **fill_access(tenant, user, customers["subscribers.Subscription"]),
+            **fill_charges(tenant, customers["subscribers.Subscription"]),
         }
 
 
@@ -290,6 +303,38 @@ def fill_access(tenant: Tenant, user: User, line: Subscription) -> dict[str, Any
             batch=batch, code_hash=tenant.slug.encode(), shown=f"CAFE{name[:2]}", state="unused"
         ),
     }  # fmt: skip
+
+
+def fill_charges(tenant: Tenant, line: Subscription) -> dict[str, Any]:
+    """Make one of each thing that is charged or taken off, a tax, an exemption, and what a recount found."""
+    name = tenant.slug.title()
+    day = timezone.now().date()
+    capped = PlanFactory(name=f"Capped of {name}", cap_bytes=10**11, currency="EUR")
+    rate = TaxRate.objects.create(name=f"VAT of {name}", percent="20.5", starts_on=day + timedelta(days=9))
+    check = LedgerCheck.objects.create(checked_at=timezone.now(), findings_count=1)
+    LedgerFinding.objects.create(
+        check_run=check, invariant="balance", record="Subscriber SUB-000001", detail="kept 1, transfers make 2 EUR"
+    )
+    return {
+        "billing.AddOn": AddOn.objects.create(
+            subscription=line, name=f"TV of {name}", price=5, currency="EUR", starts_on=day
+        ),
+        "billing.OneOffCharge": OneOffCharge.objects.create(
+            subscriber=line.subscriber, name=f"Visit of {name}", amount=5, currency="EUR", due_on=day
+        ),
+        "billing.Discount": Discount.objects.create(
+            subscriber=line.subscriber, name=f"Welcome of {name}", percent=5, starts_on=day
+        ),
+        "billing.OveragePrice": OveragePrice.objects.create(
+            plan=capped, price=1, currency="EUR", starts_on=day.replace(day=1)
+        ),
+        "billing.TaxRate": rate,
+        "billing.TaxExemption": TaxExemption.objects.create(
+            subscriber=line.subscriber, rate=rate, reason=f"Embassy of {name}", starts_on=day
+        ),
+        "billing.BillingSettings": BillingSettings.objects.create(bills_from=day, invoice_prefix=name[:8].upper()),
+        "billing.LedgerCheck": check,
+    }
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""What the pages of charges, discounts and taxes have in common."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+
+from billing.money import minor_units, round_money
+from ispcore.admin.base import TenantForm
+from ispcore.admin.formats import DASH, pill
+from subscribers.services.periods import local_date
+
+
+def today() -> date:
+    """Return which day it is at the bound tenant's."""
+    return local_date(timezone.now())
+
+
+def day(value: date | None, *, empty: str = DASH) -> str:
+    return date_format(value, "j M Y") if value else empty
+
+
+def priced(amount: Decimal, currency: str) -> str:
+    """Write an amount at the right edge of its column, with the digits of its currency."""
+    figures = f"{round_money(amount, currency):,f}".replace(",", "\u202f")
+    return format_html('<span class="isp-money">{}\u00a0{}</span>', figures, currency)
+
+
+def percent(value: Decimal) -> str:
+    return f"{value.normalize():f} %"
+
+
+def standing(starts_on: date, ends_on: date | None, on: date) -> str:
+    """Say whether something has begun and not ended."""
+    if ends_on and ends_on <= on:
+        return pill("Ended")
+    if starts_on > on:
+        return pill("Coming", "info")
+    return pill("In force", "ok")
+
+
+@admin.display(description="From", ordering="starts_on")
+def starts(obj: Any) -> str:
+    return day(obj.starts_on)
+
+
+@admin.display(description="Until", ordering="ends_on")
+def ends(obj: Any) -> str:
+    return day(obj.ends_on, empty="no end")
+
+
+@admin.display(description="State")
+def state(obj: Any) -> str:
+    return standing(obj.starts_on, obj.ends_on, today())
+
+
+class AmountForm(TenantForm):
+    """Shows amounts with the digits of their currency, and takes a currency in any case."""
+
+    amounts: tuple[str, ...] = ()
+    refused_fields = {"service_id": "subscription"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.amounts:
+            kept = getattr(self.instance, name, None)
+            if kept is None or self.instance._state.adding:
+                continue
+            digits = minor_units(getattr(self.instance, "currency", ""))
+            self.initial[name] = kept.quantize(Decimal(1).scaleb(-digits))
+
+    def clean_currency(self) -> str:
+        return str(self.cleaned_data["currency"]).upper()
