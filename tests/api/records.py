@@ -219,6 +219,10 @@ def make_bank_statement() -> Any:
     )
 
 
+def make_invoice() -> Any:
+    return Invoice.objects.create(subscriber=SubscriberFactory(), currency="EUR")
+
+
 def make_payment() -> Any:
     return Payment.objects.create(
         subscriber=SubscriberFactory(), amount=20, currency="EUR", method="cash", received_at=timezone.now(),
@@ -313,6 +317,7 @@ MAKE: dict = {
     BillingRun: make_billing_run,
     BankStatement: make_bank_statement,
     BankLine: make_bank_line,
+    Invoice: make_invoice,
     Payment: make_payment,
     GatewayAccount: make_gateway,
     GatewayEvent: make_gateway_event,
