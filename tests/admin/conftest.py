@@ -11,6 +11,9 @@ from aaa.models import AuthAttempt, SessionAction, VirtualServer, Voucher, Vouch
 from aaa.services import accounts, policies
 from billing.models import (
     AddOn,
+    BankLine,
+    BankStatement,
+    BankSuggestion,
     BillingSettings,
     Discount,
     LedgerCheck,
@@ -45,6 +48,7 @@ from ispcore.tenants.roles import Role
 from subscribers.models import Subscriber, SubscriberStatus, Subscription
 from subscribers.services import catalogue, custom_fields, customers, imports, lines
 from tests.aaa.online import make_session
+from tests.admin.payment_rows import fill_payments
 from tests.factories import (
     NasFactory,
     OltFactory,
@@ -118,8 +122,10 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             "tenants.Membership": Membership.objects.get(user=user, tenant=tenant),
             **(customers := fill_customers(tenant, user)),
             **fill_addresses(tenant, user, customers["subscribers.Subscription"]),
+            **fill_bank(tenant, user, customers["subscribers.Subscriber"]),
             **fill_access(tenant, user, customers["subscribers.Subscription"]),
             **fill_charges(tenant, customers["subscribers.Subscription"]),
+            **fill_payments(tenant, user, customers["subscribers.Subscription"]),
         }
 
 
@@ -206,6 +212,24 @@ def fill_addresses(tenant: Tenant, user: User, line: Subscription) -> dict[str, 
             seen_as=f"MAC of {name}",
         ),
     }
+
+
+def fill_bank(tenant: Tenant, user: User, customer: Subscriber) -> dict[str, Any]:
+    """Make a bank statement with a line that waits and a customer who may have paid it."""
+    statement = BankStatement.objects.create(
+        name=f"{tenant.slug}-march.csv", sha256="0" * 64, file_format="csv", status="done", currency="EUR",
+        account=f"IBAN of {tenant.slug.title()}", from_on="2026-03-09", to_on="2026-03-10", opening_balance=100,
+        closing_balance=Decimal("129.90"), created_by=user, finished_at=timezone.now(),
+    )  # fmt: skip
+    line = BankLine.objects.create(
+        statement=statement, line_number=2, booked_on="2026-03-10", amount=Decimal("29.90"), currency="EUR",
+        payer_name=f"Maria {tenant.slug.title()}", text="internet", content_key="0" * 32, state="suggested",
+        examined_at=timezone.now(),
+    )  # fmt: skip
+    BankSuggestion.objects.create(
+        line=line, subscriber=customer, rule="name", reason="The payer has this name."
+    )
+    return {"billing.BankStatement": statement, "billing.BankLine": line}
 
 
 def fill_customers(tenant: Tenant, user: User) -> dict[str, Any]:
@@ -313,7 +337,10 @@ def fill_charges(tenant: Tenant, line: Subscription) -> dict[str, Any]:
     rate = TaxRate.objects.create(name=f"VAT of {name}", percent="20.5", starts_on=day + timedelta(days=9))
     check = LedgerCheck.objects.create(checked_at=timezone.now(), findings_count=1)
     LedgerFinding.objects.create(
-        check_run=check, invariant="balance", record="Subscriber SUB-000001", detail="kept 1, transfers make 2 EUR"
+        check_run=check,
+        invariant="balance",
+        record="Subscriber SUB-000001",
+        detail="kept 1, transfers make 2 EUR",
     )
     return {
         "billing.AddOn": AddOn.objects.create(
@@ -332,7 +359,9 @@ def fill_charges(tenant: Tenant, line: Subscription) -> dict[str, Any]:
         "billing.TaxExemption": TaxExemption.objects.create(
             subscriber=line.subscriber, rate=rate, reason=f"Embassy of {name}", starts_on=day
         ),
-        "billing.BillingSettings": BillingSettings.objects.create(bills_from=day, invoice_prefix=name[:8].upper()),
+        "billing.BillingSettings": BillingSettings.objects.create(
+            bills_from=day, invoice_prefix=name[:8].upper()
+        ),
         "billing.LedgerCheck": check,
     }
 
