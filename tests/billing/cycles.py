@@ -7,8 +7,14 @@ from typing import Any
 from billing.models import BillingRun, BillingSettings
 from billing.services import runs
 from billing.services.runs import starting
-from subscribers.models import Cycle, Subscription
-from tests.factories import BillingProfileFactory, PlanFactory, SubscriberFactory, SubscriptionFactory
+from subscribers.models import Cycle, Subscriber, Subscription
+from tests.factories import (
+    BillingProfileFactory,
+    PlanFactory,
+    PremiseFactory,
+    SubscriberFactory,
+    SubscriptionFactory,
+)
 
 BEGAN = datetime(2025, 6, 1, tzinfo=UTC)
 MARCH = datetime(2026, 3, 1, 3, tzinfo=UTC)
@@ -35,6 +41,22 @@ def make_lines(count: int = 1, *, price: str = "30.00", currency: str = "EUR") -
         )
         for _ in range(count)
     ]
+
+
+def make_many_lines(count: int) -> None:
+    """Make as many lines of a plan at 30.00 EUR, in a few statements."""
+    profile = BillingProfileFactory(currency="EUR", cycle=Cycle.DAY_OF_MONTH, cycle_day=1, due_days=14)
+    plan, premise = PlanFactory(price=Decimal("30.00"), currency="EUR"), PremiseFactory()
+    people = Subscriber.objects.bulk_create(
+        SubscriberFactory.build(billing_profile=profile) for _ in range(count)
+    )
+    Subscription.objects.bulk_create(
+        Subscription(
+            number=500_000 + place, subscriber=person, plan=plan, premise=premise, status="active",
+            provisioned_at=BEGAN,
+        )
+        for place, person in enumerate(people)
+    )  # fmt: skip
 
 
 def planned(at: datetime = MARCH, on: date | None = None) -> BillingRun:

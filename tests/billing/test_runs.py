@@ -70,7 +70,7 @@ def test_a_run_of_a_cycle_that_is_issued_finds_nothing(settings):
 
 
 def test_the_next_cycle_bills_the_next_period(settings):
-    (line,) = make_lines()
+    (_line,) = make_lines()
     issued()
 
     issued(APRIL)
@@ -221,7 +221,7 @@ class TestParking:
 
 class TestDifferences:
     def test_are_told_with_their_reasons(self, settings):
-        same, dearer, much, gone = make_lines(4)
+        _same, dearer, much, gone = make_lines(4)
         issued()
         dearer.plan = PlanFactory(price=Decimal("36.00"))
         dearer.save()
@@ -355,7 +355,7 @@ class TestNextInvoice:
         assert (BillingRun.objects.count(), Invoice.objects.count(), InvoiceLine.objects.count()) == before
 
     def test_is_shown_while_a_run_is_open(self, settings):
-        line, other = make_lines(2)
+        _line, other = make_lines(2)
         planned()
 
         preview = runs.next_invoice(subscriber_id=other.subscriber_id, at=MARCH)

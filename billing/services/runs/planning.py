@@ -20,14 +20,17 @@ def plan_run(work: Work, *, run_id: UUID, at: datetime) -> dict[str, Any]:
 
     Safe to repeat and to kill: it goes on behind the last batch that was committed.
     """
-    after, done, total = _where_it_stopped(work, run_id)
+    after = planning.FIRST
+    with work.tenant():
+        done = Invoice.objects.filter(run=run_id).count()
+        total = Subscription.objects.filter(status__in=["active", "suspended"]).count()
     while True:
         with work.tenant():
             work.hold()
             run = lock_run(run_id)
             if run.status != RunStatus.PLANNING:  # The message came again after the end.
                 return counts(run)
-            found = planning.candidates(on=run.on, as_of=run.as_of, after=after)
+            found = planning.candidates(on=run.on, as_of=run.as_of, after=max(after, _last_planned(run)))
             if found:
                 terms = terms_of(run)
                 planning.plan_batch(terms, found)
@@ -60,21 +63,13 @@ def counts(run: BillingRun) -> dict[str, Any]:
     }
 
 
-def _where_it_stopped(work: Work, run_id: UUID) -> tuple[UUID, int, int]:
-    """Return the last subscriber who was planned, how many were, and about how many there are."""
-    with work.tenant():
-        last = max(
-            (
-                model.objects.filter(run=run_id)
-                .order_by("-subscriber_id")
-                .values_list("subscriber_id", flat=True)
-                .first()
-                or planning.FIRST
-            )
-            for model in (Invoice, ParkedAccount)
-        )
-        done = Invoice.objects.filter(run=run_id).count() if last != planning.FIRST else 0
-        return last, done, Subscription.objects.filter(status__in=["active", "suspended"]).count()
+def _last_planned(run: BillingRun) -> UUID:
+    """Return the last subscriber who has a draft or is parked: whoever comes before was planned."""
+    return max(
+        model.objects.filter(run=run).order_by("-subscriber_id").values_list("subscriber_id", flat=True).first()
+        or planning.FIRST
+        for model in (Invoice, ParkedAccount)
+    )
 
 
 def _end(run: BillingRun) -> None:
