@@ -1,5 +1,31 @@
 """What staff see and click of billing. Split by noun."""
 
-from billing.admin import bank, charges, customers, dunning, ledger, prepaid, runs, settings, taxes
+from billing.admin import (
+    bank,
+    charges,
+    customers,
+    dashboard,
+    dunning,
+    gateways,
+    ledger,
+    payments,
+    prepaid,
+    runs,
+    settings,
+    taxes,
+)
 
-__all__ = ["bank", "charges", "customers", "dunning", "ledger", "prepaid", "runs", "settings", "taxes"]
+__all__ = [
+    "bank",
+    "charges",
+    "customers",
+    "dashboard",
+    "dunning",
+    "gateways",
+    "ledger",
+    "payments",
+    "prepaid",
+    "runs",
+    "settings",
+    "taxes",
+]
