@@ -6,6 +6,7 @@ from billing.services.reports.debt import (
     DebtTotal,
     aged_debt,
     aged_debt_rows,
+    debt_totals,
 )
 from billing.services.reports.files import aged_debt_file, journal_file
 from billing.services.reports.journal import JOURNAL_HEADER, journal_rows
@@ -27,9 +28,10 @@ __all__ = [
     "aged_debt_file",
     "aged_debt_rows",
     "cash",
+    "debt_totals",
     "journal_file",
     "journal_rows",
     "months_before",
     "recurring",
     "taxes",
-]  # fmt: skip
+]

@@ -1,0 +1,67 @@
+"""Billing's part of the dashboard: what is overdue, how old the debt is, and which bank lines wait."""
+
+from decimal import Decimal
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from billing.admin.reports import BUCKETS, MAY_SEE
+from billing.models import BankLine, LineState
+from billing.services import reports
+from ispcore.admin import dashboard
+from ispcore.admin.dashboard import Bar, Chart, Part, Tile, share
+from ispcore.admin.formats import money
+
+WAITING = (LineState.SUGGESTED, LineState.UNMATCHED)
+
+
+def tiles(request: HttpRequest) -> list[Tile]:
+    """Sum up what is overdue, one tile a currency."""
+    url = reverse("admin:billing_report_debt")
+    return [
+        Tile(
+            "Overdue",
+            money(overdue, each.currency),
+            url,
+            hint=f"of {each.total:,.2f} open",
+            tone="warning" if overdue else "good",
+        )
+        for each in reports.debt_totals(on=timezone.localdate())
+        if each.total
+        for overdue in [each.total - each.current]
+    ]
+
+
+def bank_tiles(request: HttpRequest) -> list[Tile]:
+    """Count the lines of bank statements that wait for a person, where there are statements."""
+    count = BankLine.objects.filter(state__in=WAITING).count()
+    url = f"{reverse('admin:billing_bankline_changelist')}?state=waiting"
+    return [Tile("Bank lines waiting", count, url, tone="warning")] if count else []
+
+
+def charts(request: HttpRequest) -> list[Chart]:
+    """Draw what is open by its age, one chart a currency."""
+    return [
+        Chart(
+            f"Debt by age, {each.currency}",
+            [
+                Bar(
+                    label,
+                    money(amount, each.currency),
+                    [Part(label, round(amount), share(round(amount * 100), round(each.total * 100)), tone)],
+                    url=reverse("admin:billing_report_debt"),
+                )
+                for name, label, tone in BUCKETS
+                for amount in [Decimal(getattr(each, name))]
+            ],
+            empty="Nothing is open.",
+        )
+        for each in reports.debt_totals(on=timezone.localdate())
+        if each.total
+    ]
+
+
+dashboard.add_tiles(25, allowed=MAY_SEE, read=tiles)
+dashboard.add_tiles(26, allowed="billing.view_bankline", read=bank_tiles)
+dashboard.add_charts(25, allowed=MAY_SEE, read=charts)
