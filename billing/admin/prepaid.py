@@ -1,4 +1,4 @@
-"""Prepaid as staff see it: batches of vouchers with their sheets, what became of each, and until when lines are paid."""
+"""Prepaid as staff see it: vouchers with their sheets, what became of each, and until when services are paid."""
 
 from typing import Any, ClassVar
 

@@ -1,11 +1,12 @@
 """Dunning: who would be cut tonight, who is spared, what was written, and what happens by which policy."""
 
+import re
 from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import django_filters
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -122,6 +123,33 @@ class TonightView(ApiView):
         return Response(TonightSerializer(data).data)
 
 
+FIGURE = r"^[0-9]{1,14}(\.[0-9]{1,4})?$"
+
+
+@extend_schema_field({"type": "string", "pattern": FIGURE, "examples": ["5.00"]})
+class FigureField(PaidField):
+    """An amount of no currency in particular, or a percentage."""
+
+    def to_representation(self, value: Any) -> str:
+        text = f"{value:.4f}"
+        return text.removesuffix("00")
+
+
+@extend_schema_field({"type": ["string", "null"], "pattern": FIGURE, "examples": ["1.50"]})
+class FeeField(FigureField):
+    """One that may be left out."""
+
+
+@extend_schema_field({"type": "string", "pattern": "^([A-Z]{2})?$", "examples": ["PT"]})
+class CountryField(TextField):
+    """A country; whether its holidays are known says the service."""
+
+
+@extend_schema_field({"type": "string", "maxLength": 10, "pattern": "^[A-Za-z0-9-]*$"})
+class SubdivisionField(TextField):
+    """A part of a country."""
+
+
 class DunningPolicySerializer(HouseSerializer[DunningPolicy]):
     billing_profile_id = IdField(
         required=False, allow_null=True, help_text="Null: for all customers without a policy of their own."
@@ -132,15 +160,15 @@ class DunningPolicySerializer(HouseSerializer[DunningPolicy]):
         max_length=MOST_STEPS,
         help_text="Days after the due date; below zero: before.",
     )
-    minimum_balance = PaidField(required=False, min_value=0)
-    country = serializers.RegexField(
-        r"^([A-Z]{2})?\Z", required=False, allow_blank=True, help_text="ISO 3166, for example PT."
+    minimum_balance = FigureField(required=False)
+    country = CountryField(
+        required=False, allow_blank=True, max_length=2, help_text="ISO 3166, for example PT; empty: none."
     )
-    subdivision = serializers.RegexField(
-        r"^[A-Za-z0-9-]{0,10}\Z", required=False, allow_blank=True, help_text="Such as BY of DE."
+    subdivision = SubdivisionField(
+        required=False, allow_blank=True, max_length=10, help_text="Such as BY of DE; empty: none."
     )
-    late_fee_amount = PaidField(required=False, allow_null=True)
-    late_fee_percent = PaidField(required=False, allow_null=True)
+    late_fee_amount = FeeField(required=False, allow_null=True)
+    late_fee_percent = FeeField(required=False, allow_null=True)
 
     class Meta:
         model = DunningPolicy
@@ -150,7 +178,19 @@ class DunningPolicySerializer(HouseSerializer[DunningPolicy]):
             "updated_at",
         ]  # fmt: skip
 
+    def validate_country(self, value: str) -> str:
+        if not re.fullmatch("([A-Z]{2})?", value):
+            raise serializers.ValidationError("Two capital letters, for example PT.")
+        return value
+
+    def validate_subdivision(self, value: str) -> str:
+        if not re.fullmatch("[A-Za-z0-9-]*", value):
+            raise serializers.ValidationError("Letters, digits and hyphens.")
+        return value
+
     def validate_minimum_balance(self, value: Any) -> Any:
+        if value < 0:
+            raise serializers.ValidationError("Not below zero.")
         return _four_digits(value, most=10**13)
 
     def validate_late_fee_amount(self, value: Any) -> Any:
@@ -366,9 +406,10 @@ class DunningNightViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
         409 `more_than_shown` when more would be cut by now, `night_over` the day after.
         """
+        night = self.get_object()
         data = valid(ApproveInput(data=request.data))
         self.record = suspending.approve_night(
-            night_id=self.get_object().pk,
+            night_id=night.pk,
             lines=data["services"],
             at=timezone.now(),
             user_id=caller_of(request._request).user_id,

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 import django_filters
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.api.amounts import AmountField
+from billing.api.amounts import AMOUNT, AmountField
 from billing.api.payments import PaidField, PaymentSerializer
 from billing.models import (
     CreditVoucher,
@@ -61,15 +61,23 @@ class CreditBatchSerializer(HouseSerializer[CreditVoucherBatch]):
         read_only_fields = fields
 
 
+@extend_schema_field({"type": "string", "maxLength": 8, "pattern": "^[A-Za-z0-9]*$"})
+class PrefixField(TextField):
+    """What codes begin with."""
+
+
 class CreditBatchInput(StrictSerializer):
     name = TextField(max_length=80)
     quantity = IntegerField(min_value=1, max_value=MOST_CREDIT_VOUCHERS)
-    prefix = serializers.RegexField(
-        r"^[A-Za-z0-9]{0,8}\Z", required=False, allow_blank=True, help_text="Letters and digits."
-    )
+    prefix = PrefixField(required=False, allow_blank=True, max_length=8, help_text="Letters and digits.")
     amount = PaidField(help_text="What each voucher is worth.")
     currency = serializers.RegexField(r"^[A-Z]{3}\Z", help_text="ISO 4217, for example EUR.")
     use_before = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_prefix(self, value: str) -> str:
+        if value and not (value.isascii() and value.isalnum()):
+            raise serializers.ValidationError("Letters and digits only.")
+        return value
 
     def validate_name(self, value: str) -> str:
         if CreditVoucherBatch.objects.filter(name=value).exists():
@@ -186,9 +194,14 @@ class CreditVoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return Response(self.get_serializer(self.record).data)
 
 
+@extend_schema_field({"type": ["string", "null"], "pattern": AMOUNT, "examples": ["15.00"]})
+class MissingField(AmountField):
+    """An amount where something is missing."""
+
+
 class PrepaidServiceSerializer(HouseSerializer[PrepaidLine]):
     service_id = serializers.UUIDField(source="subscription_id", read_only=True)
-    missing = AmountField(
+    missing = MissingField(
         help_text="What the next period costs beyond the credit; null while the service runs."
     )
 
