@@ -54,7 +54,12 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "days": ("days", "días", "dias", "يوم"),
     "hold_credit": ("Days on hold", "Días en pausa", "Dias em pausa", "أيام التوقف"),
     "end_credit": ("Days after the end", "Días tras la baja", "Dias após o fim", "أيام بعد الإنهاء"),
-    "page": ("Page {page} of {pages}", "Página {page} de {pages}", "Página {page} de {pages}", "صفحة {page} من {pages}"),
+    "page": (
+        "Page {page} of {pages}",
+        "Página {page} de {pages}",
+        "Página {page} de {pages}",
+        "صفحة {page} من {pages}",
+    ),
     "how_to_pay": ("How to pay", "Cómo pagar", "Como pagar", "طريقة الدفع"),
     "holder": ("Account holder", "Titular", "Titular", "صاحب الحساب"),
     "bank": ("Bank", "Banco", "Banco", "البنك"),
@@ -197,7 +202,7 @@ class Words:
         """Write an amount with its currency, as CLDR has it."""
         digits = minor_units(currency)
         symbol = get_currency_symbol(currency, locale=self.language)
-        # Without a sign of its own the code stands apart; and CLDR counts the digits of some currencies as cash has them.
+        # Without a sign of its own the code stands apart; and CLDR gives some currencies the digits of their cash.
         if symbol == currency or get_currency_precision(currency) != digits:
             return f"{self.number(amount, digits)}\u00a0{currency}"
         return str(format_currency(amount, currency, locale=self.language))

@@ -33,6 +33,10 @@ log = structlog.get_logger(__name__)
 # Enough for a household behind one address, and too few to try signatures.
 LIMIT = GcraLimit(rate=60, period=60, burst=30)
 MOST_GATEWAYS = 6
+MOST_LINES = 200
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 View = Callable[..., HttpResponse]
 
@@ -119,7 +123,9 @@ def _page(
         words = words_of(request.GET.get("language") or request.POST.get("language") or identity.language)
         is_payable = is_open(invoice)
         gateways = GatewayAccount.objects.filter(is_enabled=True).order_by("label")[:MOST_GATEWAYS]
+        gateways = list(gateways) if is_payable else []
         rows = transfer_rows(invoice, identity, words) if is_payable else []
+        is_helpless = is_payable and not rows and not gateways
         context = {
             **_shared(words),
             "provider": identity.legal_name,
@@ -131,13 +137,17 @@ def _page(
             "open": words.money(invoice.open_amount, invoice.currency),
             "facts": _facts(invoice, words),
             "lines": [
-                (line.description, words.days(line.period_start, line.period_end), words.money(line.net, invoice.currency))
-                for line in invoice.lines.order_by("position")[:200]
+                (
+                    line.description,
+                    words.days(line.period_start, line.period_end),
+                    words.money(line.net, invoice.currency),
+                )
+                for line in invoice.lines.order_by("position")[:MOST_LINES]
             ],
-            "gateways": [(each.pk, words.say("by_gateway", name=each.label)) for each in gateways] if is_payable else [],
+            "gateways": [(each.pk, words.say("by_gateway", name=each.label)) for each in gateways],
             "transfer": rows,
             "code": transfer_code_of(invoice, identity) if rows and invoice.currency == "EUR" else "",
-            "nobody": "" if rows or gateways or not is_payable else words.say("no_way_to_pay", name=identity.legal_name),
+            "nobody": words.say("no_way_to_pay", name=identity.legal_name) if is_helpless else "",
             "problem": words.say(problem) if problem else "",
             "notice": words.say("thanks") if request.GET.get("done") and is_payable else "",
             "languages": _languages(reverse("pay", args=[token]), words),
@@ -219,7 +229,5 @@ def _guarded(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = "no-store"
     response["X-Robots-Tag"] = "noindex, nofollow"
     if response.get("Content-Type", "").startswith("text/html"):
-        response["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
-        )
+        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response

@@ -207,7 +207,7 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
                     subscriber.get_status_display(), SUBSCRIBER_TONES[SubscriberStatus(subscriber.status)]
                 ),
                 "tags": pills(subscriber.tags) if subscriber.tags else "",
-                "facts": _facts(subscriber),
+                "facts": [*tabs.facts(request, subscriber), *_facts(subscriber)],
                 "strip": [_strip(line) for line in lines],
                 "may_add_line": request.user.has_perm("subscribers.add_subscription"),
                 "add_line_url": f"{reverse('admin:subscribers_subscription_add')}?subscriber={subscriber.pk}",

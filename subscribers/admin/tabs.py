@@ -33,7 +33,17 @@ class Panel:
     read: Callable[[HttpRequest, Subscription], dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Facts:
+    """`read` returns labels and values for the head of a customer's page."""
+
+    order: int
+    allowed: Allowed
+    read: Callable[[HttpRequest, Subscriber], list[tuple[str, Any]]]
+
+
 _tabs: dict[str, Tab] = {}
+_facts: dict[str, Facts] = {}
 _panels: dict[str, Panel] = {}
 
 
@@ -80,4 +90,23 @@ def panels(request: HttpRequest, line: Subscription) -> list[str]:
     return [
         render_to_string(panel.template, panel.read(request, line), request)
         for panel in sorted(seen, key=lambda panel: panel.order)
+    ]
+
+
+def add_facts(
+    order: int,
+    key: str,
+    *,
+    allowed: Allowed,
+    read: Callable[[HttpRequest, Subscriber], list[tuple[str, Any]]],
+) -> None:
+    """Add facts to the head of the customer's page; saying it twice changes nothing."""
+    _facts[key] = Facts(order, allowed, read)
+
+
+def facts(request: HttpRequest, subscriber: Subscriber) -> list[tuple[str, Any]]:
+    """Return what other apps say of a customer in the head of their page, as far as this person may see it."""
+    seen = [each for each in _facts.values() if may_see(request, each.allowed)]
+    return [
+        fact for each in sorted(seen, key=lambda each: each.order) for fact in each.read(request, subscriber)
     ]

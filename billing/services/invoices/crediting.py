@@ -156,7 +156,7 @@ def _rests(invoice: Invoice) -> list[_Rest]:
     given = (
         InvoiceLine.objects.filter(invoice__corrects=invoice).values_list("source").annotate(net=Sum("net"))
     )
-    nets = {source: net for source, net in given.order_by()}
+    nets = dict(given.order_by())
     taxes = LineTax.objects.filter(line__invoice__corrects=invoice).values_list("line__source", "rate")
     taken = {(source, rate): tax for source, rate, tax in taxes.annotate(tax=Sum("amount")).order_by()}
     lines = invoice.lines.prefetch_related("taxes").order_by("position")

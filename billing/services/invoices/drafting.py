@@ -125,45 +125,31 @@ def create_draft(
         raise NoLines
     if len(lines) > MOST_LINES:
         raise TooManyLines
-    zones = _zones(subscriber_id, lines)
-    for number, line in enumerate(lines, start=1):
-        _refuse_bad(line, number, currency)
-        if line.subscription_id is not None and line.subscription_id not in zones:
-            raise ServiceOfAnother(number=number)
-    rates = taxing.rates_of(subscriber_id=subscriber_id, on=local_date(at))
     invoice = Invoice(subscriber=subscriber, currency=currency, created_by_id=user_id)
-    rows, taxes = [], []
-    for position, line in enumerate(lines, start=1):
-        exact = line.quantity * line.unit_price
-        amount = round_money(exact, currency)
-        net, found = taxing.tax(
-            amount,
-            currency=currency,
-            tax_class=line.tax_class,
-            zone_id=zones.get(line.subscription_id) if line.subscription_id else None,
-            rates=rates,
-        )
-        row = InvoiceLine(
-            invoice=invoice, position=position, kind=LineKind.MANUAL, subscription_id=line.subscription_id,
-            description=line.description, quantity=line.quantity, unit_price=line.unit_price, net=net,
-            tax=sum((each.amount for each in found), Decimal(0)), tax_class=line.tax_class, remainder=exact - amount,
-        )  # fmt: skip
-        rows.append(row)
-        taxes += [
-            LineTax(
-                line=row, rate=each.rate, name=each.rate.name, percent=each.rate.percent, base=each.base,
-                amount=each.amount,
-            )
-            for each in found
-        ]  # fmt: skip
-    invoice.net = sum((row.net for row in rows), Decimal(0))
-    invoice.tax = sum((row.tax for row in rows), Decimal(0))
-    invoice.total = invoice.open_amount = invoice.net + invoice.tax
-    if invoice.total < 0:
-        raise TakesOffMore(total=invoice.total, currency=currency)
+    rows, taxes = _items(invoice, lines, first=1, at=at)
+    _sum_up(invoice, rows)
     invoice.save(force_insert=True)
     InvoiceLine.objects.bulk_create(rows)
     LineTax.objects.bulk_create(taxes)
+    return invoice
+
+
+@transaction.atomic
+def add_line(*, invoice_id: UUID, line: DraftLine, at: datetime) -> Invoice:
+    """Write one more line on a draft that was written by hand.
+
+    Raises InvoiceUnknown, InvoiceNotDraft, DraftOfRun, TooManyLines and what `create_draft` raises of a line.
+    """
+    invoice = lock_invoice(invoice_id)
+    refuse_unless_own_draft(invoice)
+    have = list(invoice.lines.order_by("position"))
+    if len(have) >= MOST_LINES:
+        raise TooManyLines
+    rows, taxes = _items(invoice, [line], first=max((row.position for row in have), default=0) + 1, at=at)
+    _sum_up(invoice, [*have, *rows])
+    InvoiceLine.objects.bulk_create(rows)
+    LineTax.objects.bulk_create(taxes)
+    invoice.save(update_fields=["net", "tax", "total", "open_amount", "updated_at"])
     return invoice
 
 
@@ -181,6 +167,51 @@ def refuse_unless_own_draft(invoice: Invoice) -> None:
         raise InvoiceNotDraft(number=invoice.number, status=invoice.get_status_display().lower())
     if invoice.run_id is not None:
         raise DraftOfRun
+
+
+def _items(
+    invoice: Invoice, lines: Sequence[DraftLine], *, first: int, at: datetime
+) -> tuple[list[InvoiceLine], list[LineTax]]:
+    """Check lines and make the rows of them, with their taxes."""
+    zones = _zones(invoice.subscriber_id, lines)
+    for number, line in enumerate(lines, start=first):
+        _refuse_bad(line, number, invoice.currency)
+        if line.subscription_id is not None and line.subscription_id not in zones:
+            raise ServiceOfAnother(number=number)
+    rates = taxing.rates_of(subscriber_id=invoice.subscriber_id, on=local_date(at))
+    rows, taxes = [], []
+    for position, line in enumerate(lines, start=first):
+        exact = line.quantity * line.unit_price
+        amount = round_money(exact, invoice.currency)
+        net, found = taxing.tax(
+            amount,
+            currency=invoice.currency,
+            tax_class=line.tax_class,
+            zone_id=zones.get(line.subscription_id) if line.subscription_id else None,
+            rates=rates,
+        )
+        row = InvoiceLine(
+            invoice=invoice, position=position, kind=LineKind.MANUAL, subscription_id=line.subscription_id,
+            description=line.description, quantity=line.quantity, unit_price=line.unit_price, net=net,
+            tax=sum((each.amount for each in found), Decimal(0)), tax_class=line.tax_class, remainder=exact - amount,
+        )  # fmt: skip
+        rows.append(row)
+        taxes += [
+            LineTax(
+                line=row, rate=each.rate, name=each.rate.name, percent=each.rate.percent, base=each.base,
+                amount=each.amount,
+            )
+            for each in found
+        ]  # fmt: skip
+    return rows, taxes
+
+
+def _sum_up(invoice: Invoice, rows: Sequence[InvoiceLine]) -> None:
+    invoice.net = sum((row.net for row in rows), Decimal(0))
+    invoice.tax = sum((row.tax for row in rows), Decimal(0))
+    invoice.total = invoice.open_amount = invoice.net + invoice.tax
+    if invoice.total < 0:
+        raise TakesOffMore(total=invoice.total, currency=invoice.currency)
 
 
 def _zones(subscriber_id: UUID, lines: Sequence[DraftLine]) -> dict[Any, Any]:

@@ -34,8 +34,8 @@ class NotVoidable(DomainError):
 class LaterPeriodBilled(DomainError):
     code = "later_period_billed"
     message = (
-        "{number} bills {what} until {until}, and a later invoice bills what follows. Make that one void first, or write "
-        "a credit note for this one."
+        "{number} bills {what} until {until}, and a later invoice bills what follows. Make that one void first, or "
+        "write a credit note for this one."
     )
 
 
