@@ -79,7 +79,7 @@ def test_the_same_file_is_a_conflict(acting, api):
 def test_a_line_is_not_paired_with_another_tenants_customer(acting, api, other_tenant):
     with tenant_context(other_tenant.pk):
         theirs = payer()
-    send(api, csv("2026-03-09;29.90;x;y"))
+    send(api, csv("2026-03-09;29.90;x;y"), currency="EUR")
     perform(BankStatement.objects.get())
     line = BankLine.objects.get()
 
