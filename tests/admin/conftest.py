@@ -48,6 +48,8 @@ from ispcore.tenants.roles import Role
 from subscribers.models import Subscriber, SubscriberStatus, Subscription
 from subscribers.services import catalogue, custom_fields, customers, imports, lines
 from tests.aaa.online import make_session
+from tests.admin.dunning_rows import fill_dunning
+from tests.admin.invoice_rows import fill_invoices
 from tests.admin.payment_rows import fill_payments
 from tests.factories import (
     NasFactory,
@@ -125,6 +127,8 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             **fill_bank(tenant, user, customers["subscribers.Subscriber"]),
             **fill_access(tenant, user, customers["subscribers.Subscription"]),
             **fill_charges(tenant, customers["subscribers.Subscription"]),
+            **fill_dunning(tenant, user, customers["subscribers.Subscription"]),
+            **fill_invoices(tenant, customers["subscribers.Subscription"]),
             **fill_payments(tenant, user, customers["subscribers.Subscription"]),
         }
 
