@@ -21,6 +21,7 @@ WITHOUT_RECORDS = {
     "aaa/usage": "names records in its query only; tests/aaa/test_usage.py gives it another tenant's",
     "aaa/settings": "one record of the caller's own tenant; tests/aaa/test_settings_api.py asks it for two",
     "aaa/vouchers/redeem": "takes a code; tests/aaa/test_vouchers.py gives it another tenant's",
+    "billing/settings": "one record of the caller's own tenant; tests/billing/test_charges_api.py asks it for two",
     "billing/reports/aged-debt": "names no record; tests/billing/test_reports.py asks it for two tenants",
     "billing/reports/recurring-revenue": "names no record; tests/billing/test_reports.py asks it for two tenants",
     "billing/reports/taxes": "names no record; tests/billing/test_reports.py asks it for two tenants",
