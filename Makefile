@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-billing bench-coa bench-radius clean venv venv-dev
+.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -59,6 +59,9 @@ bench-ipam: venv-dev ## Measure how fast addresses are handed out, beside plain 
 
 bench-billing: venv-dev ## Measure a whole billing run beside plain SQL (SIZES="10000" for less)
 	@exec $(PY) -m bench.billing $(if $(SIZES),--sizes $(SIZES))
+
+bench-documents: venv-dev ## Measure how many invoices one core sets as PDF a second
+	@exec $(PY) -m bench.documents
 
 bench-radius: venv-dev ## Measure log-ins and accounting beside FreeRADIUS' own SQL set-up (ARGS="--accounts 10000" for less)
 	@exec $(PY) -m bench.radius $(ARGS)
