@@ -67,6 +67,9 @@ REMINDER_TONES = {
 }
 
 
+NOBODY = {NightStatus.WAITING: "nobody yet", NightStatus.DONE: "nobody had to"}
+
+
 def day(value: Any, *, empty: str = DASH) -> str:
     """Write a day of the provider's."""
     return formats.date_format(value, "j M Y") if value else empty
@@ -204,7 +207,8 @@ class DunningNightAdmin(ReadOnlyAdmin):
             ("Cut without asking, at most", obj.cap_lines),
             ("To be cut", f"{obj.found_lines} services of {obj.found_subscribers} customers"),
             ("Cut", f"{obj.suspended_lines} services of {obj.suspended_subscribers} customers"),
-            ("Approved by", str(obj.approved_by) if obj.approved_by else "nobody had to"),
+            ("Approved by", str(obj.approved_by) if obj.approved_by else NOBODY.get(obj.status, DASH)),
+            ("Who", links.link(reverse("admin:billing_dunning_tonight"), "The list with the reasons")),
             ("Ended", day(obj.finished_at, empty="not yet")),
             (
                 "Job",
@@ -633,10 +637,6 @@ dashboard.add_concerns(25, allowed=MAY_SEE, read=concerns)
 dashboard.add_tiles(45, allowed=MAY_SEE, read=tiles)
 for _order, _title, _name, _icon in (
     (40, "Dunning", "dunning_tonight", "notifications_active"),
-    (41, "Dunning nights", "dunningnight_changelist", "bedtime"),
-    (42, "Promises", "promise_changelist", "handshake"),
-    (43, "Exemptions", "exemption_changelist", "shield_person"),
-    (44, "Reminders", "reminder_changelist", "outgoing_mail"),
-    (45, "Dunning policies", "dunningpolicy_changelist", "gavel"),
+    (41, "Dunning policies", "dunningpolicy_changelist", "gavel"),
 ):
     navigation.add("Billing", _order, _title, url_name=f"admin:billing_{_name}", icon=_icon, allowed=MAY_SEE)

@@ -135,21 +135,6 @@ class FigureField(PaidField):
         return text.removesuffix("00")
 
 
-@extend_schema_field({"type": ["string", "null"], "pattern": FIGURE, "examples": ["1.50"]})
-class FeeField(FigureField):
-    """One that may be left out."""
-
-
-@extend_schema_field({"type": "string", "pattern": "^([A-Z]{2})?$", "examples": ["PT"]})
-class CountryField(TextField):
-    """A country; whether its holidays are known says the service."""
-
-
-@extend_schema_field({"type": "string", "maxLength": 10, "pattern": "^[A-Za-z0-9-]*$"})
-class SubdivisionField(TextField):
-    """A part of a country."""
-
-
 class DunningPolicySerializer(HouseSerializer[DunningPolicy]):
     billing_profile_id = IdField(
         required=False, allow_null=True, help_text="Null: for all customers without a policy of their own."
@@ -161,14 +146,14 @@ class DunningPolicySerializer(HouseSerializer[DunningPolicy]):
         help_text="Days after the due date; below zero: before.",
     )
     minimum_balance = FigureField(required=False)
-    country = CountryField(
+    country = TextField(
         required=False, allow_blank=True, max_length=2, help_text="ISO 3166, for example PT; empty: none."
     )
-    subdivision = SubdivisionField(
+    subdivision = TextField(
         required=False, allow_blank=True, max_length=10, help_text="Such as BY of DE; empty: none."
     )
-    late_fee_amount = FeeField(required=False, allow_null=True)
-    late_fee_percent = FeeField(required=False, allow_null=True)
+    late_fee_amount = FigureField(required=False, allow_null=True)
+    late_fee_percent = FigureField(required=False, allow_null=True)
 
     class Meta:
         model = DunningPolicy
