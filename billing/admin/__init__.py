@@ -2,6 +2,7 @@
 
 from billing.admin import (
     bank,
+    bank_lines,
     charges,
     customers,
     dashboard,
@@ -20,6 +21,7 @@ from billing.admin import (
 
 __all__ = [
     "bank",
+    "bank_lines",
     "charges",
     "customers",
     "dashboard",

@@ -6,14 +6,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from billing.admin.bank_lines import WAITING
 from billing.admin.reports import BUCKETS, MAY_SEE
-from billing.models import BankLine, LineState
+from billing.models import BankLine
 from billing.services import reports
 from ispcore.admin import dashboard
 from ispcore.admin.dashboard import Bar, Chart, Part, Tile, share
 from ispcore.admin.formats import money
-
-WAITING = (LineState.SUGGESTED, LineState.UNMATCHED)
 
 
 def tiles(request: HttpRequest) -> list[Tile]:
