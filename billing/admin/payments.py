@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.admin.returning import AllocateForm, BounceForm, RefundForm, ReleaseForm
+from billing.admin.returning import AllocateForm, BounceForm, RefundForm, ReleaseForm, said
 from billing.admin.terms import priced
 from billing.models import EventOutcome, GatewayEvent, Payment, PaymentStatus
 from billing.services import payments
@@ -188,7 +188,7 @@ class PaymentAdmin(DrawnPage, TenantModelAdmin):
         obj.__dict__.update(made.__dict__)
 
     def response_add(self, request: HttpRequest, obj: Payment, *args: Any, **kwargs: Any) -> HttpResponse:
-        amount = priced(obj.amount, obj.currency)
+        amount = said(obj.amount, obj.currency)
         if getattr(request, "is_new", True):
             messages.success(request, f"Booked: {amount} of {obj.subscriber.full_name}.")
         else:
@@ -219,7 +219,7 @@ class PaymentAdmin(DrawnPage, TenantModelAdmin):
         )
         used = after.allocated - before
         if used:
-            messages.success(request, f"Allocated: {priced(used, payment.currency)}.")
+            messages.success(request, f"Allocated: {said(used, payment.currency)}.")
         else:
             messages.info(request, "The subscriber has no open invoice in this currency; it stays as credit.")
 
@@ -259,7 +259,7 @@ class PaymentAdmin(DrawnPage, TenantModelAdmin):
             messages.info(request, "The gateway is asked; the refund is booked when it agrees.")
             return redirect(reverse("admin:jobs_job_change", args=[job.pk]))
         payments.refund(reference=data["reference"], at=timezone.now(), created_by=request.user.pk, **asked)
-        messages.success(request, f"Refunded: {priced(data['amount'], payment.currency)}.")
+        messages.success(request, f"Refunded: {said(data['amount'], payment.currency)}.")
         return None
 
     @action(
@@ -317,15 +317,15 @@ def used_for(payment: Payment) -> str:
         return DASH
     if not left:
         return "Invoices"
-    return f"{priced(left, payment.currency)} left as credit"
+    return f"{said(left, payment.currency)} left as credit"
 
 
 def page_of(payment: Payment) -> dict[str, Any]:
     """Return what a payment's page shows."""
     return {
-        "amount": priced(payment.amount, payment.currency),
+        "amount": said(payment.amount, payment.currency),
         "state": state_of(payment),
-        "credit": priced(left_of(payment), payment.currency) if left_of(payment) else "",
+        "credit": said(left_of(payment), payment.currency) if left_of(payment) else "",
         "facts": _facts(payment),
         "allocations": [
             {
@@ -379,8 +379,8 @@ def _facts(payment: Payment) -> list[tuple[str, Any]]:
         ("Method", payment.get_method_display()),
         ("Received", moment(payment.received_at)),
         ("Reference", payment.reference or DASH),
-        ("Allocated to invoices", priced(payment.allocated, payment.currency)),
-        ("Gone back", priced(payment.refunded, payment.currency) if payment.refunded else DASH),
+        ("Allocated to invoices", said(payment.allocated, payment.currency)),
+        ("Gone back", said(payment.refunded, payment.currency) if payment.refunded else DASH),
         ("Booked by", str(payment.created_by or "the system")),
         ("Note", payment.note or DASH),
     ]

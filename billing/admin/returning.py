@@ -6,8 +6,9 @@ from uuid import UUID
 
 from django import forms
 
-from billing.admin.terms import priced
+from billing.admin.terms import day
 from billing.models import Invoice, InvoiceKind, Payment
+from billing.money import round_money
 from billing.services.gateways import refunds
 from billing.services.payments import Share
 from billing.services.payments.allocating import OPEN, left_of
@@ -16,6 +17,11 @@ from ispcore.admin.fields import CheckBox, Select, TextInput
 
 OLDEST = "oldest"
 MOST_LISTED = 200
+
+
+def said(amount: Decimal, currency: str) -> str:
+    """Write an amount inside a sentence."""
+    return f"{round_money(amount, currency):,f}".replace(",", "\u202f") + f"\u00a0{currency}"
 
 
 def amount_field(**kwargs: Any) -> forms.DecimalField:
@@ -35,9 +41,6 @@ class PaymentActionForm(ActionForm):
         super().__init__(*args, **kwargs)
         self.payment: Payment = self.rows.get()
 
-    def said(self, amount: Decimal) -> str:
-        return str(priced(amount, self.payment.currency))
-
 
 class AllocateForm(PaymentActionForm):
     invoice = forms.ChoiceField(label="For", widget=Select)
@@ -53,7 +56,7 @@ class AllocateForm(PaymentActionForm):
         )
         self.invoices = {str(one.pk): one for one in rows.order_by("due_on", "pk")[:MOST_LISTED]}
         named = [
-            (key, f"{one.number}, due {one.due_on}: {one.open_amount.normalize():f} {one.currency} open")
+            (key, f"{one.number}, due {day(one.due_on)}: {said(one.open_amount, one.currency)} open")
             for key, one in self.invoices.items()
         ]
         self.fields["invoice"].choices = [(OLDEST, "The oldest due first"), *named]  # type: ignore[attr-defined]
@@ -78,7 +81,7 @@ class ReleaseForm(PaymentActionForm):
         super().__init__(*args, **kwargs)
         rows = self.payment.allocations.filter(released_at=None).select_related("invoice")
         self.fields["allocation"].choices = [  # type: ignore[attr-defined]
-            (str(one.pk), f"{one.invoice.number}: {one.amount.normalize():f} {self.payment.currency}")
+            (str(one.pk), f"{one.invoice.number}: {said(one.amount, self.payment.currency)}")
             for one in rows.order_by("-pk")[:MOST_LISTED]
         ]
 
@@ -98,7 +101,7 @@ class RefundForm(PaymentActionForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         left = self.payment.amount - self.payment.refunded
-        self.fields["amount"].help_text = f"At most {left.normalize():f} {self.payment.currency}."
+        self.fields["amount"].help_text = f"At most {said(left, self.payment.currency)}."
         checkout = refunds.checkout_of(self.payment)
         if checkout is not None:
             self.fields["by_gateway"] = forms.BooleanField(

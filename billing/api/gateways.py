@@ -42,7 +42,9 @@ PRINTABLE = RegexValidator(r"^[!-~]*\Z", "Printable ASCII characters without spa
 
 class GatewaySerializer(HouseSerializer[GatewayAccount]):
     kind = ChoiceField(choices=GatewayKind.choices, help_text="Stays as it is.")
-    label = TextField(max_length=60, help_text="As staff and payers read it.")
+    label = TextField(  # type: ignore[assignment]
+        max_length=60, help_text="As staff and payers read it."
+    )
     name = serializers.SerializerMethodField(help_text="Of the address its notices come to.")
     callback_path = serializers.SerializerMethodField(help_text="Where the gateway sends its notices.")
     api_key = WriteOnlySecret(required=False, allow_blank=True, max_length=255, validators=[PRINTABLE])
@@ -175,7 +177,9 @@ class CheckoutInput(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "invoice_id" in attrs:
-            wrong = {name: "Belongs to a top-up." for name in ("subscriber_id", "currency") if name in attrs}
+            wrong: Any = {
+                name: "Belongs to a top-up." for name in ("subscriber_id", "currency") if name in attrs
+            }
             if wrong:
                 raise serializers.ValidationError(wrong)
             return attrs
@@ -251,9 +255,9 @@ class CallbackView(ApiView):
     """Where gateways send their notices. No credential: the signature is one, and the name tells the provider."""
 
     app_label = "billing"
-    authentication_classes = ()
+    authentication_classes: Any = ()
     permission_classes = ()
-    parser_classes = (AsItCame,)
+    parser_classes: Any = (AsItCame,)
     more_errors = ("401", "404")
 
     @extend_schema(

@@ -129,8 +129,8 @@ class ShareInput(StrictSerializer):
 
 
 class SharesInput(StrictSerializer):
-    allocations = ShareInput(
-        many=True,
+    allocations = serializers.ListField(
+        child=ShareInput(),
         required=False,
         max_length=allocating.MOST_SHARES,
         help_text="Which invoices it pays; left out, the oldest due first. What is left over is credit.",

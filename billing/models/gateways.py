@@ -7,6 +7,7 @@ from django.db.models import Q
 from billing.models.fields import CurrencyField, MoneyField
 from billing.models.invoices import Invoice
 from billing.models.payments import Payment
+from billing.money import round_money
 from ispcore import audit
 from ispcore.crypto import SecretField
 from ispcore.tenants.base import TenantModel
@@ -116,7 +117,7 @@ class Checkout(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency}"
+        return f"{round_money(self.amount, self.currency)} {self.currency}"
 
 
 class GatewayEvent(TenantModel):

@@ -6,6 +6,7 @@ from django.db.models import F, Q
 
 from billing.models.fields import CurrencyField, MoneyField
 from billing.models.invoices import Invoice
+from billing.money import round_money
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User
@@ -79,7 +80,7 @@ class Payment(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency}"
+        return f"{round_money(self.amount, self.currency)} {self.currency}"
 
 
 class Allocation(TenantModel):

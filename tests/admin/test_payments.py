@@ -108,7 +108,7 @@ def test_credit_is_allocated_and_released(browser: Client, tenant: Tenant, jane:
 
     allocated = act(browser, paid, "allocate", invoice=str(second.pk), amount="10")
     with tenant_context(tenant.pk):
-        newest = str(paid.allocations.order_by("pk").last().pk)
+        newest = str(paid.allocations.order_by("-pk")[0].pk)
     released = act(browser, paid, "release", allocation=newest)
     act(browser, paid, "allocate", invoice="oldest", amount="")
 

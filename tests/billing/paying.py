@@ -63,10 +63,11 @@ def owe(
 
 
 def balance_of(subscriber: Subscriber, currency: str = "EUR") -> Decimal:
-    return SubscriberBalance.objects.get(subscriber=subscriber, currency=currency).balance
+    kept: Decimal = SubscriberBalance.objects.get(subscriber=subscriber, currency=currency).balance
+    return kept
 
 
-def open_of(*invoices: Invoice) -> list[tuple[Decimal, str]]:
+def open_of(*invoices: Invoice) -> list[tuple[Any, str]]:
     """What is open of invoices, and the status that says so."""
     rows = Invoice.objects.in_bulk([one.pk for one in invoices])
     return [(rows[one.pk].open_amount, rows[one.pk].status) for one in invoices]

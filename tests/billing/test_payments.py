@@ -178,7 +178,7 @@ class TestReferences:
 
         assert refusal.value.code == "duplicate_payment"
         assert str(refusal.value) == (
-            f"A payment with the reference slip 7 was booked on 2026-03-10: 5 EUR by cash from {jane}. "
+            f"A payment with the reference slip 7 was booked on 2026-03-10: 5.00 EUR by cash from {jane}. "
             "This one differs; give it a reference of its own."
         )
         assert Payment.objects.count() == 1

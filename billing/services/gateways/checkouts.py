@@ -9,6 +9,7 @@ from django.db import transaction
 
 from billing.gateways.base import Order
 from billing.models import Checkout, CheckoutStatus, GatewayAccount, Invoice, InvoiceKind
+from billing.money import round_money
 from billing.services.gateways import accounts
 from billing.services.payments import checks
 from billing.services.payments.allocating import OPEN
@@ -74,7 +75,10 @@ def record_invoice(
     checks.refuse_bad_amount(amount, invoice.currency)
     if amount > invoice.open_amount:
         raise BeyondInvoice(
-            invoice=invoice, open=invoice.open_amount.normalize(), currency=invoice.currency, amount=amount
+            invoice=invoice,
+            open=round_money(invoice.open_amount, invoice.currency),
+            currency=invoice.currency,
+            amount=amount,
         )
     checkout: Checkout = Checkout.objects.create(
         gateway=gateway,

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from billing.models import Allocation, Invoice, InvoiceKind, InvoiceStatus, Payment
+from billing.money import round_money
 from billing.services.dunning import clearing
 from billing.services.payments import checks
 from ispcore.errors import DomainError, NotRegistered
@@ -203,13 +204,15 @@ def _told(payment: Payment, shares: Sequence[Share]) -> list[tuple[Invoice, Deci
         if amount > invoice.open_amount:
             raise InvoiceOverpaid(
                 invoice=invoice,
-                open=invoice.open_amount.normalize(),
+                open=round_money(invoice.open_amount, invoice.currency),
                 currency=invoice.currency,
                 amount=amount,
             )
     told = sum((amount for _, amount in paid), Decimal(0))
     if told > left_of(payment):
-        raise PaymentOverspent(left=left_of(payment), currency=payment.currency, amount=told)
+        raise PaymentOverspent(
+            left=round_money(left_of(payment), payment.currency), currency=payment.currency, amount=told
+        )
     return paid
 
 

@@ -16,6 +16,7 @@ from billing.models import (
     Transfer,
     TransferKind,
 )
+from billing.money import round_money
 from billing.services.dunning import clearing
 from billing.services.payments import allocating, checks
 from billing.services.payments.allocating import Share
@@ -147,7 +148,7 @@ def _booked(wanted: Payment) -> Payment | None:
         raise DuplicatePayment(
             reference=first.reference,
             booked_on=local_date(first.received_at),
-            amount=first.amount.normalize(),
+            amount=round_money(first.amount, first.currency),
             currency=first.currency,
             method=PaymentMethod(first.method).label.lower(),
             payer=first.subscriber,

@@ -16,6 +16,7 @@ from billing.models import (
     Transfer,
     TransferKind,
 )
+from billing.money import round_money
 from billing.services.payments import allocating, checks
 from billing.services.payments.receiving import ACCOUNTS
 from ispcore.errors import DomainError
@@ -66,7 +67,9 @@ def refund(
     if first is not None:
         if first.amount != amount:
             raise DuplicateRefund(
-                reference=reference, amount=first.amount.normalize(), currency=payment.currency
+                reference=reference,
+                amount=round_money(first.amount, payment.currency),
+                currency=payment.currency,
             )
         return first
     refuse_beyond(payment, amount)
@@ -121,7 +124,9 @@ def refuse_beyond(payment: Payment, amount: Decimal) -> None:
     checks.refuse_bad_amount(amount, payment.currency)
     left = _left_or_refuse(payment)
     if amount > left:
-        raise RefundBeyondPayment(left=left.normalize(), currency=payment.currency, amount=amount)
+        raise RefundBeyondPayment(
+            left=round_money(left, payment.currency), currency=payment.currency, amount=amount
+        )
 
 
 def _left_or_refuse(payment: Payment) -> Decimal:
