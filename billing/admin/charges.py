@@ -137,6 +137,7 @@ class ChargeAdmin(TenantModelAdmin):
         ("When", {"fields": ("due_on", "instalments")}),
     )
     actions = ("cancel",)
+    object_actions = ("cancel",)
     empty_title = "No charge yet"
     empty_help = (
         "A charge is asked for once, or in monthly instalments: an installation, a visit, a router that is sold. Late "
@@ -220,6 +221,8 @@ def charge_state(charge: OneOffCharge) -> str:
 
 
 class DiscountForm(AmountForm):
+    amounts = ("amount",)
+
     class Meta:
         model = Discount
         fields: tuple[str, ...] = ()
@@ -237,6 +240,17 @@ class DiscountForm(AmountForm):
             kept = getattr(self.instance, name, None)
             if kept is not None:
                 self.initial[name] = f"{kept.normalize():f}"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if {"percent", "amount"} & set(self.errors):
+            return cleaned
+        rate, amount = cleaned.get("percent"), cleaned.get("amount")
+        if (rate is None) == (amount is None) or (rate is not None and rate <= 0):
+            self.add_error("percent", discounts.PercentOrAmount.message)
+        elif amount is not None and not (cleaned.get("subscription") or self.instance.subscription_id):
+            self.add_error("subscription", discounts.AmountOfOneService.message)
+        return cleaned
 
 
 @register(Discount)
@@ -300,6 +314,13 @@ def taken_off(discount: Discount) -> str:
 class OverageForm(AmountForm):
     amounts = ("price",)
     refused_fields = {"plan_id": "plan"}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        for name in ("starts_on", "ends_on"):
+            if (first := cleaned.get(name)) and first.day != 1 and name not in self.errors:
+                self.add_error(name, overage.NotAMonthsFirst.message)
+        return cleaned
 
     class Meta:
         model = OveragePrice

@@ -26,6 +26,7 @@ class LedgerCheckAdmin(DrawnPage, ReadOnlyAdmin):
     sortable_by = ("checked_at_with_age",)
     change_form_outer_before_template = "admin/billing/ledger_check.html"
     actions = ("count_again",)
+    object_actions = ("count_again",)
     empty_title = "Nothing was counted yet"
     empty_help = (
         "Each night everything that must add up is counted again from the records themselves: balances, open amounts, "

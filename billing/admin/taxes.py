@@ -70,6 +70,7 @@ class TaxRateAdmin(TenantModelAdmin):
         ("When", {"fields": ("starts_on", "ends_on")}),
     )
     actions = ("replace",)
+    object_actions = ("replace",)
     empty_title = "No tax yet"
     empty_help = (
         "A tax is put on each item of an invoice, or taken out of its price. Say of which tax class and where; an item "

@@ -75,3 +75,16 @@ class AmountForm(TenantForm):
 
     def clean_currency(self) -> str:
         return str(self.cleaned_data["currency"]).upper()
+
+    def clean(self) -> dict[str, Any]:
+        """Say at its field what the constraints of the table would only name."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        begins, end = (
+            cleaned.get(name, getattr(self.instance, name, None)) for name in ("starts_on", "ends_on")
+        )
+        if begins and end and end <= begins and "ends_on" in self.fields:
+            self.add_error("ends_on", f"It must be later than {day(begins)}, the day it begins.")
+        for name in self.amounts:
+            if (amount := cleaned.get(name)) is not None and amount <= 0:
+                self.add_error(name, "It must be more than nothing.")
+        return cleaned
