@@ -6,6 +6,7 @@ from django.db.models import Q
 from billing.models.fields import CurrencyField, MoneyField
 from billing.models.invoices import Invoice
 from billing.models.payments import Payment
+from billing.money import round_money
 from ispcore import audit
 from ispcore.files.models import StoredFile
 from ispcore.jobs.models import Job
@@ -149,7 +150,7 @@ class BankLine(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency} of {self.booked_on}"
+        return f"{round_money(self.amount, self.currency)} {self.currency} of {self.booked_on}"
 
 
 class BankSuggestion(TenantModel):

@@ -260,8 +260,10 @@ def _reason(line: BankLine, candidate: _Candidate, rule: str, *, same_amount: bo
     if rule == MatchRule.INVOICE_NUMBER:
         paid = [each.number for each in candidate.invoices if not _is_open(each, line)]
         text = f"Invoice {', '.join(each.number for each in candidate.invoices)[:120]} is written"
+        if len(paid) == len(candidate.invoices):
+            return f"{text}, and not open any more."[:200]
         if paid:
-            text += "; it is not open" if len(candidate.invoices) == 1 else "; not all are open"
+            text += "; not all are open"
     else:
         text = words[MatchRule(rule)]
     if rule != MatchRule.PAYMENT_REFERENCE:
