@@ -13,6 +13,7 @@ import zlib
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ispcore.settings")
 
@@ -68,7 +69,7 @@ def values(
 
     words, name = words_of(language), f"INV-2026-{number:06d}"
     identity = BillingIdentity(
-        tenant_id=None, legal_name="Fibra S.L.", tax_id="B12345678", address="Calle Mayor 1\n28013 Madrid",
+        tenant_id=UUID(int=0), legal_name="Fibra S.L.", tax_id="B12345678", address="Calle Mayor 1\n28013 Madrid",
         logo=LOGO if has_logo else b"",
     )  # fmt: skip
 

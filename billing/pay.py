@@ -122,8 +122,8 @@ def _page(
         invoice, identity = _find(invoice_id), billing_identity()
         words = words_of(request.GET.get("language") or request.POST.get("language") or identity.language)
         is_payable = is_open(invoice)
-        gateways = GatewayAccount.objects.filter(is_enabled=True).order_by("label")[:MOST_GATEWAYS]
-        gateways = list(gateways) if is_payable else []
+        enabled = GatewayAccount.objects.filter(is_enabled=True).order_by("label")
+        gateways = list(enabled[:MOST_GATEWAYS]) if is_payable else []
         rows = transfer_rows(invoice, identity, words) if is_payable else []
         is_helpless = is_payable and not rows and not gateways
         context = {

@@ -1,6 +1,8 @@
 """Invoices and credit notes: listed, written by hand, issued, made void, credited, sent."""
 
+from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, ClassVar
 
 import django_filters
@@ -76,9 +78,12 @@ class InvoiceSerializer(HouseSerializer[Invoice]):
     def get_is_overdue(self, invoice: Invoice) -> bool:
         if invoice.due_on is None or not invoice.open_amount or invoice.kind != InvoiceKind.INVOICE:
             return False
-        if "today" not in self.context:
-            self.context["today"] = local_date(timezone.now())
-        return bool(invoice.due_on < self.context["today"] and invoice.status != InvoiceStatus.DRAFT)
+        return bool(invoice.due_on < self.today and invoice.status != InvoiceStatus.DRAFT)
+
+    @cached_property
+    def today(self) -> date:
+        """Today at the provider's, asked once for a whole list."""
+        return local_date(timezone.now())
 
 
 class LineTaxSerializer(serializers.Serializer[Any]):
@@ -192,7 +197,7 @@ class DraftInput(StrictSerializer):
     currency = TextField(
         max_length=3, required=False, help_text="That of the billing profile, when left out."
     )
-    lines = DraftLineInput(many=True, max_length=drafting.MOST_LINES, allow_empty=False)
+    lines = serializers.ListField(child=DraftLineInput(), max_length=drafting.MOST_LINES, allow_empty=False)
 
 
 class VoidInput(StrictSerializer):
@@ -207,7 +212,7 @@ class CreditedLineInput(StrictSerializer):
 class CreditInput(StrictSerializer):
     reason = TextField(max_length=200, help_text="As the credit note says it.")
     amount = PaidField(required=False, help_text="With taxes. Without it and `lines`: all that is left.")
-    lines = CreditedLineInput(many=True, required=False, max_length=drafting.MOST_LINES)
+    lines = serializers.ListField(child=CreditedLineInput(), required=False, max_length=drafting.MOST_LINES)
 
 
 class SendInput(StrictSerializer):

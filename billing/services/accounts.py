@@ -44,7 +44,7 @@ def balance_of(subscriber: Subscriber, *, on: date, currency: str = "") -> Balan
 def currency_of(subscriber: Subscriber) -> str:
     """Return the currency a subscriber is billed in: by the profile, or by what was billed. Raises CurrencyUnknown."""
     if subscriber.billing_profile is not None:
-        return subscriber.billing_profile.currency
+        return str(subscriber.billing_profile.currency)
     found = SubscriberBalance.objects.filter(subscriber=subscriber).order_by("currency")
     currency = found.values_list("currency", flat=True).first()
     # The one currency of all profiles is that of a customer who has none yet.

@@ -51,7 +51,9 @@ class TooManyLines(DomainError):
 def billing_identity() -> BillingIdentity:
     """Return what the bound tenant shows; only its name when nothing was ever set."""
     found: BillingIdentity | None = BillingIdentity.objects.first()
-    return found or BillingIdentity(
+    if found is not None:
+        return found
+    return BillingIdentity(
         legal_name=Tenant.objects.values_list("name", flat=True).get(pk=current_tenant_id())
     )
 
@@ -79,7 +81,8 @@ def change_identity(**changes: Any) -> BillingIdentity:
     if identity.logo:
         size_of(bytes(identity.logo))
     identity.save()
-    return identity
+    changed: BillingIdentity = identity
+    return changed
 
 
 def is_iban(text: str) -> bool:

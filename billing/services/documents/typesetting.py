@@ -8,7 +8,7 @@ everywhere, and PDF/A embeds them.
 
 import json
 import threading
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,14 @@ def render(template: str, values: dict[str, Any], *, at: datetime | None, kind: 
     The same values make the same bytes. `kind` may be png, for one page to look at.
     """
     given = {"sys_inputs": {"values": json.dumps(values)}}
+    made_at = at.astimezone(UTC).replace(microsecond=0) if at else None  # It takes whole seconds only.
     with _turn:
         if kind == "png":
             picture: bytes = _compiler(template).compile(format="png", ppi=110, **given)
             return picture
-        pdf: bytes = _compiler(template).compile(format="pdf", pdf_standards="a-2b", timestamp=at, **given)
+        pdf: bytes = _compiler(template).compile(
+            format="pdf", pdf_standards="a-2b", timestamp=made_at, **given
+        )
     return pdf
 
 

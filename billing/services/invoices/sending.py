@@ -201,6 +201,6 @@ def _said(error: smtplib.SMTPException) -> str:
         code, said = next(iter(error.recipients.values()))
         return f"{code} {said.decode(errors='replace')}"
     if isinstance(error, smtplib.SMTPResponseException):
-        said = error.smtp_error
-        return f"{error.smtp_code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
+        answer = error.smtp_error
+        return f"{error.smtp_code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"
     return str(error)

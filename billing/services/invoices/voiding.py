@@ -83,20 +83,19 @@ def why_not(invoice: Invoice) -> str:
 
 def _positions_to_move(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UUID, date]:
     """Return how far each line was billed before this invoice."""
+    spans: dict[UUID, list[InvoiceLine]] = {}
+    for line in lines:
+        if line.kind in PERIODS and line.subscription_id is not None:
+            spans.setdefault(line.subscription_id, []).append(line)
     found: dict[UUID, date] = {}
-    for subscription_id in sorted({line.subscription_id for line in lines if line.kind in PERIODS}):
-        mine = [line for line in lines if line.kind in PERIODS and line.subscription_id == subscription_id]
-        until = max(line.period_end for line in mine)
+    for subscription_id, mine in sorted(spans.items()):
+        until = max(line.period_end for line in mine if line.period_end)
         later = InvoiceLine.objects.filter(
             subscription=subscription_id, kind__in=PERIODS, is_void=False, period_start__gte=until
-        ).exclude(invoice=invoice)
-        if (
-            later.exclude(invoice__status=InvoiceStatus.DRAFT)
-            .exclude(invoice__kind=InvoiceKind.CREDIT_NOTE)
-            .exists()
-        ):
+        )
+        if later.exclude(invoice=invoice).exclude(invoice__status=InvoiceStatus.DRAFT).exists():
             raise LaterPeriodBilled(number=invoice.number, what=mine[0].description, until=until)
-        found[subscription_id] = min(line.period_start for line in mine)
+        found[subscription_id] = min(line.period_start for line in mine if line.period_start)
     return found
 
 
@@ -107,7 +106,7 @@ def _charges_to_ask_again(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UU
         if line.kind == LineKind.ONE_OFF:
             found[line.source] = found.get(line.source, 0) + 1
     for charge_id in found:
-        last = max(line.period_start for line in lines if line.source == charge_id)
+        last = max(line.period_start for line in lines if line.source == charge_id and line.period_start)
         later = InvoiceLine.objects.filter(
             kind=LineKind.ONE_OFF, source=charge_id, is_void=False, period_start__gt=last
         ).exclude(invoice__status=InvoiceStatus.DRAFT)
