@@ -23,6 +23,7 @@ from billing.models import (
     LineTax,
     MailStatus,
 )
+from billing.money import round_money
 from billing.services import accounts, invoices
 from billing.services.documents import invoice_pdf
 from billing.services.documents.invoices import file_name, is_open
@@ -482,9 +483,9 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
         return priced(amount, invoice.currency)
 
     return {
-        "total": money(invoice.total),
+        "total": said(invoice.total, invoice.currency),
         "state": state_of(invoice, on),
-        "open": money(invoice.open_amount) if is_open(invoice) else "",
+        "open": said(invoice.open_amount, invoice.currency) if is_open(invoice) else "",
         "facts": _facts(invoice),
         "lines": [
             {
@@ -505,11 +506,15 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
             for line in lines[:LINES_SHOWN]
         ],
         "taxes": [
-            {"name": name, "percent": percent(rate), "base": money(sums[0]), "amount": money(sums[1])}
+            {
+                "name": name,
+                "percent": percent(rate),
+                "base": said(sums[0], invoice.currency),
+                "amount": said(sums[1], invoice.currency),
+            }
             for (name, rate), sums in taxes.items()
         ],
-        "net": money(invoice.net),
-        "tax": money(invoice.tax),
+        "net": said(invoice.net, invoice.currency),
         "paid_by": _paid_by(invoice),
         "is_draft": invoice.status == InvoiceStatus.DRAFT,
         "of_run": links.link(links.url_of("billing_run", invoice.run_id), str(invoice.run))
@@ -520,6 +525,12 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
         "timeline": _timeline(invoice),
         "failed_mail": _failed_mail(invoice),
     }
+
+
+def said(amount: Decimal, currency: str) -> str:
+    """Write an amount inside a sentence, where nothing stands in a column."""
+    figures = f"{round_money(amount, currency):,f}".replace(",", "\u202f")
+    return f"{figures}\u00a0{currency}"
 
 
 def _last(line: InvoiceLine) -> date:
@@ -582,7 +593,7 @@ def _timeline(invoice: Invoice) -> list[dict[str, Any]]:
             if one.credit_note
             else f"by {one.payment.get_method_display().lower()}"
         )
-        amount = priced(one.amount, invoice.currency)
+        amount = said(one.amount, invoice.currency)
         found.append((one.created_at, "Paid", f"{amount} {what}", "good"))
         if one.released_at:
             found.append((one.released_at, "Payment taken back", amount, "warning"))
@@ -618,24 +629,19 @@ def _line_of(given: dict[str, Any]) -> DraftLine:
 
 def balance_facts(request: HttpRequest, subscriber: Subscriber) -> list[tuple[str, Any]]:
     """Say in the head of a customer's page what they owe."""
+    on = today()
     try:
-        found = accounts.balance_of(subscriber, on=today())
+        found = accounts.balance_of(subscriber, on=on)
     except accounts.CurrencyUnknown:
-        return [("Balance", "nothing billed yet")]
+        return [("Balance", "Nothing billed yet")]
     if found.credit:
-        return [("Balance", f"{priced(found.credit, found.currency)} credit")]
-    if found.overdue_since:
-        late = (today() - found.overdue_since).days
-        words = f"{priced(found.overdue, found.currency)} overdue since {day(found.overdue_since)}"
-        return [
-            ("Balance", priced(found.balance, found.currency)),
-            ("Overdue", pill_of(words, late)),
-        ]
-    return [("Balance", priced(found.balance, found.currency) if found.balance else "Nothing owed")]
-
-
-def pill_of(words: str, days: int) -> str:
-    return pill(words, "danger" if days else "warning")
+        return [("Balance", f"{said(found.credit, found.currency)} credit")]
+    owed = said(found.balance, found.currency) if found.balance else "Nothing owed"
+    if not found.overdue_since:
+        return [("Balance", owed)]
+    days = (on - found.overdue_since).days
+    words = f"{said(found.overdue, found.currency)} for {days} day{'s' if days > 1 else ''}"
+    return [("Balance", owed), ("Overdue", pill(words, "danger"))]
 
 
 def customer_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:

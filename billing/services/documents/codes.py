@@ -29,6 +29,6 @@ def link_code(url: str) -> str:
 def _svg(code: segno.QRCode) -> str:
     out = io.BytesIO()
     code.save(
-        out, kind="svg", border=0, xmldecl=False, svgclass=None, lineclass=None
+        out, kind="svg", border=0, xmldecl=False, svgclass=None, lineclass=None, omitsize=True
     )  # The page around it is white.
     return out.getvalue().decode()
