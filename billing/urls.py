@@ -5,8 +5,6 @@ from billing.api.charges import AddOnViewSet, ChargeViewSet, DiscountViewSet, Ov
 from billing.api.dunning import (
     DunningNightViewSet,
     DunningPolicyViewSet,
-    ExemptionViewSet,
-    PromiseViewSet,
     ReminderViewSet,
     TonightView,
 )
@@ -25,6 +23,7 @@ from billing.api.reconciliations import BankLineViewSet, ReconciliationViewSet
 from billing.api.reports import AgedDebtView, CashView, JournalView, RecurringView, TaxReportView
 from billing.api.runs import GenerateView, RunViewSet
 from billing.api.settings import BillingSettingsView
+from billing.api.sparing import ExemptionViewSet, PromiseViewSet
 from billing.api.taxes import TaxExemptionViewSet, TaxRateViewSet
 from ispcore.api.routers import HouseRouter
 

@@ -7,6 +7,7 @@ from billing.admin import (
     customers,
     dashboard,
     dunning,
+    dunning_policies,
     gateways,
     identity,
     invoices,
@@ -16,6 +17,7 @@ from billing.admin import (
     revenue,
     runs,
     settings,
+    sparing,
     taxes,
 )
 
@@ -26,6 +28,7 @@ __all__ = [
     "customers",
     "dashboard",
     "dunning",
+    "dunning_policies",
     "gateways",
     "identity",
     "invoices",
@@ -35,5 +38,6 @@ __all__ = [
     "revenue",
     "runs",
     "settings",
+    "sparing",
     "taxes",
 ]

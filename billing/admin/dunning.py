@@ -1,7 +1,7 @@
-"""Dunning as staff see it: tonight's list, the nights, who is spared, what was written, and the policies."""
+"""Dunning as staff see it: tonight's list, and the nights."""
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
@@ -11,29 +11,22 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 
+from billing.admin.days import day
 from billing.models import (
     DunningNight,
     DunningPolicy,
-    Exemption,
     NightStatus,
-    Promise,
-    PromiseStatus,
-    Reminder,
-    ReminderStatus,
 )
-from billing.services.dunning import exemptions, policies, promises, suspending, tonight
+from billing.services.dunning import policies, suspending, tonight
 from ispcore.admin import dashboard, links, navigation
-from ispcore.admin.actions import ActionForm, action, run_on_each
-from ispcore.admin.base import ReadOnlyAdmin, TenantForm, TenantModelAdmin
+from ispcore.admin.actions import ActionForm, action
+from ispcore.admin.base import ReadOnlyAdmin
 from ispcore.admin.dashboard import Concern, Tile
-from ispcore.admin.fields import DateInput, NumberInput
-from ispcore.admin.formats import DASH, choice_column, facts, money, pill, time_column
+from ispcore.admin.fields import NumberInput
+from ispcore.admin.formats import DASH, choice_column, facts, money, pill
 from ispcore.admin.site import register
-from subscribers.admin.saving import answers, saved
-from subscribers.models import Subscriber
-from subscribers.services.periods import local_date
 
 MAY_SEE = "billing.view_dunningnight"
 MAY_CHANGE = "billing.change_dunningnight"
@@ -51,48 +44,7 @@ NIGHT_TONES = {
     NightStatus.DONE: "good",
     NightStatus.REFUSED: "plain",
 }
-PROMISE_TONES = {
-    PromiseStatus.OPEN: "info",
-    PromiseStatus.KEPT: "good",
-    PromiseStatus.BROKEN: "danger",
-    PromiseStatus.WITHDRAWN: "plain",
-}
-REMINDER_TONES = {
-    ReminderStatus.WAITING: "info",
-    ReminderStatus.SENDING: "info",
-    ReminderStatus.SENT: "good",
-    ReminderStatus.UNCERTAIN: "warning",
-    ReminderStatus.FAILED: "danger",
-    ReminderStatus.SKIPPED: "plain",
-}
-
-
 NOBODY = {NightStatus.WAITING: "nobody yet", NightStatus.DONE: "nobody had to"}
-
-
-def day(value: Any, *, empty: str = DASH) -> str:
-    """Write a day of the provider's."""
-    return formats.date_format(value, "j M Y") if value else empty
-
-
-def day_column(field: str, description: str, *, empty: str = DASH) -> Any:
-    """Make a list column of a day."""
-
-    @admin.display(description=description, ordering=field)
-    def column(obj: Any) -> str:
-        return day(getattr(obj, field), empty=empty)
-
-    column.__name__ = f"{field}_day"
-    return column
-
-
-def customer_link(subscriber: Subscriber) -> str:
-    return links.link(links.url_of("subscriber", subscriber.pk), str(subscriber))
-
-
-@admin.display(description="Customer")
-def customer(obj: Any) -> str:
-    return customer_link(obj.subscriber)
 
 
 class ApproveForm(ActionForm):
@@ -220,316 +172,6 @@ class DunningNightAdmin(ReadOnlyAdmin):
         return facts(rows)
 
 
-class PolicyForm(TenantForm):
-    refused_fields: ClassVar = {"billing_profile_id": "billing_profile"}
-
-    class Meta:
-        model = DunningPolicy
-        fields: tuple[str, ...] = ()
-        labels: ClassVar = {
-            "billing_profile": "For customers with",
-            "reminder_days": "Reminders, days after the due date",
-            "minimum_balance": "Never cut who owes at most",
-            "late_fee_after_days": "Charged after, days overdue",
-            "late_fee_amount": "Late fee, amount",
-            "late_fee_percent": "Late fee, percent",
-            "suspends": "Hold services that are overdue",
-            "business_days_only": "On working days only",
-        }
-        help_texts: ClassVar = {
-            "reminder_days": "With commas between, such as -3, 0, 3, 7. Below zero: before the due date. Each step of "
-            "an invoice is sent once, at nine in the morning of its day.",
-            "suspends": "At two in the morning, once the grace days of the billing profile are over.",
-        }
-
-
-@register(DunningPolicy)
-class DunningPolicyAdmin(TenantModelAdmin):
-    """What happens to open invoices."""
-
-    form = PolicyForm
-    list_display = ("whom", "reminders", "cuts", "fee", "calendar_shown")
-    list_select_related = ("billing_profile",)
-    autocomplete_fields = ("billing_profile",)
-    sortable_by = ()
-    fieldsets = (
-        ("Whom", {"fields": ("billing_profile",)}),
-        ("Reminders by e-mail", {"fields": ("reminder_days",)}),
-        (
-            "Cutting",
-            {
-                "fields": (
-                    "suspends",
-                    "minimum_balance",
-                    "business_days_only",
-                    "country",
-                    "subdivision",
-                    "cap_percent",
-                )
-            },
-        ),
-        (
-            "Late fee",
-            {
-                "fields": ("late_fee_amount", "late_fee_percent", "late_fee_after_days"),
-                "description": "An amount or a percentage, or neither. It is charged with the next invoice.",
-            },
-        ),
-    )
-    empty_title = "Nobody is reminded or cut yet"
-    empty_help = (
-        "A policy says on which days customers are reminded of open invoices, when their services are cut, and whom "
-        "to spare. Make one for all customers, and others for billing profiles that are treated differently."
-    )
-    docs_path = "/docs"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[DunningPolicy]:
-        return super().get_queryset(request).select_related("billing_profile")
-
-    def save_model(self, request: HttpRequest, obj: DunningPolicy, form: Any, change: bool) -> None:
-        policies.save_policy(policy=obj, **answers(form))
-
-    def delete_model(self, request: HttpRequest, obj: DunningPolicy) -> None:
-        policies.remove_policy(policy_id=obj.pk)
-
-    @admin.display(description="For")
-    def whom(self, obj: DunningPolicy) -> str:
-        return obj.billing_profile.name if obj.billing_profile else "All customers"
-
-    @admin.display(description="Reminders")
-    def reminders(self, obj: DunningPolicy) -> str:
-        return ", ".join(step_words(step) for step in obj.reminder_days) or "none"
-
-    @admin.display(description="Cuts")
-    def cuts(self, obj: DunningPolicy) -> str:
-        if not obj.suspends:
-            return "never"
-        return f"who owes more than {obj.minimum_balance:.2f}" if obj.minimum_balance else "whoever owes"
-
-    @admin.display(description="Late fee")
-    def fee(self, obj: DunningPolicy) -> str:
-        if obj.late_fee_amount:
-            return f"{obj.late_fee_amount:.2f}"
-        return f"{obj.late_fee_percent:.2f} %" if obj.late_fee_percent else DASH
-
-    @admin.display(description="Calendar")
-    def calendar_shown(self, obj: DunningPolicy) -> str:
-        if not obj.business_days_only:
-            return "any day"
-        return " ".join(part for part in (obj.country, obj.subdivision) if part) or "Monday to Friday"
-
-
-class PromiseForm(TenantForm):
-    refused_fields: ClassVar = {"subscriber_id": "subscriber"}
-
-    class Meta:
-        model = Promise
-        fields: tuple[str, ...] = ()
-        widgets: ClassVar = {"until": DateInput}
-        help_texts: ClassVar = {
-            "amount": "What the customer said they would pay.",
-            "currency": "ISO 4217, for example EUR.",
-            "until": "The last day to pay, within three months. Until then nobody reminds or cuts them.",
-            "note": "Who said so, and how.",
-        }
-
-
-@register(Promise)
-class PromiseAdmin(TenantModelAdmin):
-    """Promises to pay."""
-
-    form = PromiseForm
-    list_display = (
-        customer,
-        "amount_shown",
-        day_column("until", "Until"),
-        choice_column("status", "State", PROMISE_TONES),
-        "note",
-        time_column("created_at", "Made"),
-    )
-    list_filter = ("status",)
-    list_select_related = ("subscriber",)
-    search_fields = ("subscriber__number",)
-    autocomplete_fields = ("subscriber",)
-    ordering = ("-id",)
-    sortable_by = ()
-    object_actions = ("withdraw",)
-    fieldsets = ((None, {"fields": ("subscriber", "amount", "currency", "until", "note")}),)
-    empty_title = "Nobody has promised anything yet"
-    empty_help = (
-        "When a customer says they will pay by a day, write it down here or from tonight's list: until then nobody "
-        "reminds or cuts them. The day after, the promise is kept or broken by what was paid."
-    )
-    docs_path = "/docs"
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    has_delete_permission = has_change_permission
-
-    def has_withdraw_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("billing.change_promise")
-
-    def save_model(self, request: HttpRequest, obj: Promise, form: Any, change: bool) -> None:
-        made = promises.make_promise(**answers(form), on=local_date(timezone.now()), user_id=request.user.pk)
-        saved(obj, made)
-
-    @action(
-        description="Withdraw",
-        permissions=["withdraw"],
-        confirm="The promise no longer counts: the coming night treats the customer as all others.",
-        icon="undo",
-        available=lambda promise: promise.status == PromiseStatus.OPEN,
-    )
-    def withdraw(self, request: HttpRequest, queryset: QuerySet[Promise]) -> None:
-        run_on_each(
-            self,
-            request,
-            queryset,
-            lambda promise: promises.withdraw_promise(promise_id=promise.pk, at=timezone.now()),
-            done="Withdrawn: {count}.",
-        )
-
-    @admin.display(description="Amount")
-    def amount_shown(self, obj: Promise) -> str:
-        return money(obj.amount, obj.currency)
-
-
-class ExemptionForm(TenantForm):
-    refused_fields: ClassVar = {"subscriber_id": "subscriber"}
-
-    class Meta:
-        model = Exemption
-        fields: tuple[str, ...] = ()
-        widgets: ClassVar = {"until": DateInput}
-        help_texts: ClassVar = {"reason": "As colleagues should read it: a hospital, a dispute, a decision."}
-
-
-@register(Exemption)
-class ExemptionAdmin(TenantModelAdmin):
-    """Customers who are neither reminded nor cut."""
-
-    form = ExemptionForm
-    list_display = (
-        customer,
-        "reason",
-        day_column("until", "Until", empty="ended by hand"),
-        "state",
-        time_column("created_at", "Since"),
-    )
-    list_select_related = ("subscriber",)
-    search_fields = ("subscriber__number",)
-    autocomplete_fields = ("subscriber",)
-    ordering = ("-id",)
-    sortable_by = ()
-    object_actions = ("end",)
-    fieldsets = ((None, {"fields": ("subscriber", "reason", "until")}),)
-    empty_title = "Nobody is exempt"
-    empty_help = (
-        "An exempt customer is neither reminded nor cut, nor charged a late fee, until a day or until somebody ends "
-        "it: a hospital, a dispute, a decision of yours."
-    )
-    docs_path = "/docs"
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    has_delete_permission = has_change_permission
-
-    def has_end_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("billing.change_exemption")
-
-    def save_model(self, request: HttpRequest, obj: Exemption, form: Any, change: bool) -> None:
-        at = timezone.now()
-        made = exemptions.exempt(**answers(form), on=local_date(at), at=at, user_id=request.user.pk)
-        saved(obj, made)
-
-    @action(
-        description="End",
-        permissions=["end"],
-        confirm="The customer is reminded and cut as all others again.",
-        icon="undo",
-        available=lambda exemption: exemption.ended_at is None,
-    )
-    def end(self, request: HttpRequest, queryset: QuerySet[Exemption]) -> None:
-        run_on_each(
-            self,
-            request,
-            queryset,
-            lambda exemption: exemptions.end_exemption(exemption_id=exemption.pk, at=timezone.now()),
-            done="Ended: {count}.",
-        )
-
-    @admin.display(description="State")
-    def state(self, obj: Exemption) -> str:
-        return pill("Ended", "plain") if obj.ended_at else pill("Running", "info")
-
-
-@register(Reminder)
-class ReminderAdmin(ReadOnlyAdmin):
-    """What was written about which invoice."""
-
-    list_display = (
-        "invoice_number",
-        "customer_of",
-        "step_shown",
-        choice_column("status", "State", REMINDER_TONES),
-        "email",
-        time_column("sent_at", "Sent", empty="not sent"),
-        "detail",
-    )
-    list_filter = ("status", "due_on")
-    list_select_related = ("invoice__subscriber",)
-    ordering = ("-id",)
-    sortable_by = ()
-    fieldsets = ((None, {"fields": ("facts_shown",)}),)
-    readonly_fields = ("facts_shown",)
-    empty_title = "No reminder was sent yet"
-    empty_help = (
-        "Reminders go out by e-mail at nine in the morning, on the days the dunning policy says. Each stands here with "
-        "what became of it; none is sent twice."
-    )
-    docs_path = "/docs"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Reminder]:
-        return super().get_queryset(request).select_related("invoice__subscriber")
-
-    @admin.display(description="Invoice")
-    def invoice_number(self, obj: Reminder) -> str:
-        return str(obj.invoice.number)
-
-    @admin.display(description="Customer")
-    def customer_of(self, obj: Reminder) -> str:
-        return customer_link(obj.invoice.subscriber)
-
-    @admin.display(description="Step")
-    def step_shown(self, obj: Reminder) -> str:
-        return step_words(obj.step)
-
-    @admin.display(description="Reminder")
-    def facts_shown(self, obj: Reminder) -> str:
-        return facts(
-            [
-                ("Invoice", obj.invoice.number),
-                ("Customer", customer_link(obj.invoice.subscriber)),
-                ("Step", step_words(obj.step)),
-                ("Day", day(obj.due_on)),
-                ("State", pill(obj.get_status_display(), REMINDER_TONES[ReminderStatus(obj.status)])),
-                ("To", obj.email),
-                ("Tries", obj.attempts),
-                ("Why", obj.detail),
-            ]
-        )
-
-
-def step_words(step: int) -> str:
-    """Say when a step comes: '3 days before', 'on the day', '7 days after'."""
-    if step == 0:
-        return "on the day"
-    count = abs(step)
-    return f"{count} day{'' if count == 1 else 's'} {'before' if step < 0 else 'after'}"
-
-
 def _tonight(request: HttpRequest) -> dict[str, Any]:
     on = tonight.next_night(timezone.now())
     verdict = request.GET.get("verdict", "")
@@ -635,8 +277,11 @@ def tiles(request: HttpRequest) -> list[Tile]:
 links.add("night", "admin:billing_dunningnight_change")
 dashboard.add_concerns(25, allowed=MAY_SEE, read=concerns)
 dashboard.add_tiles(45, allowed=MAY_SEE, read=tiles)
-for _order, _title, _name, _icon in (
-    (40, "Dunning", "dunning_tonight", "notifications_active"),
-    (41, "Dunning policies", "dunningpolicy_changelist", "gavel"),
-):
-    navigation.add("Billing", _order, _title, url_name=f"admin:billing_{_name}", icon=_icon, allowed=MAY_SEE)
+navigation.add(
+    "Billing",
+    40,
+    "Dunning",
+    url_name="admin:billing_dunning_tonight",
+    icon="notifications_active",
+    allowed=MAY_SEE,
+)

@@ -10,9 +10,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.admin.dunning import customer_link, day_column
+from billing.admin.days import customer_link, day_column
 from billing.models import CreditVoucher, CreditVoucherBatch, CreditVoucherState, PrepaidLine
 from billing.models.prepaid import MOST_CREDIT_VOUCHERS
+from billing.money import minor_units
 from billing.services.prepaid import vouchers
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
@@ -346,7 +347,7 @@ def page_of(batch: Any) -> dict[str, Any]:
         "name": batch.name,
         "facts": [
             ("Vouchers", batch.quantity),
-            ("Worth, each", money(batch.amount, batch.currency)),
+            ("Worth, each", f"{batch.amount:.{minor_units(batch.currency)}f} {batch.currency}"),
             ("Use before", moment(batch.use_before, empty="whenever")),
             ("Codes begin with", batch.prefix or "nothing in common"),
             ("Made", moment(batch.created_at)),

@@ -1,0 +1,174 @@
+"""Promises and exemptions: who is spared."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from billing.admin.days import customer, day_column
+from billing.models import Exemption, Promise, PromiseStatus
+from billing.services.dunning import exemptions, promises
+from ispcore.admin.actions import action, run_on_each
+from ispcore.admin.base import TenantForm, TenantModelAdmin
+from ispcore.admin.fields import DateInput
+from ispcore.admin.formats import choice_column, money, pill, time_column
+from ispcore.admin.site import register
+from subscribers.admin.saving import answers, saved
+from subscribers.services.periods import local_date
+
+PROMISE_TONES = {
+    PromiseStatus.OPEN: "info",
+    PromiseStatus.KEPT: "good",
+    PromiseStatus.BROKEN: "danger",
+    PromiseStatus.WITHDRAWN: "plain",
+}
+
+
+class PromiseForm(TenantForm):
+    refused_fields: ClassVar = {"subscriber_id": "subscriber"}
+
+    class Meta:
+        model = Promise
+        fields: tuple[str, ...] = ()
+        widgets: ClassVar = {"until": DateInput}
+        labels: ClassVar = {"subscriber": "Customer"}
+        help_texts: ClassVar = {
+            "amount": "What the customer said they would pay.",
+            "currency": "ISO 4217, for example EUR.",
+            "until": "The last day to pay, within three months. Until then nobody reminds or cuts them.",
+            "note": "Who said so, and how.",
+        }
+
+
+@register(Promise)
+class PromiseAdmin(TenantModelAdmin):
+    """Promises to pay."""
+
+    form = PromiseForm
+    list_display = (
+        customer,
+        "amount_shown",
+        day_column("until", "Until"),
+        choice_column("status", "State", PROMISE_TONES),
+        "note",
+        time_column("created_at", "Made"),
+    )
+    list_filter = ("status",)
+    list_select_related = ("subscriber",)
+    search_fields = ("subscriber__number",)
+    autocomplete_fields = ("subscriber",)
+    ordering = ("-id",)
+    sortable_by = ()
+    object_actions = ("withdraw",)
+    fieldsets = ((None, {"fields": ("subscriber", "amount", "currency", "until", "note")}),)
+    empty_title = "Nobody has promised anything yet"
+    empty_help = (
+        "When a customer says they will pay by a day, write it down here or from tonight's list: until then nobody "
+        "reminds or cuts them. The day after, the promise is kept or broken by what was paid."
+    )
+    docs_path = "/docs"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    has_delete_permission = has_change_permission
+
+    def has_withdraw_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("billing.change_promise")
+
+    def save_model(self, request: HttpRequest, obj: Promise, form: Any, change: bool) -> None:
+        made = promises.make_promise(**answers(form), on=local_date(timezone.now()), user_id=request.user.pk)
+        saved(obj, made)
+
+    @action(
+        description="Withdraw",
+        permissions=["withdraw"],
+        confirm="The promise no longer counts: the coming night treats the customer as all others.",
+        icon="undo",
+        available=lambda promise: promise.status == PromiseStatus.OPEN,
+    )
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Promise]) -> None:
+        run_on_each(
+            self,
+            request,
+            queryset,
+            lambda promise: promises.withdraw_promise(promise_id=promise.pk, at=timezone.now()),
+            done="Withdrawn: {count}.",
+        )
+
+    @admin.display(description="Amount")
+    def amount_shown(self, obj: Promise) -> str:
+        return money(obj.amount, obj.currency)
+
+
+class ExemptionForm(TenantForm):
+    refused_fields: ClassVar = {"subscriber_id": "subscriber"}
+
+    class Meta:
+        model = Exemption
+        fields: tuple[str, ...] = ()
+        widgets: ClassVar = {"until": DateInput}
+        labels: ClassVar = {"subscriber": "Customer"}
+        help_texts: ClassVar = {"reason": "As colleagues should read it: a hospital, a dispute, a decision."}
+
+
+@register(Exemption)
+class ExemptionAdmin(TenantModelAdmin):
+    """Customers who are neither reminded nor cut."""
+
+    form = ExemptionForm
+    list_display = (
+        customer,
+        "reason",
+        day_column("until", "Until", empty="ended by hand"),
+        "state",
+        time_column("created_at", "Since"),
+    )
+    list_select_related = ("subscriber",)
+    search_fields = ("subscriber__number",)
+    autocomplete_fields = ("subscriber",)
+    ordering = ("-id",)
+    sortable_by = ()
+    object_actions = ("end",)
+    fieldsets = ((None, {"fields": ("subscriber", "reason", "until")}),)
+    empty_title = "Nobody is exempt"
+    empty_help = (
+        "An exempt customer is neither reminded nor cut, nor charged a late fee, until a day or until somebody ends "
+        "it: a hospital, a dispute, a decision of yours."
+    )
+    docs_path = "/docs"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    has_delete_permission = has_change_permission
+
+    def has_end_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("billing.change_exemption")
+
+    def save_model(self, request: HttpRequest, obj: Exemption, form: Any, change: bool) -> None:
+        at = timezone.now()
+        made = exemptions.exempt(**answers(form), on=local_date(at), at=at, user_id=request.user.pk)
+        saved(obj, made)
+
+    @action(
+        description="End",
+        permissions=["end"],
+        confirm="The customer is reminded and cut as all others again.",
+        icon="undo",
+        available=lambda exemption: exemption.ended_at is None,
+    )
+    def end(self, request: HttpRequest, queryset: QuerySet[Exemption]) -> None:
+        run_on_each(
+            self,
+            request,
+            queryset,
+            lambda exemption: exemptions.end_exemption(exemption_id=exemption.pk, at=timezone.now()),
+            done="Ended: {count}.",
+        )
+
+    @admin.display(description="State")
+    def state(self, obj: Exemption) -> str:
+        return pill("Ended", "plain") if obj.ended_at else pill("Running", "info")
