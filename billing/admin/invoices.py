@@ -1,6 +1,6 @@
 """Invoices: written by hand, issued, made void, credited, sent; and what happened to each."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -161,7 +161,7 @@ class OverdueFilter(admin.SimpleListFilter):
         if self.value() not in ("yes", "month"):
             return queryset
         on = today()
-        before = on if self.value() == "yes" else date.fromordinal(on.toordinal() - 30)
+        before = on if self.value() == "yes" else on - timedelta(days=30)
         return queryset.filter(kind=InvoiceKind.INVOICE, open_amount__gt=0, due_on__lt=before).exclude(
             status=InvoiceStatus.DRAFT
         )
@@ -496,7 +496,9 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
                 )
                 if line.subscription
                 else "",
-                "period": f"{day(line.period_start)} to {day(_last(line))}" if line.period_end else "",
+                "period": f"{day(line.period_start)} to {day(_last(line.period_end))}"
+                if line.period_end
+                else "",
                 "formula": line.formula,
                 "quantity": f"{line.quantity.normalize():f}",
                 "price": money(line.unit_price),
@@ -533,8 +535,8 @@ def said(amount: Decimal, currency: str) -> str:
     return f"{figures}\u00a0{currency}"
 
 
-def _last(line: InvoiceLine) -> date:
-    return date.fromordinal(line.period_end.toordinal() - 1)
+def _last(until: date) -> date:
+    return until - timedelta(days=1)
 
 
 def _facts(invoice: Invoice) -> list[tuple[str, Any]]:
@@ -546,8 +548,7 @@ def _facts(invoice: Invoice) -> list[tuple[str, Any]]:
     if invoice.kind == InvoiceKind.INVOICE:
         rows.append(("Due", day(invoice.due_on, empty="counted from the day it is issued")))
     if invoice.period_start and invoice.period_end:
-        last = date.fromordinal(invoice.period_end.toordinal() - 1)
-        rows.append(("Period", f"{day(invoice.period_start)} to {day(last)}"))
+        rows.append(("Period", f"{day(invoice.period_start)} to {day(_last(invoice.period_end))}"))
     if invoice.corrects:
         rows.append(
             ("Corrects", links.link(links.url_of("invoice", invoice.corrects_id), invoice.corrects.number))

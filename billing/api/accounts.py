@@ -39,7 +39,7 @@ class BalanceSerializer(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField()
 
 
-class EntrySerializer(serializers.Serializer[Any]):
+class AccountEntrySerializer(serializers.Serializer[Any]):
     booked_on = serializers.DateField()
     kind = serializers.ChoiceField(choices=TransferKind.choices)
     reference = serializers.CharField(help_text="The number of the invoice, or the reference of the payment.")
@@ -47,14 +47,14 @@ class EntrySerializer(serializers.Serializer[Any]):
     balance = serializers.CharField(help_text="After it.")
 
 
-class StatementSerializer(serializers.Serializer[Any]):
+class AccountStatementSerializer(serializers.Serializer[Any]):
     subscriber_id = serializers.UUIDField()
     currency = serializers.CharField()
     first = serializers.DateField()
     last = serializers.DateField()
     opening_balance = serializers.CharField()
     closing_balance = serializers.CharField()
-    entries = EntrySerializer(many=True)
+    entries = AccountEntrySerializer(many=True)
 
 
 class AccountView(ApiView):
@@ -106,7 +106,7 @@ class StatementView(AccountView):
 
     @extend_schema(
         responses={
-            200: StatementSerializer,
+            200: AccountStatementSerializer,
             (200, "text/csv"): OpenApiTypes.BINARY,
             (200, "application/pdf"): OpenApiTypes.BINARY,
         },

@@ -86,7 +86,7 @@ class InvoiceSerializer(HouseSerializer[Invoice]):
         return local_date(timezone.now())
 
 
-class LineTaxSerializer(serializers.Serializer[Any]):
+class InvoiceLineTaxSerializer(serializers.Serializer[Any]):
     rate_id = serializers.UUIDField()
     name = serializers.CharField()
     percent = serializers.CharField()
@@ -94,7 +94,7 @@ class LineTaxSerializer(serializers.Serializer[Any]):
     amount = serializers.CharField()
 
 
-class LineSerializer(serializers.Serializer[Any]):
+class InvoiceLineSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     position = serializers.IntegerField()
     kind = serializers.ChoiceField(choices=LineKind.choices)
@@ -114,7 +114,7 @@ class LineSerializer(serializers.Serializer[Any]):
     period_days = serializers.IntegerField(allow_null=True)
     formula = serializers.CharField()
     remainder = serializers.CharField(help_text="What rounding left over.")
-    taxes = LineTaxSerializer(many=True)
+    taxes = InvoiceLineTaxSerializer(many=True)
 
 
 class InvoicePaymentSerializer(serializers.Serializer[Any]):
@@ -137,7 +137,7 @@ class InvoiceDetailSerializer(InvoiceSerializer):
         fields = [*InvoiceSerializer.Meta.fields, "lines", "payments", "payment_link"]
         read_only_fields = fields
 
-    @extend_schema_field(LineSerializer(many=True))
+    @extend_schema_field(InvoiceLineSerializer(many=True))
     def get_lines(self, invoice: Invoice) -> Any:
         def money(amount: Decimal) -> str:
             return amount_text(amount, invoice.currency)
