@@ -224,7 +224,6 @@ SPECTACULAR_SETTINGS = {
         "BankStatementStatus": "billing.models.StatementStatus",
         "BankLineState": "billing.models.LineState",
         "BankMatchRule": "billing.models.MatchRule",
-        "BankLineRule": "billing.api.reconciliations.RULES",
         "ChargeKind": "billing.models.ChargeKind",
         "LedgerInvariant": "billing.models.LedgerInvariant",
         "ServiceStatus": "subscribers.models.ServiceStatus",

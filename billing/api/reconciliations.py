@@ -37,7 +37,7 @@ FORMATS = [*StatementFormat.choices, ("", "Not read yet")]
 RULES = [*MatchRule.choices, ("", "Not matched")]
 
 
-class StatementInput(StrictSerializer):
+class BankStatementInput(StrictSerializer):
     file = serializers.FileField(
         allow_empty_file=True, help_text="A statement as CSV or camt.053, at most 20 MiB and 50,000 lines."
     )
@@ -63,7 +63,7 @@ class BalanceField(AmountField):
     """A balance a statement may not have."""
 
 
-class StatementSerializer(HouseSerializer[BankStatement]):
+class BankStatementSerializer(HouseSerializer[BankStatement]):
     file_format = serializers.ChoiceField(choices=FORMATS, read_only=True)
     opening_balance = BalanceField()
     closing_balance = BalanceField()
@@ -97,7 +97,7 @@ class ReconciliationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     """Bank statements: each file is taken in whole or refused whole, and the same file once."""
 
     model = BankStatement
-    serializer_class = StatementSerializer
+    serializer_class = BankStatementSerializer
     filterset_class = StatementFilter
     ordering_fields = ("created_at", "from_on", "to_on")
     may_be_a_task = True
@@ -111,7 +111,7 @@ class ReconciliationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def get_queryset(self) -> QuerySet[Any]:
         return with_line_counts(super().get_queryset())
 
-    @extend_schema(request=StatementInput, responses={200: StatementSerializer, 202: TaskSerializer})
+    @extend_schema(request=BankStatementInput, responses={200: BankStatementSerializer, 202: TaskSerializer})
     def create(self, request: Request) -> Response:
         """Take in a bank statement, book what is certain, and leave the rest with suggestions.
 
@@ -119,7 +119,7 @@ class ReconciliationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         background; the answer waits up to 10 seconds (`Prefer: wait=N`) and is 202 with the task when it takes longer.
         The same file again is 409 `duplicate_statement`.
         """
-        data = valid(StatementInput(data=request.data))
+        data = valid(BankStatementInput(data=request.data))
         file = data.pop("file")
         started = bank.request_reconciliation(
             name=file.name or "",
@@ -131,7 +131,7 @@ class ReconciliationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return accepted(request, started.job, default_wait=WAIT_SECONDS)
 
 
-class SuggestionSerializer(serializers.ModelSerializer[BankSuggestion]):
+class BankSuggestionSerializer(serializers.ModelSerializer[BankSuggestion]):
     subscriber_id = serializers.UUIDField(read_only=True)
     subscriber_number = serializers.CharField(source="subscriber.number", read_only=True)
     subscriber_name = serializers.CharField(source="subscriber.full_name", read_only=True)
@@ -148,13 +148,13 @@ class SuggestionSerializer(serializers.ModelSerializer[BankSuggestion]):
         read_only_fields = fields
 
 
-class LineSerializer(HouseSerializer[BankLine]):
+class BankLineSerializer(HouseSerializer[BankLine]):
     reconciliation_id = serializers.UUIDField(source="statement_id", read_only=True)
     amount = AmountField(help_text="Below zero: money that went out.")
     rule = serializers.ChoiceField(choices=RULES, read_only=True)
     payment_id = serializers.UUIDField(read_only=True, allow_null=True)
     settled_by_id = serializers.UUIDField(read_only=True, allow_null=True)
-    suggestions = SuggestionSerializer(many=True, read_only=True)
+    suggestions = BankSuggestionSerializer(many=True, read_only=True)
 
     class Meta:
         model = BankLine
@@ -176,13 +176,13 @@ class LineFilter(HouseFilterSet):
         fields = {"booked_on": ["gte", "lte"], "amount": ["exact", "gte", "lte"]}
 
 
-class PairInput(StrictSerializer):
+class BankPairInput(StrictSerializer):
     subscriber_id = IdField(help_text="Who paid.")
     invoice_id = IdField(required=False, help_text="What is paid first; the oldest due when left out.")
     payment_id = IdField(required=False, help_text="A payment entered before: nothing is booked again.")
 
 
-class ReasonInput(StrictSerializer):
+class BankReasonInput(StrictSerializer):
     reason = TextField(required=False, max_length=200)
 
 
@@ -190,42 +190,42 @@ class BankLineViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     """Lines of bank statements, with who may have paid them."""
 
     model = BankLine
-    serializer_class = LineSerializer
+    serializer_class = BankLineSerializer
     filterset_class = LineFilter
     prefetched = ("suggestions__subscriber",)
     ordering_fields = ("created_at", "booked_on", "amount", "line_number")
     verbs: ClassVar[dict[str, str]] = {"pair": "change", "ignore": "change", "unpair": "change"}
 
-    @extend_schema(request=PairInput, responses=LineSerializer)
+    @extend_schema(request=BankPairInput, responses=BankLineSerializer)
     @action(detail=True, methods=["post"])
     def pair(self, request: Request, pk: str) -> Response:
         """Book a line as a customer's payment, or tie it to one that was entered before. Safe to repeat."""
         found = self.get_object()
-        data = valid(PairInput(data=request.data))
+        data = valid(BankPairInput(data=request.data))
         return self._answer(
             bank.pair(
                 line_id=found.pk, at=timezone.now(), user_id=caller_of(request._request).user_id, **data
             )
         )
 
-    @extend_schema(request=ReasonInput, responses=LineSerializer)
+    @extend_schema(request=BankReasonInput, responses=BankLineSerializer)
     @action(detail=True, methods=["post"])
     def ignore(self, request: Request, pk: str) -> Response:
         """Leave a line out: it is no customer's payment. Safe to repeat."""
         found = self.get_object()
-        data = valid(ReasonInput(data=request.data))
+        data = valid(BankReasonInput(data=request.data))
         return self._answer(
             bank.ignore(
                 line_id=found.pk, at=timezone.now(), user_id=caller_of(request._request).user_id, **data
             )
         )
 
-    @extend_schema(request=ReasonInput, responses=LineSerializer)
+    @extend_schema(request=BankReasonInput, responses=BankLineSerializer)
     @action(detail=True, methods=["post"])
     def unpair(self, request: Request, pk: str) -> Response:
         """Take back what became of a line; the payment booked for it is taken back, too. Safe to repeat."""
         found = self.get_object()
-        data = valid(ReasonInput(data=request.data))
+        data = valid(BankReasonInput(data=request.data))
         return self._answer(
             bank.unpair(
                 line_id=found.pk, at=timezone.now(), user_id=caller_of(request._request).user_id, **data
@@ -242,4 +242,4 @@ def reconciliation_result(job: Job) -> dict[str, Any]:
     """Show the statement itself as what its job came to."""
     assert job.result is not None
     found = with_line_counts(BankStatement.objects.all()).get(pk=job.result["statement_id"])
-    return dict(StatementSerializer(found).data)
+    return dict(BankStatementSerializer(found).data)
