@@ -32,22 +32,24 @@ SELECT term.*, added.id AS add_on_id, added.name AS add_on_name, added.price AS 
        added.currency AS add_on_currency, COALESCE(NULLIF(added.tax_class, ''), term.customer_class) AS add_on_class,
        GREATEST(added.starts_on, term.began_on) AS starts_on, LEAST(added.ends_on, term.ended_on) AS ends_on,
        charged.until AS charged_until, charged.price AS charged_price, returned.since AS returned_since,
-       COALESCE((SELECT max(span.until) FROM billing_span AS span WHERE span.subscription_id = term.subscription_id),
-                term.billed_until) AS target
+       COALESCE(spanned.until, term.billed_until) AS target
 FROM billing_term AS term
+LEFT JOIN (
+    SELECT subscription_id, max(until) AS until FROM billing_span GROUP BY subscription_id
+) AS spanned USING (subscription_id)
 JOIN billing_addon AS added ON added.tenant_id = %(tenant)s AND added.subscription_id = term.subscription_id
 LEFT JOIN LATERAL (
     SELECT billed.period_end AS until, billed.unit_price AS price
     FROM billing_invoiceline AS billed
     WHERE billed.tenant_id = %(tenant)s AND billed.subscription_id = term.subscription_id AND billed.kind = 'add_on'
-      AND billed.source = added.id AND NOT billed.is_void
+      AND billed.source = added.id AND NOT billed.is_void AND billed.period_start IS NOT NULL
     ORDER BY billed.period_end DESC LIMIT 1
 ) AS charged ON true
 LEFT JOIN LATERAL (
     SELECT min(billed.period_start) AS since
     FROM billing_invoiceline AS billed
     WHERE billed.tenant_id = %(tenant)s AND billed.subscription_id = term.subscription_id AND billed.kind = 'end_credit'
-      AND billed.source = added.id AND NOT billed.is_void
+      AND billed.source = added.id AND NOT billed.is_void AND billed.period_start IS NOT NULL
 ) AS returned ON true
 WHERE term.is_last
 """

@@ -36,6 +36,34 @@ ORDER BY subscriber_id LIMIT %(limit)s
 # settled twice. `held` are the days on holds that are not billed, `held_before` those an earlier run settled.
 LINES_SQL = """
 CREATE TEMP TABLE billing_line ON COMMIT DROP AS
+WITH line AS MATERIALIZED (
+    SELECT found.id, found.subscriber_id, found.number, found.status, found.plan_id, found.premise_id,
+           found.provisioned_at, found.terminated_at, position.billed_until, position.settled_at
+    FROM subscribers_subscription AS found
+    LEFT JOIN billing_billingposition AS position
+        ON position.tenant_id = %(tenant)s AND position.subscription_id = found.id
+    WHERE found.tenant_id = %(tenant)s AND found.subscriber_id = ANY (%(subscribers)s)
+      AND found.provisioned_at < %(as_of)s AND found.status IN ('active', 'suspended', 'terminated')
+      AND position.is_closed IS NOT TRUE
+), later AS (
+    SELECT DISTINCT ON (change.subscription_id) change.subscription_id, change.from_plan_id
+    FROM line
+    JOIN subscribers_planchange AS change ON change.tenant_id = %(tenant)s AND change.subscription_id = line.id
+    WHERE change.applied_at > %(as_of)s
+    ORDER BY change.subscription_id, change.applied_at, change.id
+), held AS (
+    SELECT hold.subscription_id, range_agg(span.days) FILTER (WHERE hold.released_at <= %(as_of)s) AS days,
+           range_agg(span.days) FILTER (WHERE hold.released_at <= line.settled_at) AS before,
+           bool_or(hold.released_at IS NULL OR hold.released_at > %(as_of)s) AS is_open
+    FROM line
+    JOIN subscribers_hold AS hold ON hold.tenant_id = %(tenant)s AND hold.subscription_id = line.id
+    CROSS JOIN LATERAL (
+        SELECT daterange((hold.opened_at AT TIME ZONE %(zone)s)::date,
+                         (hold.released_at AT TIME ZONE %(zone)s)::date) AS days
+    ) AS span
+    WHERE hold.reason = ANY (%(unbilled)s) AND hold.opened_at < %(as_of)s
+    GROUP BY hold.subscription_id
+)
 SELECT line.id AS subscription_id, line.subscriber_id, line.number, place.zone_id, ended.on_day IS NOT NULL AS is_ended,
        COALESCE(later.from_plan_id, line.plan_id) AS plan_id,
        CASE WHEN profile.cycle = 'anniversary' THEN began.on_day ELSE DATE '2000-01-01' END AS anchor,
@@ -44,41 +72,22 @@ SELECT line.id AS subscription_id, line.subscriber_id, line.number, place.zone_i
        profile.currency AS wanted_currency, COALESCE(profile.tax_class, '') AS customer_class,
        GREATEST(began.on_day, %(from)s) AS began_on,
        CASE WHEN ended.on_day IS NOT NULL THEN GREATEST(ended.on_day, %(from)s) END AS ended_on,
-       COALESCE(position.billed_until, GREATEST(began.on_day, %(from)s)) AS billed_until, position.settled_at,
+       COALESCE(line.billed_until, GREATEST(began.on_day, %(from)s)) AS billed_until, line.settled_at,
        COALESCE(held.days, '{}') AS held, COALESCE(held.before, '{}') AS held_before,
        COALESCE(held.is_open, false) AND ended.on_day IS NULL AS is_held
-FROM subscribers_subscription AS line
+FROM line
 JOIN subscribers_subscriber AS customer ON customer.tenant_id = %(tenant)s AND customer.id = line.subscriber_id
 JOIN subscribers_premise AS place ON place.tenant_id = %(tenant)s AND place.id = line.premise_id
 LEFT JOIN subscribers_billingprofile AS profile
     ON profile.tenant_id = %(tenant)s AND profile.id = customer.billing_profile_id
-LEFT JOIN billing_billingposition AS position
-    ON position.tenant_id = %(tenant)s AND position.subscription_id = line.id
+LEFT JOIN later ON later.subscription_id = line.id
+LEFT JOIN held ON held.subscription_id = line.id
 CROSS JOIN LATERAL (SELECT (line.provisioned_at AT TIME ZONE %(zone)s)::date AS on_day) AS began
 CROSS JOIN LATERAL (
     SELECT CASE WHEN line.status = 'terminated' AND line.terminated_at <= %(as_of)s
                 THEN (line.terminated_at AT TIME ZONE %(zone)s)::date END AS on_day
 ) AS ended
-LEFT JOIN LATERAL (
-    SELECT change.from_plan_id FROM subscribers_planchange AS change
-    WHERE change.tenant_id = %(tenant)s AND change.subscription_id = line.id AND change.applied_at > %(as_of)s
-    ORDER BY change.applied_at, change.id LIMIT 1
-) AS later ON true
-LEFT JOIN LATERAL (
-    SELECT range_agg(span.days) FILTER (WHERE hold.released_at <= %(as_of)s) AS days,
-           range_agg(span.days) FILTER (WHERE hold.released_at <= position.settled_at) AS before,
-           bool_or(hold.released_at IS NULL OR hold.released_at > %(as_of)s) AS is_open
-    FROM subscribers_hold AS hold
-    CROSS JOIN LATERAL (
-        SELECT daterange((hold.opened_at AT TIME ZONE %(zone)s)::date,
-                         (hold.released_at AT TIME ZONE %(zone)s)::date) AS days
-    ) AS span
-    WHERE hold.tenant_id = %(tenant)s AND hold.subscription_id = line.id AND hold.reason = ANY (%(unbilled)s)
-      AND hold.opened_at < %(as_of)s
-) AS held ON true
-WHERE line.tenant_id = %(tenant)s AND line.subscriber_id = ANY (%(subscribers)s)
-  AND line.provisioned_at < %(as_of)s AND line.status IN ('active', 'suspended', 'terminated')
-  AND position.is_closed IS NOT TRUE AND profile.payment_kind IS DISTINCT FROM 'prepaid'
+WHERE profile.payment_kind IS DISTINCT FROM 'prepaid'
 """
 
 # Which plan a line had on which days: each change that was applied ends one and begins another.
