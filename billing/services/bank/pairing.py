@@ -153,12 +153,8 @@ def reference_of(line: BankLine) -> str:
 
 
 def _lock(line_id: UUID) -> BankLine:
-    line: BankLine | None = (
-        BankLine.objects.select_related("payment__subscriber")
-        .select_for_update(of=("self",))
-        .filter(pk=line_id)
-        .first()
-    )
+    # Without its payment: one booked while this waited would not be seen by the same statement.
+    line: BankLine | None = BankLine.objects.select_for_update(of=("self",)).filter(pk=line_id).first()
     if line is None:
         raise LineNotFound
     return line
