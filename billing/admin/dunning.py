@@ -44,7 +44,7 @@ NIGHT_TONES = {
     NightStatus.DONE: "good",
     NightStatus.REFUSED: "plain",
 }
-NOBODY = {NightStatus.WAITING: "nobody yet", NightStatus.DONE: "nobody had to"}
+NOBODY: dict[str, str] = {NightStatus.WAITING: "nobody yet", NightStatus.DONE: "nobody had to"}
 
 
 class ApproveForm(ActionForm):

@@ -145,6 +145,15 @@ class TestPeriods:
         kinds = invoice.lines.order_by("position").values_list("kind", "net")
         assert list(kinds) == [("plan", 20), ("add_on", 5), ("discount", -2)]
 
+    def test_contain_the_taxes_their_price_contains(self, line):
+        TaxRate.objects.create(name="VAT", percent=25, is_inclusive=True, starts_on=date(2020, 1, 1))
+
+        top_up(line, "20.00")
+
+        item = Invoice.objects.get().lines.get()
+        assert (item.unit_price, item.net, item.tax) == (20, 16, 4)
+        assert stands(line)[2] == 0
+
     def test_begin_where_invoices_ended(self, line):
         BillingPosition.objects.create(subscription=line, billed_until=date(2026, 2, 10), settled_at=AT)
 

@@ -183,7 +183,7 @@ def _write(
             description=item.description,
             period_start=start,
             period_end=end,
-            unit_price=item.net,
+            unit_price=item.price,
             net=item.net,
             tax=item.tax,
             tax_class=item.tax_class,

@@ -18,6 +18,7 @@ class Item:
     kind: str
     source: UUID
     description: str
+    price: Decimal
     net: Decimal
     tax_class: str
     taxes: list[taxing.Tax]
@@ -79,5 +80,5 @@ def price_of(line: Subscription, *, on: date) -> Price:
             zone_id=line.premise.zone_id,
             rates=rates,
         )
-        items.append(Item(kind, source, description, net, its_class, taxes))
+        items.append(Item(kind, source, description, rounded, net, its_class, taxes))
     return Price(plan.currency, items)
