@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius clean venv venv-dev
+.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius demo-year clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -65,6 +65,9 @@ bench-documents: venv-dev ## Measure how many invoices one core sets as PDF a se
 
 bench-radius: venv-dev ## Measure log-ins and accounting beside FreeRADIUS' own SQL set-up (ARGS="--accounts 10000" for less)
 	@exec $(PY) -m bench.radius $(ARGS)
+
+demo-year: venv-dev ## Walk through a provider's year of billing and recount all of it (SUBSCRIBERS=50 for fewer)
+	@exec $(PY) -m demo.year $(or $(SUBSCRIBERS),1000)
 
 bench-coa: venv-dev ## Measure 2,000 disconnects through the queue against a FreeRADIUS that plays the NAS
 	@exec $(PY) -m bench.coa

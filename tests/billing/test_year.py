@@ -1,0 +1,37 @@
+"""A year of a small provider, day by day: at its end everything adds up, counted in two ways."""
+
+from datetime import date
+
+import pytest
+
+from demo.year import recount, table, walk
+from ispcore.tenants.models import Tenant
+
+
+@pytest.mark.django_db(transaction=True)  # A year in one transaction would hold the locks of a year.
+def test_a_year_adds_up(make_tenant) -> None:
+    zone = "Europe/Lisbon"
+    tenant: Tenant = make_tenant("year", timezone=zone)
+    year = walk.begin(tenant_id=tenant.pk, zone=zone, subscribers=20, start=date(2024, 2, 1), seed=7)
+
+    walk.walk(year, days=365)
+
+    told = "\n".join(table.lines_of(year))
+    assert year.findings == [], told
+    assert year.differences == [], told
+    assert year.clock.today == date(2025, 1, 31)
+    wanted = {"invoices", "paid", "lines cut", "paid by gateway", "statements", "plan changes", "holidays"}
+    assert wanted <= {what for what, count in year.done.items() if count}
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "anchor", "cycle_day", "wanted"),
+    [
+        (date(2024, 2, 29), 1, date(2000, 1, 1), 31, (date(2024, 2, 29), date(2024, 3, 31))),
+        (date(2024, 2, 28), 1, date(2000, 1, 1), 31, (date(2024, 1, 31), date(2024, 2, 29))),
+        (date(2025, 2, 28), 12, date(2024, 2, 29), 29, (date(2025, 2, 28), date(2026, 2, 28))),
+        (date(2024, 5, 14), 3, date(2000, 1, 1), 15, (date(2024, 4, 15), date(2024, 7, 15))),
+    ],
+)
+def test_the_second_calendar(day, months, anchor, cycle_day, wanted) -> None:
+    assert recount.period(day, months, anchor, cycle_day) == wanted
