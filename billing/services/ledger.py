@@ -161,10 +161,15 @@ STATEMENTS: dict[LedgerInvariant, str] = {
                format('stands at %%s, its invoices go until %%s',
                       COALESCE(position.billed_until::text, 'the beginning'), billed.until)
         FROM (
-            SELECT line.subscription_id, max(line.period_end) AS until
+            -- A line that ended stands at its end: what was billed after it was given back.
+            SELECT line.subscription_id,
+                   LEAST(max(line.period_end) FILTER (WHERE line.kind = 'plan'),
+                         min(line.period_start) FILTER (WHERE line.kind = 'end_credit')) AS until
             FROM billing_invoiceline AS line
             JOIN billing_invoice AS invoice ON invoice.tenant_id = %(tenant)s AND invoice.id = line.invoice_id
-            WHERE line.tenant_id = %(tenant)s AND line.kind = 'plan' AND NOT line.is_void
+            WHERE line.tenant_id = %(tenant)s AND NOT line.is_void
+              AND (line.kind = 'plan'
+                   OR line.kind = 'end_credit' AND line.source = '00000000-0000-0000-0000-000000000000')
               AND line.subscription_id IS NOT NULL AND invoice.status <> 'draft' AND invoice.kind = 'invoice'
             GROUP BY line.subscription_id
         ) AS billed

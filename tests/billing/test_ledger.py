@@ -235,6 +235,28 @@ def test_finds_what_does_not(
     assert found(booked) == expected
 
 
+def test_a_line_that_ended_stands_at_its_end(booked: Tenant) -> None:
+    with tenant_context(booked.pk):
+        line = InvoiceLine.objects.select_related("invoice").get(invoice__number="INV-2026-000001")
+        BillingPosition.objects.filter(subscription=line.subscription_id).update(
+            billed_until=date(2026, 3, 21)
+        )
+    assert [kind for kind, _ in found(booked)] == ["position"]
+
+    break_as_owner(
+        booked,
+        "billing_invoiceline",
+        "INSERT INTO billing_invoiceline (id, tenant_id, created_at, updated_at, invoice_id, position, kind,"
+        " subscription_id, source, description, period_start, period_end, quantity, unit_price, net, tax, tax_class,"
+        " formula, remainder, is_void)"
+        " SELECT uuidv7(), tenant_id, now(), now(), invoice_id, 2, 'end_credit', subscription_id, source, 'After the"
+        " end', '2026-03-21', '2026-04-01', 1, 0, 0, 0, '', '', 0, false FROM billing_invoiceline"
+        f" WHERE {OF_FIRST}",
+    )
+
+    assert found(booked) == []
+
+
 def test_a_check_is_kept_and_told(booked: Tenant) -> None:
     with tenant_context(booked.pk):
         assert ledger.check_ledger(at=AT).findings_count == 0
