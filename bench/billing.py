@@ -60,7 +60,7 @@ FILL_SQL = (
 class Worker:
     """What a job is to a run, without the job: transactions of its own."""
 
-    user_id = None
+    user_id: UUID | None = None
 
     def __init__(self, tenant_id: UUID) -> None:
         self._tenant_id = tenant_id

@@ -154,7 +154,7 @@ class BillingRunAdmin(DrawnPage, TenantModelAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def preview_approval(self, request: HttpRequest, rows: QuerySet, answers: Any) -> Preview:
-        run = rows.prefetch_related("totals").first()
+        run: BillingRun = rows.prefetch_related("totals").get()
         outcomes = [Outcome(run.invoices_planned, "invoices are issued, numbered and booked", "good")]
         if run.parked:
             outcomes.append(
@@ -430,7 +430,7 @@ def _page(run: BillingRun) -> dict[str, Any]:
 
 def _tiles(run: BillingRun, counts: dict[str, int]) -> list[dict[str, Any]]:
     odd = counts.get(DifferenceKind.OUT_OF_BOUNDS, 0)
-    tiles = [
+    return [
         {"label": "Invoices planned", "value": figures(run.invoices_planned), "tone": "plain"},
         {
             "label": "Issued",
@@ -440,7 +440,6 @@ def _tiles(run: BillingRun, counts: dict[str, int]) -> list[dict[str, Any]]:
         {"label": "Out of bounds", "value": figures(odd), "tone": "danger" if odd else "plain"},
         {"label": "Parked", "value": figures(run.parked), "tone": "warning" if run.parked else "plain"},
     ]
-    return tiles
 
 
 def _chart(run: BillingRun, totals: list[Any], counts: dict[str, int]) -> Chart:

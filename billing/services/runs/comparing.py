@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -105,7 +106,7 @@ ON CONFLICT (tenant_id, run_id, subscriber_id, currency) DO NOTHING
 
 def compare_batch(terms: Terms, subscribers: Sequence[UUID]) -> None:
     """Write what differs for these subscribers, whose drafts were just planned. Once per run and subscriber."""
-    values = {
+    values: dict[str, Any] = {
         "tenant": current_tenant_id(),
         "run": terms.run_id,
         "subscribers": list(subscribers),

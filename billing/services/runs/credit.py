@@ -6,6 +6,7 @@ and the oldest due invoice first.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
@@ -77,7 +78,7 @@ SPEND_SQL = (
 
 def spend_of_many(cursor: CursorWrapper, *, subscribers: Sequence[UUID], at: datetime) -> None:
     """Use the credit of these subscribers, whom the caller locked, for their open invoices. Safe to repeat."""
-    values = {"tenant": current_tenant_id(), "subscribers": list(subscribers), "at": at}
+    values: dict[str, Any] = {"tenant": current_tenant_id(), "subscribers": list(subscribers), "at": at}
     cursor.execute(CREDITS_SQL, values)
     if cursor.rowcount:
         cursor.execute("ANALYZE billing_credit")

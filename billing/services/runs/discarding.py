@@ -54,10 +54,10 @@ def drop_drafts(work: Work, *, run_id: UUID, at: datetime) -> dict[str, Any]:
 
 
 def _drop(run_id: UUID) -> int:
-    values = {"tenant": current_tenant_id(), "run": run_id, "limit": BATCH}
+    values: dict[str, Any] = {"tenant": current_tenant_id(), "run": run_id, "limit": BATCH}
     with connection.cursor() as cursor:
         for statement in DROP_SQL:
             cursor.execute(statement, values)
-        dropped = cursor.rowcount
+        dropped: int = cursor.rowcount
         cursor.execute("DROP TABLE billing_dropped")
     return dropped

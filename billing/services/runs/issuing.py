@@ -169,7 +169,7 @@ def issue_drafts(*, run: BillingRun, drafts: list[UUID], subscribers: list[UUID]
     with connection.cursor() as cursor:
         cursor.execute(LOCK_SQL, values)
         cursor.execute(CHUNK_SQL, values)
-        count = cursor.rowcount
+        count: int = cursor.rowcount
         if count:
             cursor.execute("ANALYZE billing_chunk")
             cursor.execute(BOOKINGS_SQL, values)
@@ -222,4 +222,5 @@ def _next(run: BillingRun, after: UUID, currency: str) -> list[tuple[UUID, UUID,
                 "limit": CHUNK,
             },
         )
-        return cursor.fetchall()
+        rows: list[tuple[UUID, UUID, str]] = cursor.fetchall()
+        return rows

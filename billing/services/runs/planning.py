@@ -66,7 +66,10 @@ def counts(run: BillingRun) -> dict[str, Any]:
 def _last_planned(run: BillingRun) -> UUID:
     """Return the last subscriber who has a draft or is parked: whoever comes before was planned."""
     return max(
-        model.objects.filter(run=run).order_by("-subscriber_id").values_list("subscriber_id", flat=True).first()
+        model.objects.filter(run=run)
+        .order_by("-subscriber_id")
+        .values_list("subscriber_id", flat=True)
+        .first()
         or planning.FIRST
         for model in (Invoice, ParkedAccount)
     )
