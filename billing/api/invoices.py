@@ -266,6 +266,7 @@ class InvoiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     ordering_fields = ("created_at", "issued_on", "due_on", "total", "number")
     verbs: ClassVar[dict[str, str]] = {"issue": "change", "void": "change", "send": "change", "pdf": "view"}
     may_be_a_task = True
+    answers_with_record = False
 
     def get_serializer_class(self) -> Any:
         return InvoiceSerializer if self.action == "list" else InvoiceDetailSerializer
@@ -306,7 +307,7 @@ class InvoiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return Response(status=204)
 
     @extend_schema(request=None, responses=InvoiceDetailSerializer)
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], answers_with_record=True)
     def issue(self, request: Request, pk: str) -> Response:
         """Issue a draft: it gets its number, is owed and stays as it is. The customer's credit pays it."""
         user_id = caller_of(request._request).user_id
@@ -314,7 +315,7 @@ class InvoiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return Response(self._shown(found))
 
     @extend_schema(request=VoidInput, responses=InvoiceDetailSerializer)
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], answers_with_record=True)
     def void(self, request: Request, pk: str) -> Response:
         """Make an issued invoice void of which nothing is paid; what it billed may be billed again.
 
@@ -326,7 +327,7 @@ class InvoiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return Response(self._shown(found))
 
     @extend_schema(request=CreditInput, responses={201: InvoiceDetailSerializer})
-    @action(detail=True, methods=["post"], url_path="credit-notes")
+    @action(detail=True, methods=["post"], url_path="credit-notes", answers_with_record=True)
     def credit_notes(self, request: Request, pk: str) -> Response:
         """Credit an invoice: in whole, by line, or an amount. What is open of it is paid by that, the rest is credit.
 

@@ -69,6 +69,8 @@ FILE_PATHS = (
     "/api/v1/files/{id}/content",
     "/api/v1/imports/{id}/errors/file",
     "/api/v1/billing/reports/journal",
+    "/api/v1/billing/invoices/{id}/pdf",
+    "/api/v1/billing/accounts/{id}/statement",
 )
 
 
