@@ -171,7 +171,7 @@ class BounceInput(StrictSerializer):
     reason = TextField(max_length=200)
 
 
-class ReleaseInput(StrictSerializer):
+class ReleaseAllocationInput(StrictSerializer):
     allocation_id = IdField()
 
 
@@ -284,12 +284,12 @@ class PaymentViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         )
         return Response(self._shown(payment))
 
-    @extend_schema(request=ReleaseInput, responses=PaymentDetailSerializer)
+    @extend_schema(request=ReleaseAllocationInput, responses=PaymentDetailSerializer)
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
         """Take an allocation back: its invoice is open again, the money is credit again. Safe to repeat."""
         payment = self.get_object()
-        given = valid(ReleaseInput(data=request.data))
+        given = valid(ReleaseAllocationInput(data=request.data))
         if not payment.allocations.filter(pk=given["allocation_id"]).exists():
             raise allocating.AllocationUnknown
         user_id = caller_of(request._request).user_id
