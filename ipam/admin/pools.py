@@ -133,7 +133,7 @@ class PoolAdmin(TenantModelAdmin):
         """Count and look ahead for the rows of the page, in a few statements."""
         shown = super().get_changelist_instance(request)
         pks = [row.pk for row in shown.result_list]
-        counts, free = usage.counts_of_pools(pks), pools.next_free(pks) if pks else {}
+        counts, free = usage.counts_of_pools(pks), pools.next_free(shown.result_list)
         for row in shown.result_list:
             row.counts, row.free_next = counts[row.pk], free.get(row.pk)
         return shown
