@@ -10,8 +10,7 @@ from ipam.services import ranges
 from ispcore.admin.base import TenantForm
 from ispcore.admin.fields import TextArea, TextInput
 from subscribers.models import Subscription
-
-MOST_DIGITS = 9  # Longer than any number drawn, and the column could not hold it.
+from subscribers.normal import line_number
 
 
 class ServiceForm(TenantForm):
@@ -123,9 +122,10 @@ class ServiceField(forms.CharField):
         text = super().clean(value).removeprefix("#").strip()
         if not text:
             return None
-        if not (text.isascii() and text.isdecimal()) or len(text) > MOST_DIGITS:
+        number = line_number(text)
+        if number is None:
             raise forms.ValidationError("The service's number, such as 1042.")
-        line = Subscription.objects.select_related("subscriber").filter(number=int(text)).first()
+        line = Subscription.objects.select_related("subscriber").filter(number=number).first()
         if line is None:
             raise forms.ValidationError(f"There is no service {text}.")
         return line

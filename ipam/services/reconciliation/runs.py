@@ -17,7 +17,6 @@ from ipam.services.imports import store_upload
 from ipam.services.imports.book import Book
 from ipam.services.reconciliation import comparison
 from ipam.services.reconciliation.seen import (
-    MAX_NUMBER,
     MAX_SEEN_AS,
     SeenAddress,
     columns_of,
@@ -31,6 +30,7 @@ from ispcore.files.models import StoredFile
 from ispcore.files.services import open_file
 from ispcore.jobs import services as jobs
 from ispcore.tenants.context import current_tenant_id
+from subscribers.normal import line_number
 
 KIND = "ipam.reconcile"
 BATCH = 5_000
@@ -202,14 +202,13 @@ def _load(cursor: Any, book: Book, vrf_id: UUID, batch: list[SeenAddress]) -> No
     rows: dict[str, tuple[Any, ...]] = {}
     for each in batch:
         subnet = book.subnet_around(vrf_id, each.address)
-        is_number = each.service.isascii() and each.service.isdigit() and int(each.service) <= MAX_NUMBER
         rows[each.address] = (
             each.address,
             subnet.pk if subnet else None,
             _is_kept(book, vrf_id, each.address),
             each.subscription_id,
             each.service,
-            int(each.service) if is_number else None,
+            line_number(each.service),
             each.seen_as[:MAX_SEEN_AS],
             each.seen_at,
         )
