@@ -46,14 +46,6 @@ def newest(request: HttpRequest, sources: Sequence[QuerySet[Any]], *, moment: st
     return Page(rows, f"?{query.urlencode()}", first)
 
 
-def known(rows: QuerySet[Any], pk: str | None) -> Any:
-    """Return the row of that key; None when there is none, or the key is none."""
-    try:
-        return rows.filter(pk=UUID(pk or "")).first()
-    except ValueError:
-        return None
-
-
 def _cursor(at: datetime, key: UUID) -> str:
     return base64.urlsafe_b64encode(f"{at.isoformat()}|{key.hex}".encode()).decode()
 

@@ -95,7 +95,7 @@ class SessionAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         username, nas = (
             request.GET.get("user", "").strip(),
-            feeds.known(Nas.objects.all(), request.GET.get("nas")),
+            links.named(Nas.objects.all(), request.GET.get("nas")),
         )
         ended = Session.objects.filter(stopped_at__isnull=False)
         past = PastSession.objects.all()
