@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from ipam.models import Vrf
 from ipam.models.fields import canonical
 from ipam.models.space import MOST_DNS_SERVERS
 from ipam.services import ranges
@@ -141,3 +142,9 @@ def bounds(network: str) -> tuple[str, str]:
         begin = span.first // ranges.unit_size(family, length) * ranges.unit_size(family, length)
         raise ValueError(f"{network} is no network; {ranges.text_of(begin, family)}/{length} may be meant.")
     return ranges.text_of(span.first, family), ranges.text_of(span.last, family)
+
+
+def only_vrf() -> dict[str, Any]:
+    """Return what a new record's form begins with: the VRF, where there is but one to choose."""
+    keys = list(Vrf.objects.order_by("pk").values_list("pk", flat=True)[:2])
+    return {"vrf": keys[0]} if len(keys) == 1 else {}
