@@ -91,10 +91,15 @@ def pills(words: Iterable[str], tone: str = "") -> str:
     return format_html('<span class="isp-pills">{}</span>', drawn) if drawn else DASH
 
 
+def figures(number: int) -> str:
+    """Write a count with thin spaces between its thousands."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
 def money(amount: Decimal, currency: str) -> str:
     """Write an amount at the right edge of its column, with its currency."""
-    figures = f"{amount:,.2f}".replace(",", "\u202f")
-    return format_html('<span class="isp-money">{}\u00a0{}</span>', figures, currency)
+    number = f"{amount:,.2f}".replace(",", "\u202f")
+    return format_html('<span class="isp-money">{}\u00a0{}</span>', number, currency)
 
 
 def bitrate(kbps: int) -> str:
@@ -143,7 +148,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u202f")
+        return figures(value)
     return value
 
 

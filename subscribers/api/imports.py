@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponseBase, StreamingHttpResponse
-from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -25,6 +24,7 @@ from ispcore.api.views import (
     valid,
 )
 from ispcore.files import tabular
+from ispcore.files.services import attachment
 from ispcore.jobs.api import TaskSerializer, accepted
 from ispcore.jobs.models import Job
 from ispcore.jobs.results import present
@@ -269,15 +269,11 @@ class ImportViewSet(UploadMixin, ListModelMixin, RetrieveModelMixin, TenantViewS
 
 def error_download(of_import: Import) -> StreamingHttpResponse:
     """Answer with the bad rows as an attachment, read while it is sent."""
-    response = StreamingHttpResponse(
-        imports.error_file(of_import), content_type=tabular.MEDIA_TYPES[of_import.file_format]
+    return attachment(
+        imports.error_file(of_import),
+        imports.error_file_name(of_import),
+        tabular.MEDIA_TYPES[of_import.file_format],
     )
-    response["Content-Disposition"] = (
-        content_disposition_header(True, imports.error_file_name(of_import)) or "attachment"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 @present("subscribers.check_import")

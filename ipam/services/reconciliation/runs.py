@@ -13,7 +13,6 @@ from django.db.models.functions import Now
 from ipam.models import Drift, Reconciliation, ReconciliationStatus, SeenIn, Vrf
 from ipam.models.fields import BITS
 from ipam.services import ranges
-from ipam.services.imports import store_upload
 from ipam.services.imports.book import Book
 from ipam.services.reconciliation import comparison
 from ipam.services.reconciliation.seen import (
@@ -27,7 +26,7 @@ from ipam.services.space import VrfUnknown, default_vrf
 from ispcore.errors import DomainError
 from ispcore.files import tables
 from ispcore.files.models import StoredFile
-from ispcore.files.services import open_file
+from ispcore.files.services import open_file, store_upload
 from ispcore.jobs import services as jobs
 from ispcore.tenants.context import current_tenant_id
 from subscribers.normal import line_number
@@ -146,7 +145,7 @@ def _running(vrf: Vrf) -> Reconciliation | None:
         vrf=vrf, seen_in=SeenIn.SESSIONS, status=ReconciliationStatus.RUNNING
     )
     newest: Reconciliation | None = rows.select_related("job").order_by("-started_at").first()
-    return newest if newest is not None and newest.job is not None and newest.job.is_active else None
+    return newest if newest is not None and newest.is_running else None
 
 
 def _lock(pk: UUID) -> Reconciliation:
