@@ -8,12 +8,11 @@ import django_filters
 from django import forms
 from django.db.models import Model, QuerySet
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ipam.models.fields import canonical
-from ispcore.api.fields import TextField
+from ispcore.api.fields import IntegerField, TextField
 from ispcore.api.request import caller_of, client_ip, request_id_of
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
 
@@ -118,13 +117,8 @@ class IdPrefixFilter(django_filters.Filter):  # type: ignore[misc]
         return queryset.filter(pk__range=value) if value else queryset
 
 
-class BytesField(serializers.IntegerField):
+class BytesField(IntegerField):
     """A number of bytes."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, max_value=MAX_BYTES, **kwargs)
-
-    def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool | str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
