@@ -20,7 +20,6 @@ from ispcore.admin.formats import choice_column, pill
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 
-SHAPE = ("kind", "family", "prefix_length")
 LINES = ("ranges", "exclusions")
 
 
