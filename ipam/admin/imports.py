@@ -15,7 +15,7 @@ from ipam.services import imports
 from ispcore.admin import links, navigation, results
 from ispcore.admin.actions import action
 from ispcore.admin.base import BegunByForm, TenantModelAdmin
-from ispcore.admin.formats import DASH, facts, pill, readable, time_column
+from ispcore.admin.formats import DASH, facts, pill, readable, steps, time_column
 from ispcore.admin.site import register
 from ispcore.jobs.admin import stage_pill, state_of
 from ispcore.jobs.models import Job
@@ -176,10 +176,7 @@ def _page(obj: BookImport) -> dict[str, Any]:
     errors = BookImportRow.objects.filter(of_import=obj).order_by("row_number")[:SHOWN_ERRORS]
     return {
         "title": obj.name,
-        "steps": [
-            {"number": n, "name": name, "state": "now" if n == step else "done" if n < step else ""}
-            for n, name in enumerate(STEPS, 1)
-        ],
+        "steps": steps(STEPS, now=step),
         "state": stage_pill(obj, TONES),
         "facts": [
             ("File", obj.get_file_format_display()),

@@ -110,6 +110,14 @@ def bitrate(kbps: int) -> str:
     return f"{kbps}\u00a0kbit/s"
 
 
+def steps(names: Iterable[str], *, now: int) -> list[dict[str, Any]]:
+    """Return what a row of steps shows, the step `now` (from 1) being the present one."""
+    return [
+        {"number": n, "name": name, "state": "now" if n == now else "done" if n < now else ""}
+        for n, name in enumerate(names, 1)
+    ]
+
+
 def facts(rows: Iterable[tuple[str, Any]]) -> str:
     """Write label and value pairs as a description list."""
     body = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", ((k, _shown(v)) for k, v in rows))

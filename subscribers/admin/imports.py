@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action
 from ispcore.admin.base import BegunByForm, TenantModelAdmin
-from ispcore.admin.formats import DASH, figures, pill, time_column
+from ispcore.admin.formats import DASH, figures, pill, steps, time_column
 from ispcore.admin.site import register
 from ispcore.errors import DomainError
 from ispcore.files import tabular
@@ -158,10 +158,7 @@ class ImportAdmin(BegunByForm, TenantModelAdmin):
         step = 1 if obj.status == ImportStatus.UPLOADED else 3 if obj.began_at else 2
         return {
             "title": obj.name,
-            "steps": [
-                {"number": n, "name": name, "state": "now" if n == step else "done" if n < step else ""}
-                for n, name in enumerate(("Columns", "Check", "Import"), 1)
-            ],
+            "steps": steps(("Columns", "Check", "Import"), now=step),
             "state": stage_pill(obj, TONES),
             "running": running,
             "job": state_of(obj.job) if obj.job and (running or obj.is_stopped) else None,
