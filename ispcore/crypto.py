@@ -75,7 +75,7 @@ class SecretField(models.TextField):  # type: ignore[type-arg]
         if not secret:
             return ""
         bound_to = self._bound_to()
-        return secret.sealed_for(bound_to) or encrypt(secret.reveal(), bound_to=bound_to)
+        return secret.sealed_for(bound_to) or self.encrypt(secret.reveal(), bound_to=bound_to)
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Secret | None:
         if value is None:
@@ -83,10 +83,18 @@ class SecretField(models.TextField):  # type: ignore[type-arg]
         if not value:
             return Secret("")
         bound_to = self._bound_to()
-        return Secret(decrypt(value, bound_to=bound_to), sealed=(bound_to, value))
+        return Secret(self.decrypt(value, bound_to=bound_to), sealed=(bound_to, value))
 
     def to_python(self, value: Any) -> Any:
         return value if value is None or isinstance(value, Secret) else Secret(str(value))
+
+    @staticmethod
+    def encrypt(plain: str, *, bound_to: str) -> str:
+        return encrypt(plain, bound_to=bound_to)
+
+    @staticmethod
+    def decrypt(stored: str, *, bound_to: str) -> str:
+        return decrypt(stored, bound_to=bound_to)
 
     def value_to_string(self, obj: Any) -> str:
         return MASK

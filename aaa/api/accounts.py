@@ -12,7 +12,15 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aaa.api.records import NO_STORE, AddressField, BytesField, IdPrefixFilter, RecordViewSet, who
+from aaa.api.records import (
+    NO_STORE,
+    AddressField,
+    BytesField,
+    IdPrefixFilter,
+    RecordViewSet,
+    UsernameFilter,
+    who,
+)
 from aaa.models import Account, Nas, OverCap, TopUp
 from aaa.models.accounts import LONGEST_PURGE_HOURS, check_timezone
 from aaa.models.fields import LONGEST_TEXT, station_key
@@ -120,20 +128,6 @@ class StationFilter(django_filters.CharFilter):  # type: ignore[misc]
         starts = Q(calling_station_key__prefix=begin) | Q(calling_station_key__prefix=bare)
         # What begins with something is not empty: said aloud, the index of what is not empty serves it.
         return queryset.filter(starts, calling_station_key__gt="") if begin else queryset
-
-
-class UsernameFilter(django_filters.CharFilter):  # type: ignore[misc]
-    """A user name in any case; with `*` all that begin with it."""
-
-    def filter(self, queryset: QuerySet[Account], value: str) -> QuerySet[Account]:
-        if not value:
-            return queryset
-        key = value.lower()
-        return (
-            queryset.filter(username_key__prefix=key[:-1])
-            if key.endswith("*")
-            else queryset.filter(username_key=key)
-        )
 
 
 class AccountFilter(HouseFilterSet):

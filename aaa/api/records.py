@@ -95,6 +95,18 @@ class AddressFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = _AddressFormField
 
 
+class UsernameFilter(django_filters.CharFilter):  # type: ignore[misc]
+    """A user name in any case; with `*` all that begin with it."""
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if not value:
+            return queryset
+        key = value.lower()
+        if key.endswith("*"):
+            return queryset.filter(username_key__prefix=key[:-1])
+        return queryset.filter(username_key=key)
+
+
 class _IdPrefixField(forms.CharField):
     def clean(self, value: Any) -> tuple[UUID, UUID] | None:
         text = super().clean(value)
