@@ -19,7 +19,6 @@ from aaa.api.records import (
     IdPrefixFilter,
     RecordViewSet,
     UsernameFilter,
-    who,
 )
 from aaa.models import Account, Nas, OverCap, TopUp
 from aaa.models.accounts import LONGEST_PURGE_HOURS, check_timezone
@@ -35,6 +34,7 @@ from ispcore.api.fields import (
     WriteOnlySecret,
 )
 from ispcore.api.filters import BooleanFilter, HouseFilterSet, HouseOrdering, HouseSearch, MomentFilter
+from ispcore.api.request import caller_of, who
 from ispcore.api.views import valid
 
 GIGABYTE = 10**9
@@ -223,7 +223,7 @@ class AccountViewSet(RecordViewSet):
         """Make an account. Without a password it gets a random one, which `reveal-password` shows."""
         at = timezone.now()
         return self.show_created(
-            accounts.create_account(at=at, user_id=who(request)["user_id"], **self.input_of_new())
+            accounts.create_account(at=at, user_id=caller_of(request._request).user_id, **self.input_of_new())
         )
 
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -231,7 +231,7 @@ class AccountViewSet(RecordViewSet):
         found = self.get_object()
         data = self.input_of_change(found)
         changed = accounts.change_account(
-            account_id=found.pk, at=timezone.now(), user_id=who(request)["user_id"], **data
+            account_id=found.pk, at=timezone.now(), user_id=caller_of(request._request).user_id, **data
         )
         return self.show_changed(changed)
 
@@ -322,7 +322,7 @@ class TopUpViewSet(RecordViewSet):
         at = timezone.now()
         data = valid(self.get_serializer(data=request.data))
         account = accounts.lock_account(data["account_id"])
-        top_up = caps.add_top_up(at=at, user_id=who(request)["user_id"], **data)
+        top_up = caps.add_top_up(at=at, user_id=caller_of(request._request).user_id, **data)
         settling.settle([account.pk], at=at)
         return self.show_created(top_up)
 

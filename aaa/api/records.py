@@ -8,12 +8,10 @@ import django_filters
 from django import forms
 from django.db.models import Model, QuerySet
 from drf_spectacular.utils import extend_schema_field
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ipam.models.fields import canonical
 from ispcore.api.fields import IntegerField, TextField
-from ispcore.api.request import caller_of, client_ip, request_id_of
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
 
 MAX_BYTES = 2**60  # An exabyte: above any cap, below the column's end.
@@ -39,16 +37,6 @@ class RecordViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def input_of_change(self, record: Model) -> dict[str, Any]:
         return valid(self.get_serializer(record, data=self.request.data, partial=True))
-
-
-def who(request: Request) -> dict[str, Any]:
-    """Return who calls, for an audit entry."""
-    plain = request._request
-    return {
-        "user_id": caller_of(plain).user_id,
-        "ip": client_ip(plain),
-        "request_id": request_id_of(plain),
-    }
 
 
 class AddressField(TextField):

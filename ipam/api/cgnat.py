@@ -14,7 +14,7 @@ from ipam.models import CgnatRule
 from ipam.services import cgnat
 from ispcore.api.fields import HouseSerializer, IdField, IntegerField, IpField, StrictSerializer, TextField
 from ispcore.api.filters import HouseFilterSet, IpFilter
-from ispcore.api.request import caller_of, client_ip, request_id_of
+from ispcore.api.request import caller_of, who
 from ispcore.api.views import (
     ApiView,
     ListModelMixin,
@@ -180,9 +180,7 @@ class CgnatLookupView(ApiView):
             moment=data["at"],
             reference=data["reference"],
             at=timezone.now(),
-            user_id=caller_of(request._request).user_id,
-            ip=client_ip(request._request),
-            request_id=request_id_of(request._request),
+            **who(request),
         )
         return Response(_shown(answer), headers={"Cache-Control": "no-store"})
 

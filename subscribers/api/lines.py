@@ -25,7 +25,7 @@ from ispcore.api.fields import (
     WriteOnlySecret,
 )
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.request import caller_of, client_ip, request_id_of
+from ispcore.api.request import caller_of, who
 from ispcore.api.views import (
     ListModelMixin,
     RetrieveModelMixin,
@@ -317,9 +317,7 @@ class ServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         audit.record(
             action="revealed WiFi password",
             detail=f"service {line.number}",
-            user_id=self._user_id(),
-            ip=client_ip(request._request),
-            request_id=request_id_of(request._request),
+            **who(request),
         )
         headers = {"Cache-Control": "no-store"}
         return Response({"wifi_password": line.wifi_password.reveal()}, headers=headers)
