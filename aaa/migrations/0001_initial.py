@@ -2430,6 +2430,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "RADIUS settings",
                 "verbose_name_plural": "RADIUS settings",
                 "constraints": [
                     models.UniqueConstraint(fields=("tenant",), name="radius_settings_one_per_tenant"),

@@ -194,6 +194,40 @@ class ReadOnlyAdmin(ReadOnlyMixin, TenantModelAdmin):
     """Pages that only show."""
 
 
+class BegunByForm:
+    """A record that its form only begins: its page opens at once, and from there its buttons steer it.
+
+    `title_of_new` stands above the form, whose fields are `add_fieldsets`.
+    """
+
+    title_of_new: ClassVar[str]
+    add_fieldsets: ClassVar[Any] = ()
+    opts: Any
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj else self.add_fieldsets
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def response_add(self, request: HttpRequest, obj: Model, *args: Any, **kwargs: Any) -> HttpResponse:
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", obj.pk)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        if not kwargs.get("obj"):
+            context |= {
+                "title": self.title_of_new,
+                "show_save_and_add_another": False,
+                "show_save_and_continue": False,
+            }
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+
+
 class DrawnPage:
     """A record's page that its template draws whole: no list of fields stands below."""
 
