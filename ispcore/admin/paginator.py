@@ -34,7 +34,7 @@ class BoundedPaginator(Paginator):
             if not self._total[1] or not 1 <= page <= self.num_pages * ESTIMATE_MAY_BE_SHORT_BY:
                 raise
             before = (page - 1) * self.per_page
-            if not self.object_list[before : before + 1].exists():
+            if not len(self.object_list[before : before + 1]):
                 raise
             self.count = page * self.per_page
             del self.num_pages
