@@ -41,7 +41,6 @@ class SessionAdmin(ReadOnlyAdmin):
 
     list_display = ("who", "customer", "nas_name", "address", "device", "online_for", "used", "terms")
     list_filter = (NasFilter, PolicyFilter, PlanFilter, PoolFilter, "context")
-    list_per_page = 50
     search_fields = ("username",)
     search_help_text = "The beginning of a user name, an IP address, or a device's MAC address"
     ordering = ("-started_at", "-id")
