@@ -19,7 +19,8 @@ test: venv-dev ## Run all tests (as root on Debian the programs they drive are i
 	@$(PY) tests/system_packages.py --install
 	@$(PY) -c 'import easysnmp' 2>/dev/null || ! command -v net-snmp-config >/dev/null || \
 		$(PIP) install -r requirements-easysnmp.txt || echo "easysnmp could not be built; its tests are skipped"
-	@exec $(PY) -m pytest
+	@# A process a core, each with servers of its own; a file stays with one.
+	@exec $(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: venv-dev ## Check style, types, import layers and missing migrations
 	$(PY) -m ruff check .

@@ -1,14 +1,18 @@
-"""Reads across models: whether a NAS is heard of, the first thing to ask when nobody can log in."""
+"""Reads across models: whether a NAS is heard of, and the newest of what the packet path writes."""
 
-from collections.abc import Collection
+import base64
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import models
 from django.db.models import Count, Q, Sum
 
 from aaa.models import AuthAttempt, Nas, Session
+
+Position = tuple[datetime, UUID]  # The last row's moment and id.
 
 SILENT_AFTER = timedelta(hours=1)
 # Log-ins seen, and no accounting for so long before and after them: it is not switched on, or goes elsewhere.
@@ -84,3 +88,39 @@ def verdict_of(nas: Nas, at: datetime) -> Verdict:
     ):
         return Verdict.NO_ACCOUNTING
     return Verdict.SILENT if last < at - SILENT_AFTER else Verdict.OK
+
+
+def newest(
+    sources: Sequence[models.QuerySet[Any]], *, moment: str, before: Position | None, size: int
+) -> tuple[list[Any], str]:
+    """Return one page, merged from `sources` by the column `moment` and id, newest first, and the next one's cursor.
+
+    Each source is read by a range of its index, so that no page costs more than the first. The cursor is empty on
+    the last page.
+    """
+    rows: list[Any] = []
+    for source in sources:
+        if before:
+            at, key = before
+            source = source.filter(
+                Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "id__lt": key}), **{f"{moment}__lte": at}
+            )
+        rows += source.order_by(f"-{moment}", "-id")[: size + 1]
+    rows.sort(key=lambda row: (getattr(row, moment), row.id), reverse=True)
+    more, rows = len(rows) > size, rows[:size]
+    if not more:
+        return rows, ""
+    place = f"{getattr(rows[-1], moment).isoformat()}|{rows[-1].id.hex}"
+    return rows, base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def position_of(cursor: str) -> Position:
+    """Return where the rows of a page end; raises ValueError for a cursor that no page gave."""
+    try:
+        at, _, key = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition("|")
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise ValueError(at)
+        return moment, UUID(key)
+    except OverflowError as error:
+        raise ValueError(cursor) from error

@@ -121,6 +121,7 @@ def load(*, at: datetime, whole: bool) -> None:
         book.hold_devices()
         book.keep_back()
     book.remember_the_ended()
+    book.remember_the_moved()
     usage.fold(at=at)
     book.invent_samples()
     if whole:
@@ -251,7 +252,7 @@ class _Book:
             )
 
     def remember_the_ended(self) -> None:
-        """Let lines that are over have held addresses that are free, and a few that moved some that still rest."""
+        """Let lines that are over have held addresses that are free."""
         for name, pool in self.pools.items():
             self._run(
                 """
@@ -274,7 +275,11 @@ class _Book:
                 pool=pool.pk,
                 pool_name=name,
             )
-            if name in (HOMES, BEHIND_CGNAT):
+
+    def remember_the_moved(self) -> None:
+        """Let a few lines that changed their plan have held addresses that still rest."""
+        for name in (HOMES, BEHIND_CGNAT):
+            if name in self.pools:
                 self._run(
                     """
                     WITH moved AS MATERIALIZED (
@@ -305,7 +310,7 @@ class _Book:
                         quarantined_until = moved.ended_at + interval '1 day'
                     FROM moved WHERE address.tenant_id = %(tenant)s AND address.id = moved.id
                     """,
-                    pool=pool.pk,
+                    pool=self.pools[name].pk,
                     pool_name=name,
                 )
 

@@ -75,7 +75,7 @@ class SecretField(models.TextField):  # type: ignore[type-arg]
         if not secret:
             return ""
         bound_to = self._bound_to()
-        return secret.sealed_for(bound_to) or encrypt(secret.reveal(), bound_to=bound_to)
+        return secret.sealed_for(bound_to) or self.encrypt(secret.reveal(), bound_to=bound_to)
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Secret | None:
         if value is None:
@@ -83,10 +83,18 @@ class SecretField(models.TextField):  # type: ignore[type-arg]
         if not value:
             return Secret("")
         bound_to = self._bound_to()
-        return Secret(decrypt(value, bound_to=bound_to), sealed=(bound_to, value))
+        return Secret(self.decrypt(value, bound_to=bound_to), sealed=(bound_to, value))
 
     def to_python(self, value: Any) -> Any:
         return value if value is None or isinstance(value, Secret) else Secret(str(value))
+
+    @staticmethod
+    def encrypt(plain: str, *, bound_to: str) -> str:
+        return encrypt(plain, bound_to=bound_to)
+
+    @staticmethod
+    def decrypt(stored: str, *, bound_to: str) -> str:
+        return decrypt(stored, bound_to=bound_to)
 
     def value_to_string(self, obj: Any) -> str:
         return MASK
@@ -97,7 +105,7 @@ class SecretField(models.TextField):  # type: ignore[type-arg]
 
 def encrypt(plain: str, *, bound_to: str) -> str:
     """Encrypt with the first configured key; every call gives another text."""
-    key_id, key = next(iter(_keys().items()))
+    key_id, key = next(iter(key_ring("FIELD_ENCRYPTION_KEYS").items()))
     nonce = os.urandom(NONCE_BYTES)
     sealed = nonce + AESGCM(key).encrypt(nonce, plain.encode(), bound_to.encode())
     return f"v1.{key_id}.{base64.b64encode(sealed).decode()}"
@@ -111,7 +119,7 @@ def decrypt(stored: str, *, bound_to: str) -> str:
     try:
         version, key_id, body = stored.split(".", 2)
         sealed = base64.b64decode(body, validate=True)
-        key = _keys()[key_id]
+        key = key_ring("FIELD_ENCRYPTION_KEYS")[key_id]
         plain = AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode())
     except (ValueError, KeyError, InvalidTag) as error:
         raise Undecryptable(
@@ -123,15 +131,18 @@ def decrypt(stored: str, *, bound_to: str) -> str:
 
 
 @cache
-def _keys() -> dict[str, bytes]:
-    """Read `id:base64(32 bytes)` pairs; the first encrypts, all decrypt, so that keys can be rotated."""
+def key_ring(setting: str) -> dict[str, bytes]:
+    """Read a setting's `id:base64(32 bytes)` pairs; the first encrypts, all decrypt, so that keys can be rotated.
+
+    Raises ImproperlyConfigured.
+    """
     keys = {}
-    for pair in filter(None, settings.FIELD_ENCRYPTION_KEYS.split(",")):
+    for pair in filter(None, getattr(settings, setting).split(",")):
         key_id, _, encoded = pair.strip().partition(":")
         keys[key_id] = base64.b64decode(encoded)
     if not keys or any(len(key) != 32 for key in keys.values()):
         raise ImproperlyConfigured(
-            "FIELD_ENCRYPTION_KEYS must hold at least one 'id:base64 of 32 bytes' pair; "
+            f"{setting} must hold at least one 'id:base64 of 32 bytes' pair; "
             "`make run` makes one in the data directory's secrets.env."
         )
     return keys

@@ -10,7 +10,9 @@ MAX_WORDS = 60
 MAX_WORD = 60  # SubscriberWord.word
 MAX_ADDRESS_KEY = 200  # Premise.address_key
 MAX_EMAIL = 254  # Subscriber.email_lower
+MAX_LINE_NUMBER = 2_147_483_647  # Subscription.number
 
+_DIGITS = re.compile("[0-9]{1,10}")
 _WORD = re.compile(r"[^\W_]+")
 
 # Letters that have no decomposition into a base letter and an accent, yet are typed without it.
@@ -72,6 +74,12 @@ def national_digits(e164: str) -> str:
 def document_normal(text: str) -> str:
     """Return a document's letters and digits only, upper-case: `ab-12.3` and `AB 123` are one."""
     return "".join(c for c in fold(text) if c.isalnum()).upper()
+
+
+def line_number(text: str) -> int | None:
+    """Return the number of a service that is written here; None for what can be none."""
+    number = int(text) if _DIGITS.fullmatch(text) else None
+    return number if number is not None and number <= MAX_LINE_NUMBER else None
 
 
 def email_lower(text: str) -> str:

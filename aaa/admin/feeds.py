@@ -1,15 +1,13 @@
 """Lists of what the packet path writes, newest first: each page is a range of an index, however deep it lies."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
+
+from aaa import selectors
 
 PER_PAGE = 50
 BEFORE = "before"
@@ -26,42 +24,15 @@ class Page:
 
 def newest(request: HttpRequest, sources: Sequence[QuerySet[Any]], *, moment: str) -> Page:
     """Return one page, merged from `sources` by the column `moment` and id; a cursor that is none begins anew."""
-    position = _position(request.GET.get(BEFORE, ""))
-    rows: list[Any] = []
-    for source in sources:
-        if position:
-            at, key = position
-            source = source.filter(
-                Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "id__lt": key}), **{f"{moment}__lte": at}
-            )
-        rows += source.order_by(f"-{moment}", "-id")[: PER_PAGE + 1]
-    rows.sort(key=lambda row: (getattr(row, moment), row.id), reverse=True)
-    more, rows = len(rows) > PER_PAGE, rows[:PER_PAGE]
+    try:
+        before = selectors.position_of(request.GET.get(BEFORE, ""))
+    except ValueError:
+        before = None
+    rows, cursor = selectors.newest(sources, moment=moment, before=before, size=PER_PAGE)
     query = request.GET.copy()
     query.pop(BEFORE, None)
-    first = f"?{query.urlencode()}" if position else ""
-    if not more:
+    first = f"?{query.urlencode()}" if before else ""
+    if not cursor:
         return Page(rows, "", first)
-    query[BEFORE] = _cursor(getattr(rows[-1], moment), rows[-1].id)
+    query[BEFORE] = cursor
     return Page(rows, f"?{query.urlencode()}", first)
-
-
-def known(rows: QuerySet[Any], pk: str | None) -> Any:
-    """Return the row of that key; None when there is none, or the key is none."""
-    try:
-        return rows.filter(pk=UUID(pk or "")).first()
-    except ValueError:
-        return None
-
-
-def _cursor(at: datetime, key: UUID) -> str:
-    return base64.urlsafe_b64encode(f"{at.isoformat()}|{key.hex}".encode()).decode()
-
-
-def _position(text: str) -> tuple[datetime, UUID] | None:
-    try:
-        at, _, key = base64.b64decode(text, altchars=b"-_", validate=True).decode().partition("|")
-        moment = datetime.fromisoformat(at)
-        return (moment, UUID(key)) if moment.tzinfo else None
-    except (ValueError, OverflowError, binascii.Error):
-        return None

@@ -1,6 +1,6 @@
 """Filters of the lists of access."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from typing import Any
 from uuid import UUID
 
@@ -11,34 +11,34 @@ from django.utils import timezone
 
 from aaa.models import Account, AccountState, Nas, Policy, Session
 from ipam.models import Pool
+from ispcore.admin import links
+from ispcore.tenants.base import TenantModel
 from subscribers.models import Plan
 
 MOST_LISTED = 200
 
 
-class _ByRecord(admin.SimpleListFilter):
+class _ByRecord(ABC, admin.SimpleListFilter):
     """One of the records there are; what is chosen is found by its key."""
 
-    records: Callable[[], QuerySet[Any]]
+    model: type[TenantModel]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        named = type(self).records().order_by("name").values_list("pk", "name")[:MOST_LISTED]
+        named = self.model.objects.order_by("name").values_list("pk", "name")[:MOST_LISTED]
         return [(str(pk), name) for pk, name in named]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        try:
-            key = UUID(self.value() or "")
-        except ValueError:
-            return queryset
-        return queryset.filter(self.having(key))
+        key = links.id_in(self.value())
+        return queryset.filter(self.having(key)) if key else queryset
 
+    @abstractmethod
     def having(self, key: UUID) -> Q:
-        raise NotImplementedError
+        """Return the condition on the list's rows that this record is the one they have."""
 
 
 class NasFilter(_ByRecord):
     title, parameter_name = "NAS", "nas"
-    records = staticmethod(lambda: Nas.objects.all())
+    model = Nas
 
     def having(self, key: UUID) -> Q:
         return Q(nas=key)
@@ -46,7 +46,7 @@ class NasFilter(_ByRecord):
 
 class PolicyFilter(_ByRecord):
     title, parameter_name = "policy", "policy"
-    records = staticmethod(lambda: Policy.objects.all())
+    model = Policy
 
     def having(self, key: UUID) -> Q:
         return Q(account__in=Account.objects.filter(policy=key).order_by().values("pk"))
@@ -54,7 +54,7 @@ class PolicyFilter(_ByRecord):
 
 class PlanFilter(_ByRecord):
     title, parameter_name = "plan", "plan"
-    records = staticmethod(lambda: Plan.objects.all())
+    model = Plan
 
     def having(self, key: UUID) -> Q:
         return Q(account__in=Account.objects.filter(subscription__plan=key).order_by().values("pk"))
@@ -62,7 +62,7 @@ class PlanFilter(_ByRecord):
 
 class PoolFilter(_ByRecord):
     title, parameter_name = "address pool", "pool"
-    records = staticmethod(lambda: Pool.objects.all())
+    model = Pool
 
     def having(self, key: UUID) -> Q:
         return Q(account__in=Account.objects.filter(pool=key).order_by().values("pk"))

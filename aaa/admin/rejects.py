@@ -32,7 +32,7 @@ def rejects_view(admin: "AccountAdmin", request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     now = timezone.now()
     username = request.GET.get("user", "").strip()
-    nas = feeds.known(Nas.objects.all(), request.GET.get("nas"))
+    nas = links.named(Nas.objects.all(), request.GET.get("nas"))
     reason = request.GET.get("reason", "")
     rows = AuthAttempt.objects.filter(accepted=False).select_related("nas", "account")
     rows = rows.filter(username_key=username.lower()) if username else rows.filter(at__gte=now - LOOKED_BACK)

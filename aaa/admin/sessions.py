@@ -23,7 +23,7 @@ from ispcore.admin import links, navigation
 from ispcore.admin.actions import action
 from ispcore.admin.base import ReadOnlyAdmin
 from ispcore.admin.dashboard import Bar, Part, share
-from ispcore.admin.formats import DASH, age, duration, moment, pill
+from ispcore.admin.formats import DASH, age, duration, figures, moment, pill
 from ispcore.admin.site import register
 from ispcore.totals import Remembered, total_of
 
@@ -41,7 +41,6 @@ class SessionAdmin(ReadOnlyAdmin):
 
     list_display = ("who", "customer", "nas_name", "address", "device", "online_for", "used", "terms")
     list_filter = (NasFilter, PolicyFilter, PlanFilter, PoolFilter, "context")
-    list_per_page = 50
     search_fields = ("username",)
     search_help_text = "The beginning of a user name, an IP address, or a device's MAC address"
     ordering = ("-started_at", "-id")
@@ -95,7 +94,7 @@ class SessionAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         username, nas = (
             request.GET.get("user", "").strip(),
-            feeds.known(Nas.objects.all(), request.GET.get("nas")),
+            links.named(Nas.objects.all(), request.GET.get("nas")),
         )
         ended = Session.objects.filter(stopped_at__isnull=False)
         past = PastSession.objects.all()
@@ -213,14 +212,14 @@ def counts_by_nas(request: HttpRequest) -> dict[str, Any]:
     bars = [
         Bar(
             names.get(nas, "A NAS that is gone"),
-            f"{count:,}".replace(",", "\u202f"),
+            figures(count),
             [Part("Online", count, share(count, total), "good")],
             url=f"{sessions}?nas={nas}" if nas else "",
         )
         for nas, count in counted[:NASES_SHOWN]
     ]
     return {
-        "total": f"{total:,}".replace(",", "\u202f"),
+        "total": figures(total),
         "count": total,
         "bars": bars,
         "more": max(0, len(counted) - NASES_SHOWN),

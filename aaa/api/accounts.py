@@ -12,7 +12,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aaa.api.records import NO_STORE, AddressField, BytesField, IdPrefixFilter, RecordViewSet, who
+from aaa.api.records import (
+    NO_STORE,
+    AddressField,
+    BytesField,
+    IdPrefixFilter,
+    RecordViewSet,
+    UsernameFilter,
+)
 from aaa.models import Account, Nas, OverCap, TopUp
 from aaa.models.accounts import LONGEST_PURGE_HOURS, check_timezone
 from aaa.models.fields import LONGEST_TEXT, station_key
@@ -27,6 +34,7 @@ from ispcore.api.fields import (
     WriteOnlySecret,
 )
 from ispcore.api.filters import BooleanFilter, HouseFilterSet, HouseOrdering, HouseSearch, MomentFilter
+from ispcore.api.request import caller_of, who
 from ispcore.api.views import valid
 
 GIGABYTE = 10**9
@@ -122,20 +130,6 @@ class StationFilter(django_filters.CharFilter):  # type: ignore[misc]
         return queryset.filter(starts, calling_station_key__gt="") if begin else queryset
 
 
-class UsernameFilter(django_filters.CharFilter):  # type: ignore[misc]
-    """A user name in any case; with `*` all that begin with it."""
-
-    def filter(self, queryset: QuerySet[Account], value: str) -> QuerySet[Account]:
-        if not value:
-            return queryset
-        key = value.lower()
-        return (
-            queryset.filter(username_key__prefix=key[:-1])
-            if key.endswith("*")
-            else queryset.filter(username_key=key)
-        )
-
-
 class AccountFilter(HouseFilterSet):
     id = IdPrefixFilter()
     username = UsernameFilter()
@@ -229,7 +223,7 @@ class AccountViewSet(RecordViewSet):
         """Make an account. Without a password it gets a random one, which `reveal-password` shows."""
         at = timezone.now()
         return self.show_created(
-            accounts.create_account(at=at, user_id=who(request)["user_id"], **self.input_of_new())
+            accounts.create_account(at=at, user_id=caller_of(request._request).user_id, **self.input_of_new())
         )
 
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -237,7 +231,7 @@ class AccountViewSet(RecordViewSet):
         found = self.get_object()
         data = self.input_of_change(found)
         changed = accounts.change_account(
-            account_id=found.pk, at=timezone.now(), user_id=who(request)["user_id"], **data
+            account_id=found.pk, at=timezone.now(), user_id=caller_of(request._request).user_id, **data
         )
         return self.show_changed(changed)
 
@@ -328,7 +322,7 @@ class TopUpViewSet(RecordViewSet):
         at = timezone.now()
         data = valid(self.get_serializer(data=request.data))
         account = accounts.lock_account(data["account_id"])
-        top_up = caps.add_top_up(at=at, user_id=who(request)["user_id"], **data)
+        top_up = caps.add_top_up(at=at, user_id=caller_of(request._request).user_id, **data)
         settling.settle([account.pk], at=at)
         return self.show_created(top_up)
 

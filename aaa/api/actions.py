@@ -15,7 +15,6 @@ from ispcore.api.views import ApiView, ListModelMixin, RetrieveModelMixin, Tenan
 from ispcore.jobs.api import TaskSerializer, accepted
 
 STEER_WAIT_SECONDS = 15
-TARGETS = ("session_id", "account_id", "service_id")
 
 
 class SteerInput(StrictSerializer):

@@ -1,6 +1,5 @@
 """What RADIUS knows of a service, under the paths of services."""
 
-import re
 from datetime import timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -12,19 +11,18 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aaa.api.records import NO_STORE, who
+from aaa.api.records import NO_STORE
 from aaa.api.usage import DAY, DAYS_SHOWN, day_of_query, show_row
 from aaa.models import Account, AuthAttempt, PastSession, Reason, Session
 from aaa.services import accounts, usage
 from ispcore.api.errors import ApiError
-from ispcore.api.request import caller_of
-from ispcore.api.views import ApiView, find_by_reference
+from ispcore.api.request import caller_of, who
+from ispcore.api.views import ApiView
 from ispcore.crypto import MASK
 from ispcore.errors import NotRegistered
 from ispcore.tenants.roles import allows
-from subscribers.models import Subscription
+from subscribers.api.lines import find_line
 
-MAX_NUMBER = 2_147_483_647  # The column's end.
 MOST_ATTEMPTS = 50
 MOST_SESSIONS = 50
 ACCEPTED = "Access-Accept"
@@ -80,15 +78,8 @@ class LineView(ApiView):
     app_label = "aaa"
     more_errors = ("422",)
 
-    def line(self, pk: str) -> Subscription:
-        is_number = re.fullmatch(r"[0-9]{1,10}", pk) and int(pk) <= MAX_NUMBER
-        found: Subscription = find_by_reference(
-            Subscription.objects.all(), pk, number_field="number" if is_number else None
-        )
-        return found
-
     def accounts(self, pk: str) -> list[Account]:
-        line = self.line(pk)
+        line = find_line(pk)
         found = list(Account.objects.filter(subscription=line).order_by("-enabled", "pk"))
         if not found:
             raise NoAccount(number=line.number)

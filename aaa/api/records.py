@@ -8,13 +8,10 @@ import django_filters
 from django import forms
 from django.db.models import Model, QuerySet
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ipam.models.fields import canonical
-from ispcore.api.fields import TextField
-from ispcore.api.request import caller_of, client_ip, request_id_of
+from ispcore.api.fields import IntegerField, TextField
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
 
 MAX_BYTES = 2**60  # An exabyte: above any cap, below the column's end.
@@ -40,16 +37,6 @@ class RecordViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def input_of_change(self, record: Model) -> dict[str, Any]:
         return valid(self.get_serializer(record, data=self.request.data, partial=True))
-
-
-def who(request: Request) -> dict[str, Any]:
-    """Return who calls, for an audit entry."""
-    plain = request._request
-    return {
-        "user_id": caller_of(plain).user_id,
-        "ip": client_ip(plain),
-        "request_id": request_id_of(plain),
-    }
 
 
 class AddressField(TextField):
@@ -96,6 +83,18 @@ class AddressFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = _AddressFormField
 
 
+class UsernameFilter(django_filters.CharFilter):  # type: ignore[misc]
+    """A user name in any case; with `*` all that begin with it."""
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if not value:
+            return queryset
+        key = value.lower()
+        if key.endswith("*"):
+            return queryset.filter(username_key__prefix=key[:-1])
+        return queryset.filter(username_key=key)
+
+
 class _IdPrefixField(forms.CharField):
     def clean(self, value: Any) -> tuple[UUID, UUID] | None:
         text = super().clean(value)
@@ -118,13 +117,8 @@ class IdPrefixFilter(django_filters.Filter):  # type: ignore[misc]
         return queryset.filter(pk__range=value) if value else queryset
 
 
-class BytesField(serializers.IntegerField):
+class BytesField(IntegerField):
     """A number of bytes."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, max_value=MAX_BYTES, **kwargs)
-
-    def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool | str):
-            self.fail("invalid")
-        return super().to_internal_value(data)

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aaa.api.feeds import PARAMETERS, walk
-from aaa.api.records import AddressFilter
+from aaa.api.records import AddressFilter, UsernameFilter
 from aaa.models import Account, AuthAttempt, Context, EndedBy, PastSession, Reason, Session
 from ispcore.api.errors import ApiError
 from ispcore.api.filters import BooleanFilter, HouseFilterSet, MomentFilter
@@ -121,15 +121,14 @@ class AnyAddressFilter(AddressFilter):
         return queryset.filter(Q(framed_ipv6_prefix=value) | Q(delegated_prefix=value))
 
 
-class SessionUsernameFilter(django_filters.CharFilter):  # type: ignore[misc]
-    """A user name in any case; with `*` all that begin with it."""
+class SessionUsernameFilter(UsernameFilter):
+    """The same, of the session's account."""
 
     def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         if not value:
             return queryset
-        key = value.lower()
-        names = {"username_key__prefix": key[:-1]} if key.endswith("*") else {"username_key": key}
-        return queryset.filter(account__in=Account.objects.filter(**names).values("pk"))
+        named = super().filter(Account.objects.all(), value)
+        return queryset.filter(account__in=named.values("pk"))
 
 
 class SessionFilter(HouseFilterSet):
@@ -237,9 +236,7 @@ class AuthAttemptSerializer(serializers.ModelSerializer[AuthAttempt]):
 
 
 class AuthAttemptFilter(HouseFilterSet):
-    username = django_filters.CharFilter(
-        method="filter_username", label="A user name in any case; `*` at its end."
-    )
+    username = UsernameFilter(label="A user name in any case; `*` at its end.")
     account_id = django_filters.UUIDFilter(field_name="account_id")
     nas_id = django_filters.UUIDFilter(field_name="nas_id")
     accepted = BooleanFilter()
@@ -250,12 +247,6 @@ class AuthAttemptFilter(HouseFilterSet):
     class Meta:
         model = AuthAttempt
         fields: ClassVar[list[str]] = []
-
-    def filter_username(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        key = value.lower()
-        return (
-            rows.filter(username_key__prefix=key[:-1]) if key.endswith("*") else rows.filter(username_key=key)
-        )
 
 
 class AuthAttemptsView(ApiView, GenericAPIView):  # type: ignore[type-arg]

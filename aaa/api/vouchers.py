@@ -9,13 +9,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aaa.api.records import NO_STORE, BytesField, RecordViewSet, who
+from aaa.api.records import NO_STORE, BytesField, RecordViewSet
 from aaa.models import Voucher, VoucherBatch, VoucherState
 from aaa.models.fields import LONGEST_TEXT
 from aaa.models.vouchers import MOST_VOUCHERS
 from aaa.services import vouchers
 from ispcore.api.fields import HouseSerializer, IdField, IntegerField, StrictSerializer, TextField
 from ispcore.api.filters import HouseFilterSet
+from ispcore.api.request import caller_of
 from ispcore.api.views import ApiView, ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
 from ispcore.jobs.api import TaskSerializer, accepted
 
@@ -103,7 +104,7 @@ class VoucherBatchViewSet(RecordViewSet):
 
         The answer waits up to 20 seconds (`Prefer: wait=N`) and is 202 with the task when it takes longer.
         """
-        _, job = vouchers.create_batch(user_id=who(request)["user_id"], **self.input_of_new())
+        _, job = vouchers.create_batch(user_id=caller_of(request._request).user_id, **self.input_of_new())
         return accepted(request, job, default_wait=PRINT_WAIT_SECONDS)
 
     def destroy(self, request: Request, pk: str) -> Response:

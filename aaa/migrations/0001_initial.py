@@ -2430,6 +2430,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "RADIUS settings",
                 "verbose_name_plural": "RADIUS settings",
                 "constraints": [
                     models.UniqueConstraint(fields=("tenant",), name="radius_settings_one_per_tenant"),
@@ -4213,6 +4214,6 @@ class Migration(migrations.Migration):
             "ALTER TABLE aaa_session DROP CONSTRAINT aaa_session_tenant_key",
             "ALTER TABLE aaa_session ADD CONSTRAINT aaa_session_tenant_key UNIQUE (tenant_id, id)",
         ),
-        LoadFunctions(digest="cc5e66cef7745a8cd06909ffd8dc539c518f4918c58ca58bc0828cf675e7eeb2"),
+        LoadFunctions(digest="6c9ebcd70f06dfd4ad165e13afb700a4dec45658b7997e4619be8f4b1180f1c7"),
         migrations.RunSQL(FIRST_PARTITIONS_SQL, migrations.RunSQL.noop),
     ]

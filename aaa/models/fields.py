@@ -6,7 +6,7 @@ from typing import Any
 from django.db import models
 
 from aaa.models.sealing import seal, unseal
-from ispcore.crypto import Secret, SecretField
+from ispcore.crypto import SecretField
 
 _HEX_12 = re.compile(r"[0-9a-f]{12}\Z")
 LONGEST_TEXT = 253  # RFC 2865 section 5: an attribute's value has at most so many bytes.
@@ -15,22 +15,8 @@ LONGEST_TEXT = 253  # RFC 2865 section 5: an attribute's value has at most so ma
 class RadiusSecretField(SecretField):
     """A secret the database itself can open for FreeRADIUS (see `aaa.models.sealing`); a `Secret` in Python."""
 
-    def get_prep_value(self, value: Any) -> str | None:
-        if value is None:
-            return None
-        secret = value if isinstance(value, Secret) else Secret(str(value))
-        if not secret:
-            return ""
-        bound_to = self._bound_to()
-        return secret.sealed_for(bound_to) or seal(secret.reveal(), bound_to=bound_to)
-
-    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Secret | None:
-        if value is None:
-            return None
-        if not value:
-            return Secret("")
-        bound_to = self._bound_to()
-        return Secret(unseal(value, bound_to=bound_to), sealed=(bound_to, value))
+    encrypt = staticmethod(seal)
+    decrypt = staticmethod(unseal)
 
 
 def username_key(username: str) -> str:

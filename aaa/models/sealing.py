@@ -17,19 +17,15 @@ import base64
 import hashlib
 import hmac
 import os
-from functools import cache
 
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
-
-from ispcore.crypto import Undecryptable
+from ispcore.crypto import Undecryptable, key_ring
 
 NONCE_BYTES, TAG_BYTES, BLOCK_BYTES = 16, 32, 32
 
 
 def seal(plain: str, *, bound_to: str) -> str:
     """Encrypt with the first configured key; every call gives another text."""
-    key_id, key = next(iter(_keys().items()))
+    key_id, key = next(iter(key_ring("RADIUS_SECRET_KEY").items()))
     nonce = os.urandom(NONCE_BYTES)
     sealed = _xor(plain.encode(), key=key, nonce=nonce)
     body = nonce + sealed + _tag(key, nonce, bound_to, sealed)
@@ -43,7 +39,7 @@ def unseal(stored: str, *, bound_to: str) -> str:
     """
     try:
         version, key_id, encoded = stored.split(".", 2)
-        key = _keys()[key_id]
+        key = key_ring("RADIUS_SECRET_KEY")[key_id]
         body = base64.b64decode(encoded, validate=True)
         nonce, sealed, tag = body[:NONCE_BYTES], body[NONCE_BYTES:-TAG_BYTES], body[-TAG_BYTES:]
         if version != "h1" or not hmac.compare_digest(tag, _tag(key, nonce, bound_to, sealed)):
@@ -62,7 +58,10 @@ def connection_setting() -> str:
     The pads are the key XOR 0x36… and 0x5c…, 64 bytes each in hexadecimal (RFC 2104 section 2), so that the
     database need not make them at each log-in. Whoever has them has the key.
     """
-    return ",".join(f"{key_id}:{_pad(key, 0x36)}:{_pad(key, 0x5C)}" for key_id, key in _keys().items())
+    return ",".join(
+        f"{key_id}:{_pad(key, 0x36)}:{_pad(key, 0x5C)}"
+        for key_id, key in key_ring("RADIUS_SECRET_KEY").items()
+    )
 
 
 def _pad(key: bytes, byte: int) -> str:
@@ -84,18 +83,3 @@ def _tag(key: bytes, nonce: bytes, bound_to: str, sealed: bytes) -> bytes:
 
 def _prf(key: bytes, message: bytes) -> bytes:
     return hmac.digest(key, message, hashlib.sha256)
-
-
-@cache
-def _keys() -> dict[str, bytes]:
-    """Read `id:base64(32 bytes)` pairs; the first seals, all open, so that keys can be rotated."""
-    keys = {}
-    for pair in filter(None, settings.RADIUS_SECRET_KEY.split(",")):
-        key_id, _, encoded = pair.strip().partition(":")
-        keys[key_id] = base64.b64decode(encoded)
-    if not keys or any(len(key) != 32 for key in keys.values()):
-        raise ImproperlyConfigured(
-            "RADIUS_SECRET_KEY must hold at least one 'id:base64 of 32 bytes' pair; "
-            "`make run` makes one in the data directory's secrets.env."
-        )
-    return keys

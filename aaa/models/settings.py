@@ -61,6 +61,7 @@ class RadiusSettings(TenantModel):
     )
 
     class Meta:
+        verbose_name = "RADIUS settings"
         verbose_name_plural = "RADIUS settings"
         constraints = [
             models.UniqueConstraint(fields=["tenant"], name="radius_settings_one_per_tenant"),

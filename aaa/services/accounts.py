@@ -123,7 +123,8 @@ def change_account(*, account_id: UUID, at: datetime, user_id: UUID | None = Non
     _check(account)
     account.save()
     if account.static_ip4 != before:
-        addresses.give_back(account, before, at=at)
+        if before:
+            addresses.give_back([account], [before], at=at, user_id=user_id)
         addresses.keep_back(account, at=at, user_id=user_id)
     return _settled(account, at=at)
 
@@ -137,9 +138,8 @@ def purge_accounts(*, account_ids: Collection[UUID], at: datetime) -> int:
     rows = list(
         Account.objects.filter(pk__in=list(account_ids)).order_by("pk").select_for_update(of=("self",))
     )
-    for account in rows:
-        if account.static_ip4:
-            addresses.give_back(account, account.static_ip4, at=at)
+    static = [account for account in rows if account.static_ip4]
+    addresses.give_back(static, [account.static_ip4 for account in static], at=at)
     keys = [account.pk for account in rows]
     Account.objects.filter(pk__in=keys).delete()
     act_on_differences(at=at, account_ids=keys)

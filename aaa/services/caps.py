@@ -217,11 +217,6 @@ def roll_periods(*, at: datetime) -> list[UUID]:
     return changed
 
 
-def remaining_bytes(state: AccountState) -> int | None:
-    """Return what is left of the running period's allowance; None without a cap."""
-    return None if state.allowance_bytes is None else max(0, state.allowance_bytes - state.used_bytes)
-
-
 def _run(account_ids: Sequence[UUID], at: datetime, sql: str) -> None:
     values = _values(account_ids, at)
     with connection.cursor() as cursor:

@@ -18,16 +18,10 @@ from ispcore.events.services import publish, publish_each
 from ispcore.tenants.context import current_tenant_id
 from subscribers.models import Plan
 
-SLOTS = ("r1", "r2", "r3", "r4", "r5", "r6")
 RATE_FIELDS = tuple(rendering.Rate.__slots__)
 # What a policy has of its plan; the rest is the provider's own.
 FOLLOWED = ("down_kbps", "up_kbps", "burst_down_kbps", "burst_up_kbps")
 LONGEST_NAME = 120
-
-
-class PolicyUnknown(NotRegistered):
-    message = "There is no such policy."
-    field = "profile_id"
 
 
 class PlanUnknown(NotRegistered):

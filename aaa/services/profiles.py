@@ -1,17 +1,15 @@
 """Virtual servers and RADIUS services: what accounts have in common."""
 
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from aaa.models import Account, ServiceProfile, VirtualServer
 from ispcore.errors import DomainError
 from ispcore.events.services import publish
-from ispcore.tenants.base import TenantModel
-
-M = TypeVar("M", bound=TenantModel)
+from ispcore.tenants.base import changed, locked, what_protects
 
 
 class VirtualServerInUse(DomainError):
@@ -33,7 +31,7 @@ def create_virtual_server(**fields: Any) -> VirtualServer:
 @transaction.atomic
 def change_virtual_server(*, virtual_server_id: UUID, **fields: Any) -> VirtualServer:
     """Change a virtual server; what is not given stays."""
-    return _saved(_locked(VirtualServer, virtual_server_id), _lower_realm(fields))
+    return changed(locked(VirtualServer, virtual_server_id), _lower_realm(fields))
 
 
 @transaction.atomic
@@ -42,7 +40,7 @@ def remove_virtual_server(*, virtual_server_id: UUID) -> None:
 
     Raises VirtualServerInUse.
     """
-    server = _locked(VirtualServer, virtual_server_id)
+    server = locked(VirtualServer, virtual_server_id)
     count = Account.objects.filter(virtual=server).count()
     if count:
         raise VirtualServerInUse(name=server.name, count=count)
@@ -58,7 +56,7 @@ def create_service_profile(**fields: Any) -> ServiceProfile:
 @transaction.atomic
 def change_service_profile(*, service_profile_id: UUID, **fields: Any) -> ServiceProfile:
     """Change a RADIUS service; what is not given stays. Timers count from the next log-in, pools at once."""
-    profile = _saved(_locked(ServiceProfile, service_profile_id), fields)
+    profile = changed(locked(ServiceProfile, service_profile_id), fields)
     publish("aaa.profile_changed", service_profile_id=str(profile.pk))
     return profile
 
@@ -69,7 +67,7 @@ def remove_service_profile(*, service_profile_id: UUID) -> None:
 
     Raises ServiceProfileInUse.
     """
-    profile = _locked(ServiceProfile, service_profile_id)
+    profile = locked(ServiceProfile, service_profile_id)
     users = names_of_users(profile)
     if users:
         raise ServiceProfileInUse(name=profile.name, users=users)
@@ -78,13 +76,13 @@ def remove_service_profile(*, service_profile_id: UUID) -> None:
 
 def names_of_users(record: Model) -> str:
     """Say what protects a record from being deleted, as '3 accounts and 1 voucher batch'; '' when nothing does."""
+    users: dict[type[Model], QuerySet[Any]] = {}
+    for rows in what_protects(record):
+        # A record that names it twice is one.
+        users[rows.model] = users[rows.model] | rows if rows.model in users else rows
     found = []
-    for relation in record._meta.related_objects:
-        if getattr(relation.on_delete, "__name__", "") != "PROTECT":
-            continue
-        model: Any = relation.related_model
-        count = model.objects.filter(**{relation.field.name: record.pk}).count()
-        if count:
+    for model, rows in users.items():
+        if count := rows.count():
             names = model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural
             found.append(f"{count} {names}")
     return " and ".join(found)
@@ -92,15 +90,3 @@ def names_of_users(record: Model) -> str:
 
 def _lower_realm(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "realm": fields["realm"].lower()} if "realm" in fields else fields
-
-
-def _locked(model: type[M], pk: UUID) -> M:
-    row: M = model.objects.select_for_update(of=("self",)).get(pk=pk)
-    return row
-
-
-def _saved(row: M, fields: dict[str, Any]) -> M:
-    for name, value in fields.items():
-        setattr(row, name, value)
-    row.save()
-    return row

@@ -39,6 +39,9 @@ DECLARE
     d_out6 bigint := 0;
     used bigint;
     ran_out boolean;
+    is_written boolean := false;
+    durability text;
+    was_there boolean;
 BEGIN
     SELECT * INTO q FROM aaa_asked(nas, login);
     IF NOT FOUND THEN
@@ -71,9 +74,11 @@ BEGIN
 
     IF kind = 'Start' THEN
         seconds := coalesce(seconds, 0);
-    ELSIF kind = 'Interim-Update' THEN
-        -- What a crash loses of it, within half a second, the next report or the Stop brings again.
-        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
+    IF kind <> 'Stop' THEN
+        -- What a crash loses of it, within half a second, the next report or the Stop brings again: a session that is
+        -- not known is begun by any of its packets, at its age. After the Stop there is none.
+        durability := set_config('synchronous_commit', 'off', true);
     END IF;
     seconds := least(greatest(seconds, 0), oldest_session);
     began := at - make_interval(secs => coalesce(seconds, 0));
@@ -146,9 +151,32 @@ BEGIN
         END IF;
     END IF;
 
-    seconds := coalesce(seconds, greatest(extract(epoch FROM at - s.started_at)::bigint, 0));
-    IF coalesce(r_in, r_out, r_in6, r_out6) IS NOT NULL THEN
-        age := seconds - s.counted_seconds;
+    IF seconds IS NULL THEN
+        seconds := greatest(extract(epoch FROM at - s.started_at)::bigint, 0);
+    END IF;
+    age := seconds - s.counted_seconds;
+    IF age > 0 AND r_in >= s.last_in AND r_out >= s.last_out AND coalesce(r_in6, r_out6) IS NULL
+        AND s.in4_bytes = s.total_in AND s.out4_bytes = s.total_out
+        AND NOT is_new AND kind <> 'Start' AND s.stopped_at IS NULL AND seconds > s.session_seconds
+        AND (framed_ip = '' OR framed_ip = host(s.framed_ip))
+        AND (framed_ipv6_prefix = '' OR s.framed_ipv6_prefix IS NOT NULL)
+        AND (delegated_prefix = '' OR s.delegated_prefix IS NOT NULL)
+    THEN
+        -- What nearly every report is: later than the one before, and a little higher. As below, with less to prepare.
+        d_in4 := r_in - s.last_in;
+        d_out4 := r_out - s.last_out;
+        since := s.counted_at;
+        is_written := true;
+        UPDATE aaa_session AS o SET
+            last_event_at = greatest(o.last_event_at, at), last_seen_at = now(), session_seconds = seconds,
+            stopped_at = CASE WHEN kind = 'Stop' THEN at END,
+            ended_by = CASE WHEN kind = 'Stop' THEN 'stop' ELSE '' END,
+            terminate_cause = CASE WHEN kind = 'Stop' THEN left(cause, 40) ELSE o.terminate_cause END,
+            in4_bytes = o.in4_bytes + d_in4, out4_bytes = o.out4_bytes + d_out4,
+            counted_at = greatest(o.counted_at, at), counted_seconds = seconds,
+            last_in = r_in, last_out = r_out, total_in = o.total_in + d_in4, total_out = o.total_out + d_out4
+        WHERE o.id = s.id;
+    ELSIF coalesce(r_in, r_out, r_in6, r_out6) IS NOT NULL THEN
         since := CASE WHEN age < 0 THEN at ELSE s.counted_at END;
         d_in4 := s.in4_bytes;
         d_out4 := s.out4_bytes;
@@ -182,7 +210,9 @@ BEGIN
     END IF;
     used := d_in4 + d_out4 + d_in6 + d_out6;
 
-    IF NOT is_new THEN
+    IF is_written THEN
+        NULL;
+    ELSIF NOT is_new THEN
         IF kind = 'Stop' AND seconds >= s.session_seconds THEN
             IF s.ended_by <> 'stop' THEN
                 s.stopped_at := at;
@@ -215,16 +245,26 @@ BEGIN
         WHERE o.id = s.id;
     END IF;
     IF is_new AND s.stopped_at IS NULL THEN
-        -- A device, or an address, that begins anew on this NAS has left what it had there before.
-        IF s.station_key <> '' AND s.account_id IS NOT NULL THEN
-            UPDATE aaa_session AS o SET stopped_at = o.last_event_at, ended_by = 'replaced'
-            WHERE o.tenant_id = s.tenant_id AND o.account_id = s.account_id AND o.stopped_at IS NULL
-              AND o.nas_id = s.nas_id AND o.station_key = s.station_key AND o.nas_port_id = s.nas_port_id
-              AND o.id <> s.id AND o.started_at < s.started_at AND o.last_event_at <= s.started_at;
-        END IF;
-        IF s.framed_ip IS NOT NULL THEN
-            UPDATE aaa_session AS o SET stopped_at = o.last_event_at, ended_by = 'replaced'
+        -- A device, or an address, that begins anew on this NAS has left what it had there before. Looked for first:
+        -- an UPDATE costs twice as much to prepare.
+        SELECT true INTO was_there WHERE EXISTS (
+            SELECT FROM aaa_session AS o
+            WHERE o.tenant_id = s.tenant_id AND o.account_id = s.account_id AND o.stopped_at IS NULL AND o.id <> s.id
+        ) OR EXISTS (
+            SELECT FROM aaa_session AS o
             WHERE o.tenant_id = s.tenant_id AND o.nas_id = s.nas_id AND o.framed_ip = s.framed_ip
+              AND o.stopped_at IS NULL AND o.id <> s.id);
+        IF was_there THEN
+            UPDATE aaa_session AS o SET stopped_at = o.last_event_at, ended_by = 'replaced'
+            WHERE o.id IN (
+                SELECT b.id FROM aaa_session AS b
+                WHERE b.tenant_id = s.tenant_id AND b.account_id = s.account_id AND b.stopped_at IS NULL
+                  AND b.nas_id = s.nas_id AND b.station_key = s.station_key AND b.nas_port_id = s.nas_port_id
+                  AND s.station_key <> ''
+                UNION ALL
+                SELECT b.id FROM aaa_session AS b
+                WHERE b.tenant_id = s.tenant_id AND b.nas_id = s.nas_id AND b.framed_ip = s.framed_ip
+                  AND b.stopped_at IS NULL)
               AND o.stopped_at IS NULL
               AND o.id <> s.id AND o.started_at < s.started_at AND o.last_event_at <= s.started_at;
         END IF;
@@ -243,7 +283,8 @@ BEGIN
     FROM aaa_account AS c JOIN aaa_accountstate AS t ON t.tenant_id = c.tenant_id AND t.account_id = c.id
     WHERE c.id = s.account_id;
     IF used > 0 AND a.timezone IS NOT NULL THEN
-        PERFORM aaa_add_usage(s.tenant_id, s.account_id, a.timezone, since, at, d_in4, d_out4, d_in6, d_out6);
+        is_written := aaa_add_usage(
+            s.tenant_id, s.account_id, a.timezone, since, at, d_in4, d_out4, d_in6, d_out6);
     END IF;
     IF is_new OR kind = 'Stop' OR (a.counts AND used > 0) OR a.last_seen_at < now() - interval '1 hour' THEN
         UPDATE aaa_accountstate AS t SET

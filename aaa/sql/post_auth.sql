@@ -3,8 +3,8 @@
 -- mac, when another device was learned since.
 --
 -- `handed` is what aaa_authorize found out a moment ago, '' if it found nobody: tenant, account, NAS, the NAS that
--- asked, most sessions, seconds between reports, "learn" for a device to be learned, "seen" for a NAS that was noted
--- within the last minute, "bare" for an account whose user name goes without the realm.
+-- asked, most sessions, seconds between reports, and what else is to be done: L for a device to be learned, N for a NAS
+-- that was not noted within the last minute, B for an account whose user name goes without the realm.
 CREATE FUNCTION aaa_post_auth(nas text, login text, station text, class text, result text, reason text, source text,
     handed text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -16,8 +16,8 @@ DECLARE
     counted_together CONSTANT interval := '5 minutes';
     key text := lower(login COLLATE pg_unicode_fast);
     this_station text := aaa_station(station);
-    token uuid := nullif(left(aaa_class(class), 36), '')::uuid;
-    place text := coalesce(nullif(this_station, ''), '-' || token, '-');
+    token uuid;
+    place text := this_station;
     accepted boolean := result IN ('accept', 'Access-Accept');
     verdict text := '';
     parts text[];
@@ -27,8 +27,7 @@ DECLARE
     own_id uuid;
     most_sessions int;
     report_seconds int;
-    learns boolean;
-    is_seen boolean;
+    flags text;
     realm text;
     same_at timestamptz;
     same_id uuid;
@@ -40,18 +39,17 @@ BEGIN
         nas_id := parts[3];
         own_id := parts[4];
         most_sessions := parts[5];
-        report_seconds := parts[6];
-        learns := parts[7] <> '';
-        is_seen := parts[8] <> '';
-        IF parts[9] <> '' THEN
+        flags := parts[7];
+        IF strpos(flags, 'B') > 0 THEN
             key := regexp_replace(key, '@[^@]*$', '');
         END IF;
     ELSE
         FOR attempt IN 1..2 LOOP
             SELECT q.tenant_id, q.nas_id, q.own_id, q.realm, c.id, coalesce(c.max_sessions, p.max_sessions),
-                   p.interim_seconds, p.mac_lock = 'learn' AND c.calling_station_key = '',
-                   q.last_auth_at > now() - interval '1 minute'
-            INTO tenant, nas_id, own_id, realm, account, most_sessions, report_seconds, learns, is_seen
+                   p.interim_seconds,
+                   CASE WHEN p.mac_lock = 'learn' AND c.calling_station_key = '' THEN 'L' ELSE '' END
+                       || CASE WHEN q.last_auth_at > now() - interval '1 minute' THEN '' ELSE 'N' END
+            INTO tenant, nas_id, own_id, realm, account, most_sessions, report_seconds, flags
             FROM aaa_asked(nas, login) AS q
             LEFT JOIN aaa_account AS c ON c.tenant_id = q.tenant_id AND c.username_key = key
             LEFT JOIN aaa_serviceprofile AS p ON p.id = c.service_profile_id;
@@ -62,7 +60,13 @@ BEGIN
             RETURN '';
         END IF;
     END IF;
+    IF accepted THEN
+        token := nullif(left(aaa_class(class), 36), '')::uuid;
+    END IF;
     IF accepted AND most_sessions > 0 THEN
+        IF place = '' THEN
+            place := coalesce('-' || token, '-');
+        END IF;
         -- One log-in of an account at a time; what is below sees what the one before reserved.
         PERFORM pg_advisory_xact_lock(hashtextextended(account::text, 0));
         -- Since aaa_authorize counted, only another log-in can have taken a place, and that holds one.
@@ -73,8 +77,10 @@ BEGIN
             WHERE other.account_id = account AND other.station_key <> place AND other.expires_at > now())
         ON CONFLICT (account_id, station_key) DO UPDATE SET expires_at = excluded.expires_at;
         IF NOT FOUND THEN
-            IF aaa_others(tenant, account, this_station, now() - make_interval(secs => 3 * report_seconds))
-               >= most_sessions THEN
+            IF (SELECT other.number >= most_sessions
+                FROM aaa_others(tenant, account, this_station, 
+                    now() - make_interval(secs => 3 * coalesce(report_seconds, parts[6]::int))) AS other)
+            THEN
                 verdict := 'sessions';
             ELSE
                 INSERT INTO aaa_reservation (account_id, station_key, expires_at)
@@ -83,7 +89,7 @@ BEGIN
             END IF;
         END IF;
     END IF;
-    IF learns AND accepted AND verdict = '' AND this_station <> '' THEN
+    IF flags <> '' AND strpos(flags, 'L') > 0 AND accepted AND verdict = '' AND this_station <> '' THEN
         UPDATE aaa_account AS c
         SET calling_station_id = station, calling_station_key = this_station, updated_at = now()
         WHERE c.id = account AND c.calling_station_key = '';
@@ -95,6 +101,7 @@ BEGIN
     END IF;
     IF verdict <> '' THEN
         accepted := false;
+        token := NULL;
         reason := verdict;
     ELSIF accepted THEN
         reason := '';
@@ -114,10 +121,10 @@ BEGIN
     ELSE
         INSERT INTO aaa_authattempt (id, tenant_id, at, last_at, times, account_id, nas_id, username, username_key,
                                      station, accepted, reason, class_token, source)
-        VALUES (uuidv7(), tenant, now(), now(), 1, account, nas_id, login, key, station, accepted, left(reason, 10),
-                CASE WHEN accepted THEN token END, nullif(source, '')::inet);
+        VALUES (coalesce(token, uuidv7()), tenant, now(), now(), 1, account, nas_id, login, key, station, accepted, left(reason, 10),
+                token, nullif(source, '')::inet);
     END IF;
-    IF is_seen IS NOT TRUE THEN
+    IF strpos(flags, 'N') > 0 THEN
         -- Whoever comes first notes it; the others do not wait for that.
         UPDATE aaa_nas SET last_auth_at = now()
         WHERE id IN (SELECT n.id FROM aaa_nas AS n WHERE n.id IN (own_id, asked.nas_id) FOR UPDATE SKIP LOCKED);

@@ -6,30 +6,34 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- Add bytes that were counted between two moments to the account's hours and days, in its time zone: by elapsed time,
--- rounded down, what is left over to the last, so that the parts are the whole.
+-- rounded down, what is left over to the last, so that the parts are the whole. True, so that a caller can have it in
+-- an expression, which costs less than a statement.
 CREATE FUNCTION aaa_add_usage(tenant uuid, account uuid, zone text, since timestamptz, till timestamptz,
-    in4 bigint, out4 bigint, in6 bigint, out6 bigint) RETURNS void
+    in4 bigint, out4 bigint, in6 bigint, out6 bigint) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
     hours_kept CONSTANT interval := '92 days';  -- aaa.services.sweeping.HOURLY_USAGE_DAYS
     -- A day ends with its last moment, and what is counted at midnight sharp was used before.
     final timestamptz := CASE WHEN since < till THEN till - interval '1 microsecond' ELSE till END;
-    final_hour timestamptz := aaa_hour(final, zone);
-    final_day date := (final AT TIME ZONE zone)::date;
+    final_there timestamp := final AT TIME ZONE zone;
+    final_hour timestamptz := final - (final_there - date_trunc('hour', final_there));  -- aaa_hour
+    final_day date := final_there;
     whole numeric;
 BEGIN
     IF since >= final_hour OR since >= till THEN
-        INSERT INTO aaa_dailyusage AS u (tenant_id, account_id, day, in4_bytes, out4_bytes, in6_bytes, out6_bytes)
-        VALUES (tenant, account, final_day, in4, out4, in6, out6)
-        ON CONFLICT (tenant_id, account_id, day) DO UPDATE
-        SET in4_bytes = u.in4_bytes + excluded.in4_bytes, out4_bytes = u.out4_bytes + excluded.out4_bytes,
-            in6_bytes = u.in6_bytes + excluded.in6_bytes, out6_bytes = u.out6_bytes + excluded.out6_bytes;
+        WITH by_day AS (
+            INSERT INTO aaa_dailyusage AS u (tenant_id, account_id, day, in4_bytes, out4_bytes, in6_bytes, out6_bytes)
+            VALUES (tenant, account, final_day, in4, out4, in6, out6)
+            ON CONFLICT (tenant_id, account_id, day) DO UPDATE
+            SET in4_bytes = u.in4_bytes + excluded.in4_bytes, out4_bytes = u.out4_bytes + excluded.out4_bytes,
+                in6_bytes = u.in6_bytes + excluded.in6_bytes, out6_bytes = u.out6_bytes + excluded.out6_bytes
+        )
         INSERT INTO aaa_hourlyusage AS u (tenant_id, account_id, hour, in4_bytes, out4_bytes, in6_bytes, out6_bytes)
         SELECT tenant, account, final_hour, in4, out4, in6, out6 WHERE final_hour > now() - hours_kept
         ON CONFLICT (tenant_id, account_id, hour) DO UPDATE
         SET in4_bytes = u.in4_bytes + excluded.in4_bytes, out4_bytes = u.out4_bytes + excluded.out4_bytes,
             in6_bytes = u.in6_bytes + excluded.in6_bytes, out6_bytes = u.out6_bytes + excluded.out6_bytes;
-        RETURN;
+        RETURN true;
     END IF;
     whole := extract(epoch FROM till - since) * 1000000;
     WITH RECURSIVE piece (first, next) AS (
@@ -64,4 +68,5 @@ BEGIN
     ON CONFLICT (tenant_id, account_id, hour) DO UPDATE
     SET in4_bytes = u.in4_bytes + excluded.in4_bytes, out4_bytes = u.out4_bytes + excluded.out4_bytes,
         in6_bytes = u.in6_bytes + excluded.in6_bytes, out6_bytes = u.out6_bytes + excluded.out6_bytes;
+    RETURN true;
 END $$;

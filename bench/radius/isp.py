@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from ispcore.tenants.models import Tenant
 
 PLANS = 20
-# A row like the template's but for a few columns, whatever columns there are.
-LIKE = """
-INSERT INTO {into} SELECT row.* FROM {table} AS t, {source},
-    LATERAL jsonb_populate_record({base}, {given} || jsonb_build_object({columns})) AS row WHERE {where}
+# Rows like the template's but for a few columns, whatever columns there are; millions of them in a statement.
+LIKE = "INSERT INTO {into} ({names}) SELECT {values} FROM {table} AS t, {source} WHERE {where}"
+COLUMNS = """
+SELECT attname::text FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum
 """
 
 
@@ -117,13 +118,18 @@ class Isp:
     ) -> None:
         """Insert rows like the template in `table`, but for these columns."""
         into = into or table
-        pairs = ", ".join(f"'{name}', {value}" for name, value in columns.items())
+        names = [str(name) for (name,) in connection.execute(COLUMNS, [into])]
+        values = [columns.get(name, f"t.{name}") for name in names]
         connection.execute(
             LIKE.format(
-                into=into, base=f"NULL::{into}", given="to_jsonb(t)", columns=pairs, table=table, source=source,
+                into=into,
+                names=", ".join(names),
+                values=", ".join(values),
+                table=table,
+                source=source,
                 where=where,
             )
-        )  # fmt: skip
+        )
 
     def start(self) -> None:
         from django.core.management import call_command

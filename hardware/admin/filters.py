@@ -1,7 +1,6 @@
 """Filters of the network's lists."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -10,6 +9,7 @@ from django.utils import timezone
 
 from hardware.models import PonPort, Signal
 from hardware.selectors import Telemetry, numbers_in, telemetry_of_onus
+from ispcore.admin import links
 
 PORT = "pon_port__id__exact"
 OLT = "olt__id__exact"
@@ -48,9 +48,9 @@ class PortFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         ports = PonPort.objects.all()
-        if port := _uuid(request.GET.get(PORT)):
+        if port := links.id_in(request.GET.get(PORT)):
             ports = ports.filter(olt__pon_ports=port)
-        elif olt := _uuid(request.GET.get(OLT)):
+        elif olt := links.id_in(request.GET.get(OLT)):
             ports = ports.filter(olt=olt)
         else:
             return []
@@ -58,7 +58,7 @@ class PortFilter(admin.SimpleListFilter):
         return [(str(pk), index) for pk, index in named]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        port = _uuid(self.value())
+        port = links.id_in(self.value())
         return queryset.filter(pon_port=port) if port else queryset
 
 
@@ -85,10 +85,3 @@ class TelemetryFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         condition = telemetry_of_onus(timezone.now()).get(self.value() or "")
         return queryset if condition is None else queryset.filter(condition)
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None

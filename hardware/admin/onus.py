@@ -1,6 +1,5 @@
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -148,8 +147,8 @@ class OnuAdmin(ReadOnlyAdmin):
         """List weak ONUs, the worst first, and the ports that have most of them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        olt = _known(Olt.objects.all(), request.GET.get("olt"))
-        port = _known(PonPort.objects.select_related("olt"), request.GET.get("port"))
+        olt = links.named(Olt.objects.all(), request.GET.get("olt"))
+        port = links.named(PonPort.objects.select_related("olt"), request.GET.get("port"))
         rows = selectors.weak_onus(olt_id=olt and olt.pk, pon_port_id=port and port.pk)
         # The keys in their order first, and what is shown of one page of them then: joins for 50 rows, not for all.
         page = Paginator(rows.values_list("pk", flat=True), PER_PAGE).get_page(request.GET.get("page"))
@@ -255,14 +254,6 @@ class OnuAdmin(ReadOnlyAdmin):
         if obj.telemetry == Telemetry.FRESH:
             return moment(obj.observed_at)
         return pill(str(Telemetry(obj.telemetry).label), TELEMETRY_TONES[obj.telemetry])
-
-
-def _known(rows: QuerySet, pk: str | None) -> Any:
-    """Return the row of that key; None when there is none, or the key is none."""
-    try:
-        return rows.filter(pk=UUID(pk or "")).first()
-    except ValueError:
-        return None
 
 
 def _weak_row(onu: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from hardware.admin.filters import OltFilter
-from hardware.admin.signals import CAUSE_WORDS, OUTAGE_TONES, STATUS_TONES, status_words
+from hardware.admin.signals import CAUSE_WORDS, OUTAGE_TONES, STATUS_TONES, outage_pill, status_words
 from hardware.models import OPEN_OUTAGE, OnuStatus, Outage, OutageCause, OutageOnu, OutageStatus
 from hardware.services import outages
 from ispcore.admin import links, navigation
@@ -92,7 +92,7 @@ class OutageAdmin(DrawnPage, ReadOnlyAdmin):
             )[:MEMBERS_SHOWN]
             total = members.count()
             context |= {
-                "status": self._pill(outage),
+                "status": outage_pill(outage),
                 "cause": outage.get_cause_display(),
                 "facts": self._facts(outage, total, members.filter(up_at=None).count()),
                 "members": [_member(member) for member in shown],
@@ -176,10 +176,6 @@ class OutageAdmin(DrawnPage, ReadOnlyAdmin):
     @admin.display(description="Lasted")
     def lasted(self, obj: Outage) -> str:
         return _lasted(obj)
-
-    def _pill(self, outage: Outage) -> str:
-        status = OutageStatus(outage.status)
-        return pill(str(status.label), OUTAGE_TONES[status])
 
     def _facts(self, outage: Outage, total: int, down: int) -> list[tuple[str, Any]]:
         olt = links.link(reverse("admin:hardware_olt_change", args=[outage.olt_id]), outage.olt.name)

@@ -1,6 +1,5 @@
 """What the network knows of a service: its device's status, and whether it answers."""
 
-import re
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -17,13 +16,12 @@ from ispcore.errors import NotRegistered
 from ispcore.jobs.api import TaskErrorSerializer, TaskSerializer, accepted
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.jobs.results import present
-from subscribers.models import Subscription
+from subscribers.api.lines import find_line
 
 STATUS_WAIT_SECONDS = 15
 PING_FIELDS = (
     "verdict", "address", "sent", "received", "loss_percent", "rtt_min_ms", "rtt_avg_ms", "rtt_max_ms",
 )  # fmt: skip
-MAX_NUMBER = 2_147_483_647  # The column's end.
 
 
 class NoDevice(NotRegistered):
@@ -52,15 +50,8 @@ class LineView(ApiView):
 
     app_label = "hardware"
 
-    def line(self, pk: str) -> Subscription:
-        is_number = re.fullmatch(r"[0-9]{1,10}", pk) and int(pk) <= MAX_NUMBER
-        found: Subscription = find_by_reference(
-            Subscription.objects.all(), pk, number_field="number" if is_number else None
-        )
-        return found
-
     def onu(self, pk: str) -> Onu:
-        line = self.line(pk)
+        line = find_line(pk)
         onu: Onu | None = (
             Onu.objects.select_related("olt", "pon_port", "subscription").filter(subscription=line).first()
         )
@@ -114,7 +105,7 @@ class PingLineView(LineView):
 
         409 `no_known_address` when it knows none. `Prefer: wait=N` waits for the verdict.
         """
-        job = ping.request_ping(subscription_id=self.line(pk).pk, user_id=caller_of(request._request).user_id)
+        job = ping.request_ping(subscription_id=find_line(pk).pk, user_id=caller_of(request._request).user_id)
         return accepted(request, job, default_wait=0)
 
 

@@ -14,6 +14,7 @@ from hardware.drivers.cells import (
     counter,
     enumerated,
     integer,
+    is_up,
     mac_serial,
     power,
     scaled,
@@ -39,7 +40,6 @@ GPON_REBOOT, EPON_REBOOT = f"{GPON}.3.2.1.4", f"{EPON}.10.1.1.29"
 EPON_BINDINGS = f"{EPON}.11.1.1.2"
 
 _MODEL = re.compile(r"\b(?:GP|P3)[0-9]{3,4}[0-9A-Z-]{0,12}")
-_PORT_NAME = re.compile(r"[GE]PON([0-9]{1,2}/[0-9]{1,2})")
 _ONU_NAME = re.compile(r"[GE]PON([0-9]{1,2}/[0-9]{1,2}):([0-9]{1,3})")
 _SERIAL, _ADDRESS = re.compile("[A-Z0-9]{4}[0-9A-F]{8}"), re.compile("[0-9A-F]{12}")
 
@@ -72,10 +72,6 @@ def row_of_one_arc(index: str) -> str | None:
     return index if arcs_of(index, 1) else None
 
 
-def _is_up(value: Value) -> bool:
-    return integer(value) == 1  # IF-MIB ifOperStatus: up(1)
-
-
 def _port(field: str, oid: str, reads: Pass, decode: Callable[[Value], object]) -> Column:
     return Column(Table.PORT, field, oid, reads, decode)
 
@@ -88,7 +84,7 @@ def _onu(field: str, oid: str, reads: Pass, decode: Callable[[Value], object]) -
 _INTERFACES = (
     _port("name", f"{IF_TABLE}.2", Pass.INVENTORY, text),
     _port("alias", f"{IF_X_TABLE}.18", Pass.INVENTORY, text),
-    _port("is_up", f"{IF_TABLE}.8", Pass.STATUS, _is_up),
+    _port("is_up", f"{IF_TABLE}.8", Pass.STATUS, is_up),
     _port("up_bytes", f"{IF_X_TABLE}.6", Pass.STATUS, counter),
     _port("down_bytes", f"{IF_X_TABLE}.10", Pass.STATUS, counter),
 )
@@ -142,6 +138,7 @@ class BdcomDriver(NamedDriver):
     """What both share; the one that is listed, and tells which of them a device needs."""
 
     vendor: ClassVar[str] = "bdcom"
+    port_name: ClassVar[re.Pattern[str]] = re.compile(r"[GE]PON([0-9]{1,2}/[0-9]{1,2})")
     columns: ClassVar[tuple[Column, ...]] = _GPON_COLUMNS
     is_told_by_system: ClassVar[bool] = True
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
@@ -165,10 +162,6 @@ class BdcomDriver(NamedDriver):
         """Tell GPON by the model, which the description names."""
         model = self.model(system.sys_object_id, system.sys_descr) or ""
         return BdcomGponDriver() if model.startswith("GP") else BdcomEponDriver()
-
-    def place_port(self, index: str, name: str | None) -> Place | None:
-        number, found = arcs_of(index, 1), _PORT_NAME.fullmatch(name or "")
-        return Place(index=found[1], number=number[0]) if number and found else None
 
     def place_named(self, row: str, name: str) -> Place | None:
         found = _ONU_NAME.fullmatch(name)

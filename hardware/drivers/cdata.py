@@ -15,6 +15,7 @@ from hardware.drivers.cells import (
     enumerated,
     gpon_serial,
     integer,
+    is_up,
     mac_serial,
     power,
     scaled,
@@ -25,7 +26,7 @@ from hardware.drivers.cells import (
 from hardware.drivers.columns import Column, ColumnReader, Pass, Table, arcs_of
 from hardware.drivers.findings import AdminState, DownCause, RunStatus, SystemInfo, WaitingOnu
 from hardware.drivers.named import NamedDriver, numbered
-from hardware.drivers.provisioning import Capability, OnuPlace, Preset, SnmpStep, Step
+from hardware.drivers.provisioning import Capability, OnuPlace, Preset, SnmpStep, Step, serial_octets
 from hardware.snmp.transport import Transport, Value
 
 CDATA = "1.3.6.1.4.1.17409"
@@ -37,10 +38,8 @@ IF_TABLE, IF_X_TABLE = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1"
 AUTHORISED, CREATE_AND_GO, DESTROY = f"{GPON}.6.1.1", 4, 6
 
 # 34592 is the FD11xx's; its tables are others and not read here.
-_PORT_NAME = re.compile(r"[ge]?pon ?([0-9]{1,2}/[0-9]{1,2}/[0-9]{1,2})")
 _MODEL = re.compile(r"\bFD1[26][0-9]{2}[0-9A-Z-]{0,20}")
 _ONU_NAME = re.compile(r"[ge]?pon ?[0-9/]{5,8} onu [0-9]{1,4} ?(.*)")
-_SERIAL = re.compile("[A-Z0-9]{4}[0-9A-F]{8}|[0-9A-F]{16}")
 
 # No reading: the ONU is off, or the module sees less than it can say (-40.00); an FD1608S says -1 (deployed).
 _NONE = (65535, -1, -4000, 2**31 - 1)
@@ -137,13 +136,9 @@ def _or_dash(decode: Callable[[Value], float | None]) -> Callable[[Value], float
     return decode_or_dash
 
 
-def _is_up(value: Value) -> bool:
-    return integer(value) == 1  # IF-MIB ifOperStatus: up(1)
-
-
 _PORT_COLUMNS = (
     Column(Table.PORT, "name", f"{IF_TABLE}.2", Pass.INVENTORY, text),
-    Column(Table.PORT, "is_up", f"{IF_TABLE}.8", Pass.STATUS, _is_up),
+    Column(Table.PORT, "is_up", f"{IF_TABLE}.8", Pass.STATUS, is_up),
     Column(Table.PORT, "up_bytes", f"{IF_X_TABLE}.6", Pass.STATUS, counter),
     Column(Table.PORT, "down_bytes", f"{IF_X_TABLE}.10", Pass.STATUS, counter),
 )
@@ -208,6 +203,7 @@ class CdataDriver(NamedDriver):
     """What all share; the one that is listed, and asks the device which tables it fills."""
 
     vendor: ClassVar[str] = "cdata"
+    port_name: ClassVar[re.Pattern[str]] = re.compile(r"[ge]?pon ?([0-9]{1,2}/[0-9]{1,2}/[0-9]{1,2})")
     columns: ClassVar[tuple[Column, ...]] = _gpon_columns(instance_of_optics)
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.OPTICS, Capability.COUNTERS})
 
@@ -230,10 +226,6 @@ class CdataDriver(NamedDriver):
             return CdataEponDriver()
         optics = arcs_of(first_index(transport, f"{GPON}.4.1.4") or "", 3)
         return CdataGponByPortDriver() if optics and optics[2] else CdataGponDriver()
-
-    def place_port(self, index: str, name: str | None) -> Place | None:
-        number, found = arcs_of(index, 1), _PORT_NAME.fullmatch(name or "")
-        return Place(index=found[1], number=number[0]) if number and found else None
 
     def place_onu(self, index: str) -> Place | None:
         """Decode a V3 number, where ports are 0/0/1 and on; of an old one keep the number."""
@@ -304,12 +296,8 @@ class CdataGponDriver(CdataDriver):
             raise ValueError("a line and a service profile are needed, by their numbers")
         if preset.vlan is not None or preset.native_vlan_port is not None:
             raise ValueError("no VLAN can be set on this OLT from here: leave it out")
-        if not _SERIAL.fullmatch(place.serial):
-            raise ValueError(
-                f"{place.serial[:40]!r} is no ONU serial: four letters and eight hexadecimal digits, such as "
-                "XPON502CEBD2"
-            )
-        row, serial = _row(place), _octets(place.serial)
+        serial = serial_octets(place.serial, example="XPON502CEBD2")
+        row = _row(place)
         return (
             SnmpStep(
                 f"Add the ONU as number {place.onu_id} of port {place.pon_port}",
@@ -359,7 +347,3 @@ def _row(place: OnuPlace) -> int:
     if arcs_of(number, 1) is None or not 0 < int(number) <= 64 or not 0 < place.onu_id < 4096:
         raise ValueError(f"{place.pon_port[:40]!r} is no PON port here: 0/0/port, such as 0/0/1")
     return encode_v3(int(number), place.onu_id)
-
-
-def _octets(serial: str) -> bytes:
-    return bytes.fromhex(serial) if len(serial) == 16 else serial[:4].encode() + bytes.fromhex(serial[4:])

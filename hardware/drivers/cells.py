@@ -37,6 +37,11 @@ def integer(value: Value) -> int:
     return value
 
 
+def is_up(value: Value) -> bool:
+    """Tell whether a port is up; as IF-MIB's ifOperStatus has it, vendors' own columns say up with 1."""
+    return integer(value) == 1
+
+
 def text(value: Value) -> str | None:
     """Decode UTF-8, or Latin-1 where it is not; without control characters, None when nothing is left."""
     if not isinstance(value, bytes):

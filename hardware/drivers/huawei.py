@@ -15,7 +15,7 @@ from hardware.drivers.cells import (
     counter,
     enumerated,
     gpon_serial,
-    integer,
+    is_up,
     power,
     scaled,
     text,
@@ -47,6 +47,8 @@ _MODELS = {"2.115": "MA5680T", "2.123": "MA5603T", "2.248": "MA5608T"}
 _SYSTEMS = ("2.80.8", "2.115", "2.123", "2.133", "2.248")
 _DESCRIPTION = "Huawei Integrated Access Software"
 
+# -1 is a failed query; RowStatus, in another column, is not the online state.
+_RUN_STATES = {1: RunStatus.ONLINE, 2: RunStatus.OFFLINE}
 _ADMIN_STATES = {1: AdminState.ACTIVE, 2: AdminState.INACTIVE}
 _DOWN_CAUSES = {
     **dict.fromkeys((1, 2, 3, 4, 5, 6, 15), DownCause.LOS),  # LOS, LOSi, LOFi, SFi, LOAi, LOAMi, LOKi
@@ -70,17 +72,8 @@ def encode_if_index(shelf: int, slot: int, port: int, *, pon_type: int = 125) ->
     return pon_type << 25 | shelf << 19 | slot << 13 | port << 8
 
 
-def decode_run_status(value: Value) -> RunStatus:
-    """1 is up, 2 down, -1 a failed query; RowStatus, in another column, is not the online state."""
-    return {1: RunStatus.ONLINE, 2: RunStatus.OFFLINE}.get(integer(value), RunStatus.UNKNOWN)
-
-
 def _below(oid: str, root: str) -> bool:
     return oid == root or oid.startswith(f"{root}.")
-
-
-def _is_up(value: Value) -> bool:
-    return integer(value) == 1  # IF-MIB ifOperStatus: up(1)
 
 
 def _optics(field: str, column: int, decode: Callable[[Value], float | None]) -> Column:
@@ -89,7 +82,7 @@ def _optics(field: str, column: int, decode: Callable[[Value], float | None]) ->
 
 _PORT_COLUMNS = (
     Column(Table.PORT, "name", IF_NAME, Pass.INVENTORY, text),
-    Column(Table.PORT, "is_up", IF_OPER_STATUS, Pass.STATUS, _is_up),
+    Column(Table.PORT, "is_up", IF_OPER_STATUS, Pass.STATUS, is_up),
     Column(Table.PORT, "onu_count", f"{PORT_STATE}.16", Pass.STATUS, whole(high=4096)),
     # Not ifHCIn/OutOctets: older firmware leaves them at 0 (recorded on V800R018).
     Column(Table.PORT, "up_bytes", f"{PORT_COUNTERS}.15", Pass.STATUS, counter),
@@ -103,7 +96,13 @@ _ONU_COLUMNS = (
     Column(Table.ONU, "service_profile", f"{ONT_CONFIG}.8", Pass.INVENTORY, text),
     Column(Table.ONU, "description", f"{ONT_CONFIG}.9", Pass.INVENTORY, text),
     Column(Table.ONU, "admin_state", f"{ONT_CONTROL}.1", Pass.INVENTORY, enumerated(_ADMIN_STATES)),
-    Column(Table.ONU, "run_status", f"{ONT_CONTROL}.15", Pass.STATUS, decode_run_status),
+    Column(
+        Table.ONU,
+        "run_status",
+        f"{ONT_CONTROL}.15",
+        Pass.STATUS,
+        enumerated(_RUN_STATES, otherwise=RunStatus.UNKNOWN),
+    ),
     Column(Table.ONU, "distance_m", f"{ONT_CONTROL}.20", Pass.STATUS, whole(high=100_000, none=(0, -1))),
     Column(
         Table.ONU,

@@ -14,7 +14,17 @@ from typing import Any
 import ntc_templates
 import textfsm
 
-from hardware.drivers.provisioning import CliStep, OnuPlace, Preset, SnmpStep, Step, cli_text, cli_word
+from hardware.drivers.cells import gpon_serial
+from hardware.drivers.provisioning import (
+    CliStep,
+    OnuPlace,
+    Preset,
+    SnmpStep,
+    Step,
+    cli_text,
+    cli_word,
+    serial_octets,
+)
 
 REFUSED = r"^\s*(Failure:|% |Error:)|success:\s*0"
 # HUAWEI-XPON-MIB, hwGponDeviceOntTable: descriptions are 0 to 64 characters at the command line.
@@ -24,7 +34,6 @@ LONGEST_DESCRIPTION = 64
 CREATE_AND_GO, DESTROY, RESET = 4, 6, 1
 BY_SERIAL, OMCI = 1, 1
 
-_SERIAL = re.compile(r"([0-9A-Z]{4})([0-9A-F]{8})")
 _HEX_SERIAL = re.compile(r"[0-9A-F]{16}")
 _NO_ONU = r"^\s*(?:Failure:\s*)?The (?:required )?ONT does not exist"
 _NO_SERVICE_PORT = r"^\s*(?:Failure:\s*)?No service virtual port"
@@ -33,21 +42,12 @@ _NONE_LISTED = re.compile(f"{_NO_ONU}|{_NO_SERVICE_PORT}", re.IGNORECASE | re.MU
 
 def hex_serial(serial: str) -> str:
     """Write a serial as the command line takes any: HWTC9A000FFF is 485754439A000FFF. Raises ValueError."""
-    if found := _SERIAL.fullmatch(serial):
-        return found[1].encode().hex().upper() + found[2]
-    if _HEX_SERIAL.fullmatch(serial):
-        return serial
-    raise ValueError(
-        f"{serial[:40]!r} is no ONU serial: four letters and eight hexadecimal digits, such as HWTC12345678"
-    )
+    return serial_octets(serial, example="HWTC12345678").hex().upper()
 
 
 def plain_serial(digits: str) -> str:
     """Undo `hex_serial`: 485754439A000FFF is HWTC9A000FFF. What is no such serial is returned as it is."""
-    if not _HEX_SERIAL.fullmatch(digits):
-        return digits
-    vendor = bytes.fromhex(digits[:8]).decode("latin-1")
-    return vendor + digits[8:] if vendor.isascii() and vendor.isalnum() else digits
+    return gpon_serial(bytes.fromhex(digits)) if _HEX_SERIAL.fullmatch(digits) else digits
 
 
 def _profile(kind: str, value: str) -> str:

@@ -3,8 +3,10 @@
 The row's number is kept at the end of the ONU's index, as in 0/2/1/#1179, so that it is found again by GET.
 """
 
+import re
 from abc import abstractmethod
 from collections.abc import Collection
+from typing import ClassVar
 
 from hardware.drivers.base import Driver, Place
 from hardware.drivers.columns import Column, ColumnReader, Pass, Table, arcs_of
@@ -14,6 +16,13 @@ _NUMBERS = 2**32  # ifIndex is 32 bits wide at most.
 
 class NamedDriver(Driver):
     """An OLT whose ONU rows are joined with interfaces; those are rows of the port table, PON port or not."""
+
+    # What a PON port's interface is called; the group is the port.
+    port_name: ClassVar[re.Pattern[str]]
+
+    def place_port(self, index: str, name: str | None) -> Place | None:
+        number, found = arcs_of(index, 1), self.port_name.fullmatch(name or "")
+        return Place(index=found[1], number=number[0]) if number and found else None
 
     @abstractmethod
     def place_named(self, row: str, name: str) -> Place | None:

@@ -8,6 +8,7 @@ from hardware.snmp.transport import Value
 
 # What no command line of these vendors gives a meaning of its own; quotes, `?`, `;`, `|`, `!` and backslash have one.
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/:@+=,#%()-]*")
+_SERIAL = re.compile("[A-Z0-9]{4}[0-9A-F]{8}|[0-9A-F]{16}")
 _TEXT = re.compile(rf"{_WORD.pattern}(?: [A-Za-z0-9._/:@+=,#%()-]+)*")
 
 
@@ -107,6 +108,18 @@ class OnuPlace:
         if self.if_index is None:
             raise ValueError(f"port {self.pon_port[:40]!r} has not been read yet: discover the OLT first")
         return self.if_index
+
+
+def serial_octets(serial: str, *, example: str) -> bytes:
+    """Return what a device keeps of a serial as on the label (ITU-T G.984.3): HWTC9A000FFF is 48 57 54 43 9A 00 0F FF.
+
+    Sixteen hexadecimal digits are the octets themselves. Raises ValueError, which shows an `example` of the vendor's.
+    """
+    if not _SERIAL.fullmatch(serial):
+        raise ValueError(
+            f"{serial[:40]!r} is no ONU serial: four letters and eight hexadecimal digits, such as {example}"
+        )
+    return bytes.fromhex(serial) if len(serial) == 16 else serial[:4].encode() + bytes.fromhex(serial[4:])
 
 
 def cli_word(value: str, *, longest: int = 64) -> str:

@@ -6,7 +6,7 @@ Read-only by SNMP; provisioning is by the box's web interface or CLI.
 from typing import ClassVar
 
 from hardware.drivers.base import Driver, Place
-from hardware.drivers.cells import BadCellError, counter, integer, power, text
+from hardware.drivers.cells import BadCellError, counter, enumerated, integer, is_up, power, text
 from hardware.drivers.columns import Column, Pass, Table
 from hardware.drivers.findings import RunStatus
 from hardware.drivers.provisioning import Capability
@@ -19,6 +19,7 @@ ONUS, PORTS = f"{UFIBER}.6.2.1", f"{UFIBER}.7.2.1"
 _XGS_SYSTEM, _XGS_DESCRIPTION = "1.3.6.1.4.1.4413", "UISP Fiber OLT XGS"
 # No light is no reading: offline ONUs show exactly 0 (recorded).
 _DARK = (0,)
+_RUN_STATES = {1: RunStatus.ONLINE, 2: RunStatus.OFFLINE}
 
 
 def decode_serial(value: Value) -> str | None:
@@ -29,10 +30,6 @@ def decode_serial(value: Value) -> str | None:
     return serial.upper()
 
 
-def decode_run_status(value: Value) -> RunStatus:
-    return {1: RunStatus.ONLINE, 2: RunStatus.OFFLINE}.get(integer(value), RunStatus.UNKNOWN)
-
-
 def decode_pon_port(value: Value) -> str | None:
     """Name the port by its number; 0 is an ONU that is on none, because it is offline (recorded)."""
     number = integer(value)
@@ -41,22 +38,24 @@ def decode_pon_port(value: Value) -> str | None:
     return str(number) if number else None
 
 
-def _is_up(value: Value) -> bool:
-    return integer(value) == 1
-
-
 class UfiberDriver(Driver):
     vendor: ClassVar[str] = "ufiber"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.OPTICS, Capability.COUNTERS})
     columns: ClassVar[tuple[Column, ...]] = (
         Column(Table.PORT, "name", f"{PORTS}.2", Pass.INVENTORY, text),
-        Column(Table.PORT, "is_up", f"{PORTS}.3", Pass.STATUS, _is_up),
+        Column(Table.PORT, "is_up", f"{PORTS}.3", Pass.STATUS, is_up),
         # Direction by sums: the PON ports' .6 add up to what the uplink's .7 received (recorded).
         Column(Table.PORT, "down_bytes", f"{PORTS}.6", Pass.STATUS, counter),
         Column(Table.PORT, "up_bytes", f"{PORTS}.7", Pass.STATUS, counter),
         Column(Table.ONU, "serial", f"{ONUS}.1", Pass.INVENTORY, decode_serial),
         Column(Table.ONU, "description", f"{ONUS}.2", Pass.INVENTORY, text),
-        Column(Table.ONU, "run_status", f"{ONUS}.3", Pass.STATUS, decode_run_status),
+        Column(
+            Table.ONU,
+            "run_status",
+            f"{ONUS}.3",
+            Pass.STATUS,
+            enumerated(_RUN_STATES, otherwise=RunStatus.UNKNOWN),
+        ),
         Column(Table.ONU, "model", f"{ONUS}.4", Pass.INVENTORY, text),
         Column(Table.ONU, "pon_port", f"{ONUS}.5", Pass.STATUS, decode_pon_port),
         Column(Table.ONU, "tx_power_dbm", f"{ONUS}.8", Pass.OPTICS, power(none=_DARK)),

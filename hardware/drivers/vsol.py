@@ -13,6 +13,7 @@ from hardware.drivers.cells import (
     counter,
     enumerated,
     integer,
+    is_up,
     mac_serial,
     quantity,
     text,
@@ -89,10 +90,6 @@ def instance_of_pon(row: str) -> str | None:
     return row.removeprefix("pon.") if row.startswith("pon.") and arcs_of(row[4:], 1) else None
 
 
-def _is_up(value: Value) -> bool:
-    return integer(value) == 1  # IF-MIB ifOperStatus: up(1)
-
-
 def _port(field: str, oid: str, reads: Pass, decode: Callable[[Value], object]) -> Column:
     return Column(Table.PORT, field, oid, reads, decode, row=row_of_pon, instance=instance_of_pon)
 
@@ -113,7 +110,7 @@ def _optics(table: str) -> tuple[Column, ...]:
 
 _PORT_COLUMNS = (
     Column(Table.PORT, "name", f"{IF_X_TABLE}.1", Pass.INVENTORY, text),
-    Column(Table.PORT, "is_up", IF_OPER_STATUS, Pass.STATUS, _is_up),
+    Column(Table.PORT, "is_up", IF_OPER_STATUS, Pass.STATUS, is_up),
     Column(Table.PORT, "up_bytes", f"{IF_X_TABLE}.6", Pass.STATUS, counter),
     Column(Table.PORT, "down_bytes", f"{IF_X_TABLE}.10", Pass.STATUS, counter),
     _port("temperature_c", f"{PORT_OPTICS}.2", Pass.OPTICS, _celsius),

@@ -20,6 +20,7 @@ from hardware.cli import (
 )
 from hardware.drivers import CliStep, Driver, SnmpStep, Step
 from hardware.models import CliProtocol, Olt
+from hardware.services.devices import sentence_of
 from hardware.snmp import SnmpError, SnmpRefused, SnmpTimeout, Target, open_transport
 from hardware.snmp.transport import Transport, Value
 from ispcore.errors import DomainError, RetryableError
@@ -166,9 +167,9 @@ class Conversation:
         try:
             found = self._transport().get(list(step.done_when))
         except SnmpTimeout as error:
-            raise DeviceTimedOut(reason=_sentence(error)) from error
+            raise DeviceTimedOut(reason=sentence_of(error)) from error
         except SnmpError as error:
-            raise DeviceRefused(step=step.name, reason=_sentence(error)) from error
+            raise DeviceRefused(step=step.name, reason=sentence_of(error)) from error
         return found == step.done_when
 
     def _set(
@@ -180,12 +181,12 @@ class Conversation:
         except SnmpTimeout as error:  # Its answer may be what was lost.
             self._note("no answer")
             if not has_happened():
-                raise DeviceTimedOut(reason=_sentence(error)) from error
+                raise DeviceTimedOut(reason=sentence_of(error)) from error
         except SnmpRefused as error:
             self._note(f"refused: {error.status}")
-            raise DeviceRefused(step=step.name, reason=_sentence(error)) from error
+            raise DeviceRefused(step=step.name, reason=sentence_of(error)) from error
         except SnmpError as error:
-            raise DeviceConnectionLost(reason=_sentence(error)) from error
+            raise DeviceConnectionLost(reason=sentence_of(error)) from error
         else:
             self._note("noError")
 
@@ -250,9 +251,4 @@ def _domain_error(error: CliError, step: CliStep) -> DomainError:
         CliLoginFailed: DeviceLoginRefused,
         CliHostKeyChanged: DeviceHostKeyChanged,
     }
-    return kinds.get(type(error), DeviceRefused)(step=step.name, reason=_sentence(error))
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return text[:1].upper() + text[1:].rstrip(".")
+    return kinds.get(type(error), DeviceRefused)(step=step.name, reason=sentence_of(error))

@@ -61,11 +61,11 @@ def speaking_to(
         with open_transport(target, backend=settings.SNMP_BACKEND) as transport:
             yield transport
     except SnmpTimeout as error:
-        raise DeviceUnreachable(reason=_sentence(error)) from error
+        raise DeviceUnreachable(reason=sentence_of(error)) from error
     except SnmpError as error:
-        raise UnreadableDevice(reason=_sentence(error)) from error
+        raise UnreadableDevice(reason=sentence_of(error)) from error
     except DriverError as error:
-        raise UnexpectedDevice(reason=_sentence(error)) from error
+        raise UnexpectedDevice(reason=sentence_of(error)) from error
 
 
 def known_system(olt: Olt) -> SystemInfo | None:
@@ -81,6 +81,7 @@ def known_system(olt: Olt) -> SystemInfo | None:
     )
 
 
-def _sentence(error: Exception) -> str:
+def sentence_of(error: Exception) -> str:
+    """Return what an error says, as the beginning of a refusal's message: with a capital, without a full stop."""
     text = str(error)
     return text[:1].upper() + text[1:].rstrip(".")

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ipam.admin.words import STATE_TONES, holder, service_link
+from ipam.admin.words import holder, service_link, state_pill
 from ipam.models import Address, AddressState, PastAssignment
 from ispcore.admin import links
-from ispcore.admin.formats import DASH, moment, pill
+from ispcore.admin.formats import DASH, moment
 
 PAST_SHOWN = 50
 
@@ -16,7 +16,7 @@ def context(address: Address) -> dict[str, Any]:
     rows = past.select_related("subscription__subscriber", "ended_by").order_by("-ended_at")[: PAST_SHOWN + 1]
     found = list(rows)
     return {
-        "state": pill(address.get_state_display(), STATE_TONES[AddressState(address.state)]),
+        "state": state_pill(address),
         "facts": _facts(address),
         "past": [past_row(row) for row in found[:PAST_SHOWN]],
         "more_past": len(found) > PAST_SHOWN,

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from ipam.admin import address_page
-from ipam.admin.fields import MOST_DIGITS, ServiceForm
+from ipam.admin.fields import ServiceForm
 from ipam.admin.filters import SubnetFilter, VrfFilter, chosen_filter
 from ipam.admin.words import STATE_TONES, holder
 from ipam.models import Address, AddressState, Pool
@@ -20,6 +20,7 @@ from ispcore.admin.formats import DASH, choice_column, time_column
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 from subscribers.models import Subscription
+from subscribers.normal import line_number
 
 
 class ReleaseForm(ActionForm):
@@ -104,9 +105,9 @@ class AddressAdmin(TenantModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        number = term.removeprefix("#")
-        if number.isascii() and number.isdecimal() and len(number) <= MOST_DIGITS:
-            line = Subscription.objects.filter(number=int(number)).values("pk")
+        number = line_number(term.removeprefix("#"))
+        if number is not None:
+            line = Subscription.objects.filter(number=number).values("pk")
             return queryset.filter(subscription__in=line), False
         return searching.search(queryset, term), False
 

@@ -9,10 +9,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from ipam.admin import look_up
-from ipam.admin.fields import AddressField, ServiceForm
+from ipam.admin.fields import AddressField, ServiceForm, only_vrf
 from ipam.admin.filters import VrfFilter
 from ipam.admin.words import figures
-from ipam.models import CgnatRule, Pool, Purpose, Vrf
+from ipam.models import CgnatRule, Pool, Purpose
 from ipam.services import cgnat, ranges
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, action
@@ -124,10 +124,9 @@ class CgnatRuleAdmin(TenantModelAdmin):
         return () if obj else self.add_fieldsets
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        only = list(Vrf.objects.order_by("pk")[:2])
         return {
             "valid_from": timezone.localtime().strftime("%Y-%m-%dT%H:%M"),
-            **({"vrf": only[0].pk} if len(only) == 1 else {}),
+            **only_vrf(),
             **super().get_changeform_initial_data(request),
         }
 

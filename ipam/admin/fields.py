@@ -4,14 +4,14 @@ from typing import Any
 
 from django import forms
 
+from ipam.models import Vrf
 from ipam.models.fields import canonical
 from ipam.models.space import MOST_DNS_SERVERS
 from ipam.services import ranges
 from ispcore.admin.base import TenantForm
 from ispcore.admin.fields import TextArea, TextInput
 from subscribers.models import Subscription
-
-MOST_DIGITS = 9  # Longer than any number drawn, and the column could not hold it.
+from subscribers.normal import line_number
 
 
 class ServiceForm(TenantForm):
@@ -123,9 +123,10 @@ class ServiceField(forms.CharField):
         text = super().clean(value).removeprefix("#").strip()
         if not text:
             return None
-        if not (text.isascii() and text.isdecimal()) or len(text) > MOST_DIGITS:
+        number = line_number(text)
+        if number is None:
             raise forms.ValidationError("The service's number, such as 1042.")
-        line = Subscription.objects.select_related("subscriber").filter(number=int(text)).first()
+        line = Subscription.objects.select_related("subscriber").filter(number=number).first()
         if line is None:
             raise forms.ValidationError(f"There is no service {text}.")
         return line
@@ -141,3 +142,9 @@ def bounds(network: str) -> tuple[str, str]:
         begin = span.first // ranges.unit_size(family, length) * ranges.unit_size(family, length)
         raise ValueError(f"{network} is no network; {ranges.text_of(begin, family)}/{length} may be meant.")
     return ranges.text_of(span.first, family), ranges.text_of(span.last, family)
+
+
+def only_vrf() -> dict[str, Any]:
+    """Return what a new record's form begins with: the VRF, where there is but one to choose."""
+    keys = list(Vrf.objects.order_by("pk").values_list("pk", flat=True)[:2])
+    return {"vrf": keys[0]} if len(keys) == 1 else {}

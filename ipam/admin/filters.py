@@ -1,13 +1,13 @@
 """Filters of the address lists."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ipam.models import Subnet, UsageLevel
+from ispcore.admin import links
 
 NEARLY = "nearly_full"
 NOT_FINE = (UsageLevel.WARNING, UsageLevel.CRITICAL, UsageLevel.FULL)
@@ -43,7 +43,7 @@ class _ChosenFilter(admin.SimpleListFilter):
     model: Any
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        chosen = as_uuid(request.GET.get(self.parameter_name or ""))
+        chosen = links.id_in(request.GET.get(self.parameter_name or ""))
         found = self.model.objects.filter(pk=chosen).first() if chosen else None
         return [(str(chosen), str(found or "Not found"))] if chosen else []
 
@@ -57,7 +57,7 @@ def chosen_filter(of: Any, field: str, named: str) -> type[admin.SimpleListFilte
         model = of
 
         def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-            chosen = as_uuid(self.value())
+            chosen = links.id_in(self.value())
             return queryset.filter(**{field: chosen}) if chosen else queryset
 
     return Filter
@@ -70,12 +70,12 @@ class SubnetFilter(admin.SimpleListFilter):
     parameter_name = "subnet__id__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        chosen = as_uuid(request.GET.get(self.parameter_name))
+        chosen = links.id_in(request.GET.get(self.parameter_name))
         self.subnet = Subnet.objects.filter(pk=chosen).first() if chosen else None
         return [(str(chosen), str(self.subnet or "Not found"))] if chosen else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if not as_uuid(self.value()):
+        if not links.id_in(self.value()):
             return queryset
         if self.subnet is None:
             return queryset.none()
@@ -83,10 +83,3 @@ class SubnetFilter(admin.SimpleListFilter):
         return queryset.filter(
             vrf=self.subnet.vrf_id, address__gte=self.subnet.network, address__lte=self.subnet.last_address
         )
-
-
-def as_uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None

@@ -14,10 +14,10 @@ from ipam.models import BookImport, BookImportRow, BookStatus
 from ipam.services import imports
 from ispcore.admin import links, navigation, results
 from ispcore.admin.actions import action
-from ispcore.admin.base import TenantModelAdmin
-from ispcore.admin.formats import DASH, facts, pill, readable, time_column
+from ispcore.admin.base import BegunByForm, TenantModelAdmin
+from ispcore.admin.formats import DASH, facts, pill, readable, steps, time_column
 from ispcore.admin.site import register
-from ispcore.jobs.admin import state_of
+from ispcore.jobs.admin import stage_pill, state_of
 from ispcore.jobs.models import Job
 from subscribers.admin.saving import saved
 
@@ -30,7 +30,6 @@ TONES = {
     BookStatus.IMPORTED: "good",
     BookStatus.FAILED: "danger",
 }
-RUNNING = (BookStatus.CHECKING, BookStatus.IMPORTING)
 STEPS = ("Upload", "Check", "Import")
 COUNTS = {
     "total": "Rows",
@@ -59,28 +58,13 @@ class UploadForm(ServiceForm):
         help_texts = {"vrf": "Empty: the VRF default."}
 
 
-def is_running(obj: BookImport) -> bool:
-    return obj.status in RUNNING and obj.job is not None and obj.job.is_active
-
-
-def is_stopped(obj: BookImport) -> bool:
-    """Whether its worker or somebody ended it before its end."""
-    return obj.status in RUNNING and not is_running(obj)
-
-
 def has_begun(obj: BookImport) -> bool:
     """Whether rows were taken in, or may have been."""
     return obj.status in (BookStatus.IMPORTING, BookStatus.IMPORTED)
 
 
-def state_pill(obj: BookImport) -> str:
-    if is_stopped(obj):
-        return pill("Stopped", "warning")
-    return pill(obj.get_status_display(), TONES[BookStatus(obj.status)])
-
-
 @register(BookImport)
-class BookImportAdmin(TenantModelAdmin):
+class BookImportAdmin(BegunByForm, TenantModelAdmin):
     """Files of addresses. What is on the page is steered by its buttons."""
 
     form = UploadForm
@@ -93,6 +77,7 @@ class BookImportAdmin(TenantModelAdmin):
     sortable_by = ("name", "created_at_with_age")
     object_actions = ("check_rows", "take_in", "remove")
     change_form_outer_before_template = "admin/ipam/bookimport/page.html"
+    title_of_new = "New import"
     add_fieldsets = ((None, {"fields": ("upload", "vrf")}),)
     empty_title = "No address book was imported yet"
     empty_help = (
@@ -104,15 +89,6 @@ class BookImportAdmin(TenantModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("created_by", "job", "vrf")
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if obj else self.add_fieldsets
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("ipam.add_bookimport")
@@ -129,20 +105,11 @@ class BookImportAdmin(TenantModelAdmin):
         imports.request_check(import_id=made.pk, user_id=request.user.pk)
         saved(obj, made)
 
-    def response_add(self, request: HttpRequest, obj: BookImport, *args: Any, **kwargs: Any) -> HttpResponse:
-        return redirect("admin:ipam_bookimport_change", obj.pk)
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         if obj := kwargs.get("obj"):
             context |= _page(obj)
-        else:
-            context |= {
-                "title": "New import",
-                "show_save_and_add_another": False,
-                "show_save_and_continue": False,
-            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     @action(
@@ -150,7 +117,7 @@ class BookImportAdmin(TenantModelAdmin):
         permissions=["steer"],
         confirm="Every row is read and compared with the book. Nothing is taken in yet.",
         icon="fact_check",
-        available=lambda obj: not has_begun(obj) and not is_running(obj),
+        available=lambda obj: not has_begun(obj) and not obj.is_running,
     )
     def check_rows(self, request: HttpRequest, queryset: QuerySet) -> None:
         for obj in queryset:
@@ -162,7 +129,7 @@ class BookImportAdmin(TenantModelAdmin):
         confirm="The good rows are taken in. Rows with errors are left out and listed for you to correct.",
         icon="download_done",
         available=lambda obj: (
-            obj.status == BookStatus.CHECKED or (obj.status == BookStatus.IMPORTING and not is_running(obj))
+            obj.status == BookStatus.CHECKED or (obj.status == BookStatus.IMPORTING and not obj.is_running)
         ),
     )
     def take_in(self, request: HttpRequest, queryset: QuerySet) -> None:
@@ -175,7 +142,7 @@ class BookImportAdmin(TenantModelAdmin):
         confirm="The file and its list of errors are deleted. What was taken in from it stays.",
         icon="delete",
         danger=True,
-        available=lambda obj: not is_running(obj),
+        available=lambda obj: not obj.is_running,
     )
     def remove(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         imports.remove_book_import(import_id=queryset.get().pk)
@@ -184,7 +151,7 @@ class BookImportAdmin(TenantModelAdmin):
 
     @admin.display(description="Status", ordering="status")
     def state(self, obj: BookImport) -> str:
-        return state_pill(obj)
+        return stage_pill(obj, TONES)
 
     @admin.display(description="Rows")
     def rows(self, obj: BookImport) -> str:
@@ -204,24 +171,21 @@ class BookImportAdmin(TenantModelAdmin):
 
 
 def _page(obj: BookImport) -> dict[str, Any]:
-    running, counted = is_running(obj), obj.status not in (BookStatus.UPLOADED, BookStatus.CHECKING)
+    running, counted = obj.is_running, obj.status not in (BookStatus.UPLOADED, BookStatus.CHECKING)
     step = 3 if has_begun(obj) else 2
     errors = BookImportRow.objects.filter(of_import=obj).order_by("row_number")[:SHOWN_ERRORS]
     return {
         "title": obj.name,
-        "steps": [
-            {"number": n, "name": name, "state": "now" if n == step else "done" if n < step else ""}
-            for n, name in enumerate(STEPS, 1)
-        ],
-        "state": state_pill(obj),
+        "steps": steps(STEPS, now=step),
+        "state": stage_pill(obj, TONES),
         "facts": [
             ("File", obj.get_file_format_display()),
             ("Rows", figures(obj.rows_total)),
             ("VRF of rows that name none", str(obj.vrf) if obj.vrf else "default"),
             ("Uploaded by", str(obj.created_by or "an integration")),
         ],
-        "job": state_of(obj.job) if obj.job and (running or is_stopped(obj)) else None,
-        "stopped": is_stopped(obj),
+        "job": state_of(obj.job) if obj.job and (running or obj.is_stopped) else None,
+        "stopped": obj.is_stopped,
         "tiles": _tiles(obj) if counted else [],
         "bad_rows": [
             {"number": error.row_number, "field": readable(error.field) or DASH, "message": error.message}

@@ -67,7 +67,7 @@ def _level(pool: Pool, counts: usage.Counts, level: str) -> str:
 
 
 def _facts(pool: Pool, counts: usage.Counts) -> list[tuple[str, Any]]:
-    free = pools.next_free([pool.pk])
+    free = pools.next_free([pool])
     used = counts.total - counts.free
     return [
         ("Hands out", what_of(pool)),

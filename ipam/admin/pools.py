@@ -6,11 +6,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from ipam.admin import pool_page
-from ipam.admin.fields import AddressesField, LinesField, ServiceForm
+from ipam.admin.fields import AddressesField, LinesField, ServiceForm, only_vrf
 from ipam.admin.filters import LevelFilter, VrfFilter
 from ipam.admin.handing import AssignForm, ReserveForm, assign_and_say, reserve_and_say
 from ipam.admin.words import LEVEL_TONES, level_pill, used_bar, what_of
-from ipam.models import Pool, PoolKind, UsageLevel, Vrf
+from ipam.models import Pool, PoolKind, UsageLevel
 from ipam.services import pools, usage
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
@@ -20,7 +20,6 @@ from ispcore.admin.formats import choice_column, pill
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 
-SHAPE = ("kind", "family", "prefix_length")
 LINES = ("ranges", "exclusions")
 
 
@@ -133,7 +132,7 @@ class PoolAdmin(TenantModelAdmin):
         """Count and look ahead for the rows of the page, in a few statements."""
         shown = super().get_changelist_instance(request)
         pks = [row.pk for row in shown.result_list]
-        counts, free = usage.counts_of_pools(pks), pools.next_free(pks) if pks else {}
+        counts, free = usage.counts_of_pools(pks), pools.next_free(shown.result_list)
         for row in shown.result_list:
             row.counts, row.free_next = counts[row.pk], free.get(row.pk)
         return shown
@@ -151,11 +150,7 @@ class PoolAdmin(TenantModelAdmin):
         return ("vrf",) if obj else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        only = list(Vrf.objects.order_by("pk")[:2])
-        return {
-            **({"vrf": only[0].pk} if len(only) == 1 else {}),
-            **super().get_changeform_initial_data(request),
-        }
+        return only_vrf() | super().get_changeform_initial_data(request)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

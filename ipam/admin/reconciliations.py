@@ -6,8 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -19,7 +18,7 @@ from ipam.models import Drift, DriftKind, Reconciliation, ReconciliationStatus, 
 from ipam.services import reconciliation
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
-from ispcore.admin.base import DrawnPage, ReadOnlyAdmin, TenantModelAdmin
+from ispcore.admin.base import BegunByForm, DrawnPage, ReadOnlyAdmin, TenantModelAdmin
 from ispcore.admin.dashboard import Bar, Chart, Part, share
 from ispcore.admin.fields import Select
 from ispcore.admin.formats import DASH, choice_column, moment, pill, time_column
@@ -69,7 +68,7 @@ class RunForm(ServiceForm):
 
 
 @register(Reconciliation)
-class ReconciliationAdmin(TenantModelAdmin):
+class ReconciliationAdmin(BegunByForm, TenantModelAdmin):
     """Comparisons of the book with what was seen in use."""
 
     form = RunForm
@@ -88,6 +87,7 @@ class ReconciliationAdmin(TenantModelAdmin):
     sortable_by = ("started_at_with_age",)
     object_actions = ("keep_all",)
     change_form_outer_before_template = "admin/ipam/reconciliation/page.html"
+    title_of_new = "New reconciliation"
     add_fieldsets = ((None, {"fields": ("seen_in", "upload", "vrf")}),)
     empty_title = "The book was not compared with the network yet"
     empty_help = (
@@ -102,15 +102,6 @@ class ReconciliationAdmin(TenantModelAdmin):
         open_ones = Drift.objects.filter(reconciliation=OuterRef("pk"), repaired_at=None).order_by()
         count = open_ones.values("reconciliation").annotate(n=Count("pk")).values("n")
         return rows.annotate(open_drifts=Coalesce(Subquery(count), 0))
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if obj else self.add_fieldsets
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_repair_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("ipam.change_drift")
@@ -128,22 +119,11 @@ class ReconciliationAdmin(TenantModelAdmin):
         )
         saved(obj, made)
 
-    def response_add(
-        self, request: HttpRequest, obj: Reconciliation, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        return redirect("admin:ipam_reconciliation_change", obj.pk)
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         if obj := kwargs.get("obj"):
             context |= _page(obj)
-        else:
-            context |= {
-                "title": "New reconciliation",
-                "show_save_and_add_another": False,
-                "show_save_and_continue": False,
-            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     @action(

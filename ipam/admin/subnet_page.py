@@ -107,7 +107,7 @@ def _pools(subnet: Subnet) -> list[dict[str, Any]]:
     by_pool: dict[Pool, list[Any]] = {}
     for part in parts:
         by_pool.setdefault(part.pool, []).append(part)
-    free = pools.next_free([pool.pk for pool in by_pool]) if by_pool else {}
+    free = pools.next_free(by_pool.keys())
     return [
         {
             "url": reverse("admin:ipam_pool_change", args=[pool.pk]),

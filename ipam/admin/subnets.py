@@ -9,11 +9,11 @@ from django.shortcuts import redirect
 from django.utils.html import format_html
 
 from ipam.admin import subnet_page
-from ipam.admin.fields import AddressesField, AddressField, AddressOrPrefixField, ServiceForm
+from ipam.admin.fields import AddressesField, AddressField, AddressOrPrefixField, ServiceForm, only_vrf
 from ipam.admin.filters import VrfFilter
 from ipam.admin.handing import AssignForm, ReserveForm, assign_and_say, reserve_and_say
 from ipam.admin.words import figures, percent_of, tone_of, used_bar
-from ipam.models import Subnet, Vrf
+from ipam.models import Subnet
 from ipam.models.fields import canonical
 from ipam.services import ranges, space, usage
 from ispcore.admin import links, navigation
@@ -137,11 +137,7 @@ class SubnetAdmin(TenantModelAdmin):
         return shown
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        only = list(Vrf.objects.order_by("pk")[:2])
-        return {
-            **({"vrf": only[0].pk} if len(only) == 1 else {}),
-            **super().get_changeform_initial_data(request),
-        }
+        return only_vrf() | super().get_changeform_initial_data(request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from django.utils import formats, timezone
+from django.utils import formats as django_formats
+from django.utils import timezone
 from django.utils.html import format_html
 
 from ipam.models import Address, AddressState, DriftKind, Pool, PoolKind, UsageLevel
-from ispcore.admin import links
+from ispcore.admin import formats, links
 from ispcore.admin.formats import DASH, meter, moment, pill
 from subscribers.models import Subscription
 
@@ -38,7 +39,7 @@ def figures(number: Any) -> str:
     if whole >= LARGEST_WRITTEN:
         exponent = whole.bit_length() - 1
         return f"2^{exponent}" if whole == 1 << exponent else f"about 2^{exponent}"
-    return f"{whole:,}".replace(",", "\u202f")
+    return formats.figures(whole)
 
 
 def percent_of(used: int, total: Any) -> float:
@@ -77,7 +78,7 @@ def state_pill(address: Address) -> str:
 
 
 def day(at: datetime | None) -> str:
-    return DASH if at is None else formats.date_format(timezone.localtime(at), "j M Y H:i")
+    return DASH if at is None else django_formats.date_format(timezone.localtime(at), "j M Y H:i")
 
 
 def service_words(line: Subscription) -> str:

@@ -1,6 +1,5 @@
 """CGNAT: rules, what a service has of a public address, and look-ups for lawful requests."""
 
-import re
 from typing import Any, ClassVar
 
 import django_filters
@@ -15,20 +14,18 @@ from ipam.models import CgnatRule
 from ipam.services import cgnat
 from ispcore.api.fields import HouseSerializer, IdField, IntegerField, IpField, StrictSerializer, TextField
 from ispcore.api.filters import HouseFilterSet, IpFilter
-from ispcore.api.request import caller_of, client_ip, request_id_of
+from ispcore.api.request import caller_of, who
 from ispcore.api.views import (
     ApiView,
     ListModelMixin,
     RetrieveModelMixin,
     TenantViewSet,
     created,
-    find_by_reference,
     valid,
 )
-from subscribers.models import Subscription
+from subscribers.api.lines import find_line
 
 HIGHEST_PORT = 65_535
-MAX_NUMBER = 2_147_483_647  # The column's end.
 
 
 def _port(**more: Any) -> IntegerField:
@@ -183,9 +180,7 @@ class CgnatLookupView(ApiView):
             moment=data["at"],
             reference=data["reference"],
             at=timezone.now(),
-            user_id=caller_of(request._request).user_id,
-            ip=client_ip(request._request),
-            request_id=request_id_of(request._request),
+            **who(request),
         )
         return Response(_shown(answer), headers={"Cache-Control": "no-store"})
 
@@ -208,9 +203,7 @@ class ServiceCgnatView(ApiView):
     @extend_schema(responses=CgnatMappingSerializer(many=True), operation_id="services_cgnat", filters=False)
     def get(self, request: Request, pk: str) -> Response:
         """Show the public address and ports behind which a service's traffic appears now, per inside address."""
-        is_number = re.fullmatch(r"[0-9]{1,10}", pk) and int(pk) <= MAX_NUMBER
-        line = find_by_reference(Subscription.objects.all(), pk, number_field="number" if is_number else None)
-        found = cgnat.mappings_of(subscription_id=line.pk, at=timezone.now())
+        found = cgnat.mappings_of(subscription_id=find_line(pk).pk, at=timezone.now())
         return Response(CgnatMappingSerializer(found, many=True).data)
 
 

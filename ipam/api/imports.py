@@ -11,29 +11,22 @@ from rest_framework.response import Response
 
 from ipam.models import BookFormat, BookImport, BookImportRow, BookStatus
 from ipam.services import imports
-from ispcore.api.fields import HouseSerializer, IdField, StrictSerializer
+from ispcore.api.fields import FormSerializer, HouseSerializer, IdField
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.parsers import UploadParser
 from ispcore.api.request import caller_of
-from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
+from ispcore.api.views import (
+    ListModelMixin,
+    RetrieveModelMixin,
+    TenantViewSet,
+    UploadMixin,
+    created,
+    valid,
+)
 from ispcore.jobs.api import TaskSerializer, accepted
 from ispcore.jobs.models import Job
 from ispcore.jobs.results import present
 
 WAIT_SECONDS = 10
-
-
-class FormSerializer(StrictSerializer):
-    """A form with a file."""
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        # The framework takes an empty part of a form for none at all.
-        blank = [name for name, given in self.initial_data.items() if given == ""]
-        if blank:
-            raise serializers.ValidationError(
-                dict.fromkeys(blank, "This field may not be blank."), code="blank"
-            )
-        return attrs
 
 
 class BookUploadInput(FormSerializer):
@@ -79,7 +72,7 @@ class BookImportFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class BookImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class BookImportViewSet(UploadMixin, ListModelMixin, RetrieveModelMixin, TenantViewSet):
     """Files of addresses that are assigned already: uploaded, checked, taken in. Repeating one does nothing twice."""
 
     model = BookImport
@@ -89,12 +82,6 @@ class BookImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     may_be_a_task = True
     # Whoever may add addresses may do so by the file, and drop it; nothing stored is deleted by that.
     verbs: ClassVar[dict[str, str]] = {"check": "add", "run": "add", "destroy": "add", "errors": "view"}
-
-    def get_parsers(self) -> list[Any]:
-        """Take a form where a file comes, and JSON everywhere else."""
-        method = (self.request.method or "").lower() if self.request else ""
-        action_name = getattr(self, "action", None) or getattr(self, "action_map", {}).get(method)
-        return [UploadParser()] if action_name == "create" else super().get_parsers()
 
     @extend_schema(request=BookUploadInput, responses={201: BookImportSerializer})
     def create(self, request: Request) -> Response:

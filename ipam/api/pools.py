@@ -158,8 +158,9 @@ class PoolViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
 
 def _counts(rows: list[Pool]) -> dict[str, Any]:
-    keys = [pool.pk for pool in rows]
-    return {"counts": usage.counts_of_pools(keys), "next_free": pools.next_free(keys)} if keys else {}
+    if not rows:
+        return {}
+    return {"counts": usage.counts_of_pools([pool.pk for pool in rows]), "next_free": pools.next_free(rows)}
 
 
 def _ranges_given(fields: dict[str, Any]) -> dict[str, Any]:

@@ -10,14 +10,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ipam.api.imports import FormSerializer
 from ipam.models import Drift, DriftKind, Reconciliation, ReconciliationStatus, Repair, SeenIn
 from ipam.services import reconciliation
-from ispcore.api.fields import ChoiceField, HouseSerializer, IdField, StrictSerializer
+from ispcore.api.fields import ChoiceField, FormSerializer, HouseSerializer, IdField, StrictSerializer
 from ispcore.api.filters import BooleanFilter, HouseFilterSet, IpFilter
-from ispcore.api.parsers import UploadParser
 from ispcore.api.request import caller_of
-from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
+from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, UploadMixin, valid
 from ispcore.jobs.api import TaskSerializer, accepted
 from ispcore.jobs.models import Job
 from ispcore.jobs.results import present
@@ -66,7 +64,7 @@ class RepairedSerializer(serializers.Serializer[Any]):
     left = serializers.IntegerField(help_text="Still open: resting, or taken by somebody meanwhile.")
 
 
-class ReconciliationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class ReconciliationViewSet(UploadMixin, ListModelMixin, RetrieveModelMixin, TenantViewSet):
     """Comparisons of the address book with live sessions, ARP lists and DHCP leases; kept for 90 days."""
 
     model = Reconciliation
@@ -75,12 +73,6 @@ class ReconciliationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     ordering_fields = ("started_at", "drifts_found", "created_at")
     may_be_a_task = True
     verbs: ClassVar[dict[str, str]] = {"repair": "change"}
-
-    def get_parsers(self) -> list[Any]:
-        """Take a form where a file comes, and JSON everywhere else."""
-        method = (self.request.method or "").lower() if self.request else ""
-        action_name = getattr(self, "action", None) or getattr(self, "action_map", {}).get(method)
-        return [UploadParser()] if action_name == "create" else super().get_parsers()
 
     @extend_schema(
         request=ReconciliationInput, responses={200: ReconciliationSerializer, 202: TaskSerializer}

@@ -118,6 +118,76 @@ CREATE TRIGGER count_gone AFTER DELETE ON ipam_address
 REFERENCING OLD TABLE AS was_there FOR EACH STATEMENT EXECUTE FUNCTION count_addresses();
 """
 
+# Handing out the next address, as one call: its statements are planned once a connection, not at each request.
+# It returns no address where the line or the pool refuses one too: `ipam.services.allocation` then says why.
+TAKE_SQL = """
+CREATE FUNCTION ipam_take(p_tenant uuid, p_pool uuid, p_subnet uuid, p_family int, p_length int, p_line uuid,
+                          p_holder text, p_hostname text, p_at timestamptz, p_user uuid, p_waits boolean,
+                          OUT is_new boolean, OUT taken ipam_address)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    chosen uuid;
+BEGIN
+    -- The requests for one line take turns: two at once get the same address.
+    IF p_line IS NOT NULL THEN
+        PERFORM FROM subscribers_subscription
+        WHERE tenant_id = p_tenant AND id = p_line AND status NOT IN ('terminated', 'cancelled') FOR NO KEY UPDATE;
+        IF NOT FOUND THEN RETURN; END IF;
+    END IF;
+    IF p_pool IS NOT NULL THEN
+        PERFORM FROM ipam_pool
+        WHERE tenant_id = p_tenant AND id = p_pool AND is_active
+          AND family = COALESCE(p_family, family) AND prefix_length = COALESCE(p_length, prefix_length);
+        IF NOT FOUND THEN RETURN; END IF;
+    END IF;
+
+    is_new := false;
+    IF p_line IS NOT NULL AND p_pool IS NOT NULL THEN
+        SELECT * INTO taken FROM ipam_address
+        WHERE tenant_id = p_tenant AND subscription_id = p_line AND pool_id = p_pool;
+    ELSIF p_line IS NOT NULL THEN
+        SELECT * INTO taken FROM ipam_address
+        WHERE tenant_id = p_tenant AND subscription_id = p_line AND pool_id IS NULL AND subnet_id = p_subnet LIMIT 1;
+    END IF;
+    IF taken.id IS NOT NULL THEN RETURN; END IF;
+
+    -- The longest free, by the index of free rows alone. Rows that others are about to take are skipped, or at last
+    -- waited for: whoever holds them may yet give them back.
+    IF p_pool IS NULL THEN
+        SELECT id INTO chosen FROM ipam_address
+        WHERE tenant_id = p_tenant AND pool_id IS NULL AND subnet_id = p_subnet AND state = 'free'
+        ORDER BY free_since, address LIMIT 1 FOR UPDATE SKIP LOCKED;
+        IF chosen IS NULL AND p_waits THEN
+            SELECT id INTO chosen FROM ipam_address
+            WHERE tenant_id = p_tenant AND pool_id IS NULL AND subnet_id = p_subnet AND state = 'free'
+            ORDER BY free_since, address LIMIT 1 FOR UPDATE;
+        END IF;
+    ELSE
+        SELECT id INTO chosen FROM ipam_address
+        WHERE tenant_id = p_tenant AND pool_id = p_pool AND state = 'free'
+          AND (p_subnet IS NULL OR subnet_id = p_subnet)
+        ORDER BY free_since, address LIMIT 1 FOR UPDATE SKIP LOCKED;
+        IF chosen IS NULL AND p_waits THEN
+            SELECT id INTO chosen FROM ipam_address
+            WHERE tenant_id = p_tenant AND pool_id = p_pool AND state = 'free'
+              AND (p_subnet IS NULL OR subnet_id = p_subnet)
+            ORDER BY free_since, address LIMIT 1 FOR UPDATE;
+        END IF;
+    END IF;
+    IF chosen IS NULL THEN RETURN; END IF;
+
+    is_new := true;
+    UPDATE ipam_address AS free
+    SET state = 'assigned', subscription_id = p_line, assigned_to = p_holder, hostname = p_hostname,
+        free_since = NULL, assigned_at = p_at, updated_at = p_at, changed_by_id = p_user
+    WHERE free.tenant_id = p_tenant AND free.id = chosen RETURNING free.* INTO taken;
+    INSERT INTO events_event (id, tenant_id, created_at, updated_at, name, payload)
+    VALUES (uuidv7(), p_tenant, p_at, p_at, 'ipam.address_assigned',
+            jsonb_build_object('address_id', taken.id, 'subscription_id', COALESCE(p_line::text, '')));
+END
+$$;
+"""
+
 
 def leave_deltas_unchecked(apps, schema_editor):
     """Name the tenant's key of the counts without checking it: a trigger writes them for rows that were checked."""
@@ -2520,5 +2590,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(ADDRESS_SQL, migrations.RunSQL.noop),
         migrations.RunSQL(CGNAT_SQL, migrations.RunSQL.noop),
         migrations.RunSQL(USAGE_SQL, "DROP FUNCTION count_addresses() CASCADE"),
+        migrations.RunSQL(TAKE_SQL, "DROP FUNCTION ipam_take"),
         migrations.RunPython(leave_deltas_unchecked, migrations.RunPython.noop),
     ]

@@ -7,7 +7,7 @@ from ipam.models.addresses import Address
 from ipam.models.fields import InetField
 from ipam.models.space import Vrf
 from ispcore.files.models import StoredFile
-from ispcore.jobs.models import Job
+from ispcore.jobs.models import DoneByJobs, Job
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User
@@ -39,8 +39,10 @@ class Repair(models.TextChoices):
     DISMISSED = "dismissed", "Dismissed"
 
 
-class Reconciliation(TenantModel):
+class Reconciliation(DoneByJobs, TenantModel):
     """One comparison of the book with what was seen in use."""
+
+    RUNNING = (ReconciliationStatus.RUNNING,)
 
     vrf = TenantForeignKey(Vrf, models.CASCADE, related_name="+", verbose_name="VRF")
     seen_in = models.CharField(max_length=8, choices=SeenIn)

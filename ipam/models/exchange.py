@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from ipam.models.space import Vrf
 from ispcore.files.models import StoredFile
-from ispcore.jobs.models import Job
+from ispcore.jobs.models import DoneByJobs, Job
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User
@@ -25,8 +25,10 @@ class BookStatus(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
-class BookImport(TenantModel):
+class BookImport(DoneByJobs, TenantModel):
     """A file of existing assignments: judged row by row in a dry run, then taken in."""
+
+    RUNNING = (BookStatus.CHECKING, BookStatus.IMPORTING)
 
     name = models.CharField(max_length=200, help_text="The file's name.")
     file = TenantForeignKey(StoredFile, models.SET_NULL, null=True, related_name="+")

@@ -17,40 +17,18 @@ from subscribers.models import ServiceStatus
 
 ENDED = (ServiceStatus.TERMINATED, ServiceStatus.CANCELLED)
 COLUMNS = tuple(field.attname for field in Address._meta.concrete_fields)
-_LISTED = ", ".join(f"taken.{name}" for name in COLUMNS)
+_LISTED = ", ".join(f"(taken).{name}" for name in COLUMNS)
 
 LOCK_LINE_SQL = (
     "SELECT status FROM subscribers_subscription WHERE tenant_id = %s AND id = %s FOR NO KEY UPDATE"
 )
 
-# One statement: the line's own when it has one, else the longest free, with its event. Rows that others are
-# about to take are skipped; the order is served by the index of free rows alone.
-TAKE_SQL = """
-WITH held AS (
-    SELECT id FROM ipam_address
-    WHERE tenant_id = %(tenant)s AND subscription_id = %(line)s AND {of_pool} {of_the_same}
-    LIMIT 1
-), taken AS (
-    UPDATE ipam_address AS taken
-    SET state = 'assigned', subscription_id = %(line)s, assigned_to = %(holder)s, hostname = %(hostname)s,
-        free_since = NULL, assigned_at = %(at)s, updated_at = %(at)s, changed_by_id = %(user)s
-    WHERE id = (
-        SELECT id FROM ipam_address
-        WHERE tenant_id = %(tenant)s AND {of_pool} AND state = 'free' {of_subnet} AND NOT EXISTS (SELECT FROM held)
-        ORDER BY free_since, address LIMIT 1 FOR UPDATE {waiting}
-    )
-    RETURNING taken.*
-), told AS (
-    INSERT INTO events_event (id, tenant_id, created_at, updated_at, name, payload)
-    SELECT uuidv7(), tenant_id, %(at)s, %(at)s, 'ipam.address_assigned',
-           jsonb_build_object('address_id', id, 'subscription_id', COALESCE(subscription_id::text, ''))
-    FROM taken
-)
-SELECT true, {listed} FROM taken
-UNION ALL
-SELECT false, {listed} FROM ipam_address AS taken
-WHERE tenant_id = %(tenant)s AND id = (SELECT id FROM held)
-"""
+# The function stands in the first migration; its plans are kept by the connection.
+TAKE_SQL = f"""
+SELECT is_new, {_LISTED}
+FROM ipam_take(%(tenant)s, %(pool)s, %(subnet)s, %(family)s, %(length)s, %(line)s, %(holder)s, %(hostname)s, %(at)s,
+               %(user)s, %(waits)s)
+"""  # noqa: S608  (only column names are put in)
 
 
 class LineUnknown(NotRegistered):
@@ -133,6 +111,12 @@ def allocate(
     WrongFamily, WrongLength, AddressTaken, AddressReserved, AddressNotAllowed, LineHoldsAnother.
     """
     wanted = Request(at, subscription_id, assigned_to, hostname, user_id)
+    if (
+        pool_id
+        and not address
+        and (taken := _take(wanted, pool_id, family=family, prefix_length=prefix_length))
+    ):
+        return taken
     if subscription_id:
         _lock_line(subscription_id)
     if pool_id:
@@ -183,7 +167,7 @@ def _allocate_next(wanted: Request, pool: Pool, subnet: Subnet | None = None) ->
     end_quarantines(at=wanted.at, pool_id=pool.pk)
     layout.make_rows(pool, at=wanted.at, subnet_id=subnet.pk if subnet else None)
     # At last wait for whoever is taking one and may yet give it back.
-    if taken := _take(wanted, pool.pk, subnet, waiting=""):
+    if taken := _take(wanted, pool.pk, subnet, waits=True):
         return taken
     raise _exhausted(pool)
 
@@ -207,40 +191,40 @@ def _allocate_in_subnet(wanted: Request, subnet: Subnet, prefix_length: int | No
     if taken := _take(wanted, None, subnet):
         return taken
     layout.make_rows_of_subnet(locked, at=wanted.at)
-    if taken := _take(wanted, None, subnet, waiting=""):
+    if taken := _take(wanted, None, subnet, waits=True):
         return taken
     raise SubnetExhausted(network=subnet.network)
 
 
 def _take(
-    wanted: Request, pool_id: UUID | None, subnet: Subnet | None, *, waiting: str = "SKIP LOCKED"
+    wanted: Request,
+    pool_id: UUID | None,
+    subnet: Subnet | None = None,
+    *,
+    family: int | None = None,
+    prefix_length: int | None = None,
+    waits: bool = False,
 ) -> Allocation | None:
-    of_subnet = "AND subnet_id = %(subnet)s" if subnet else ""
-    sql = TAKE_SQL.format(
-        of_pool="pool_id = %(pool)s" if pool_id else "pool_id IS NULL",
-        of_the_same="" if pool_id else of_subnet,
-        of_subnet=of_subnet,
-        waiting=waiting,
-        listed=_LISTED,
-    )
+    """Take the line's own address when it has one, else the longest free, in one call; None where there is none."""
     with connection.cursor() as cursor:
         cursor.execute(
-            sql,
+            TAKE_SQL,
             {
                 "tenant": current_tenant_id(),
                 "pool": pool_id,
                 "subnet": subnet.pk if subnet else None,
+                "family": family,
+                "length": prefix_length,
                 "line": wanted.subscription_id,
                 "holder": wanted.assigned_to,
                 "hostname": wanted.hostname,
                 "at": wanted.at,
                 "user": wanted.user_id,
+                "waits": waits,
             },
         )
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    return Allocation(Address.from_db("default", COLUMNS, row[1:]), is_new=row[0])
+        is_new, *row = cursor.fetchone()
+    return Allocation(Address.from_db("default", COLUMNS, row), is_new) if row[0] else None
 
 
 def _allocate_named(

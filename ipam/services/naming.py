@@ -85,6 +85,15 @@ def locate(address: str, *, pool: Pool | None, subnet: Subnet | None) -> Place:
     return Place(address, around, part.pool if part else None)
 
 
+def place_in(vrf_id: UUID, address: str) -> Place:
+    """Find where an address of a subnet of the VRF belongs, also one that nobody is handed."""
+    around = space.subnet_around(vrf_id=vrf_id, address=address)
+    assert around is not None
+    span, family = ranges.span_of(address), ranges.family_of(address)
+    part = layout.ranges_across(vrf_id, span, family).select_related("pool").first()
+    return Place(address, around, part.pool if part else None)
+
+
 def lock_row(place: Place, *, at: datetime) -> Address:
     """Lock the row of an address, made when there is none, after its pool or its subnet.
 

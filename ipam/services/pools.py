@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import prefetch_related_objects
 
 from ipam.models import Address, AddressState, Exclusion, Pool, PoolKind, PoolRange, Subnet
 from ipam.models.fields import BITS
@@ -165,11 +166,13 @@ def lock_pool(pool_id: UUID) -> Pool:
     return pool
 
 
-def next_free(pool_ids: Collection[UUID]) -> dict[UUID, str]:
+def next_free(rows: Collection[Pool]) -> dict[UUID, str]:
     """Return what each pool would hand out next; a pool that has nothing left is left out.
 
     A constant number of statements, and an index read a pool.
     """
+    if not rows:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -180,11 +183,12 @@ def next_free(pool_ids: Collection[UUID]) -> dict[UUID, str]:
                 ORDER BY free_since, address LIMIT 1
             ) AS free
             """,
-            {"pools": list(pool_ids), "tenant": current_tenant_id()},
+            {"pools": [pool.pk for pool in rows], "tenant": current_tenant_id()},
         )
         found: dict[UUID, str] = dict(cursor.fetchall())
-    rest = Pool.objects.filter(pk__in=set(pool_ids) - found.keys())
-    for pool in rest.prefetch_related("ranges__subnet", "exclusions"):
+    rest = [pool for pool in rows if pool.pk not in found]
+    prefetch_related_objects(rest, "ranges__subnet", "exclusions")
+    for pool in rest:
         if address := layout.first_of_frontier(pool):
             found[pool.pk] = address
     return found

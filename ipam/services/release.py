@@ -1,5 +1,6 @@
 """Giving addresses back, and keeping them back."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from django.db import connection
 
 from ipam.models import Address, AddressState, PastAssignment, Pool, Subnet
 from ipam.models.pools import DAY_SECONDS
-from ipam.services import naming, pools, space
+from ipam.services import naming, pools, ranges, space
 from ipam.services.allocation import COLUMNS, LineUnknown
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.tenants.context import current_tenant_id
@@ -171,12 +172,48 @@ def reserve(
     row = naming.lock_row(naming.locate(address, pool=pool, subnet=subnet), at=at)
     is_new = row.state != AddressState.RESERVED
     naming.refuse_unless_available(row, None, at=at, take_reserved=True)
-    row.state = AddressState.RESERVED
-    row.reserved_for = reserved_for
-    row.free_since = row.quarantined_until = None
-    row.changed_by_id = user_id
-    row.save()
+    _keep_back(row, reserved_for, user_id)
     return row, is_new
+
+
+def reserve_for_owner(
+    *,
+    at: datetime,
+    address: str,
+    owner: str,
+    subscription_id: UUID | None = None,
+    user_id: UUID | None = None,
+) -> Address | None:
+    """Keep an address back for something that has it for good, such as an account; `owner` names it alone.
+
+    None where the subnets of no VRF, or of several, have the address: it is not managed here. One that the owner's
+    own line holds stays assigned. Takes nothing that is not free. Safe to repeat. Raises AddressTaken.
+    """
+    around = Subnet.objects.filter(network__in=ranges.containers_of(address))
+    vrfs = list(around.order_by().values_list("vrf_id", flat=True).distinct()[:2])
+    if len(vrfs) != 1:
+        return None
+    row = naming.lock_row(naming.place_in(vrfs[0], address), at=at)
+    is_its_own = (row.state == AddressState.RESERVED and row.reserved_for == owner) or (
+        row.state == AddressState.ASSIGNED
+        and subscription_id is not None
+        and row.subscription_id == subscription_id
+    )
+    if not is_its_own:
+        if row.state != AddressState.FREE:
+            raise naming.AddressTaken(address=address, state=row.get_state_display().lower())
+        _keep_back(row, owner, user_id)
+    return row
+
+
+def unreserve_for_owners(
+    *, at: datetime, addresses: Collection[str], owners: Collection[str], user_id: UUID | None = None
+) -> int:
+    """Let go of those of the addresses that are kept back for one of the owners; return how many. Safe to repeat."""
+    kept = Address.objects.filter(address__in=addresses, state=AddressState.RESERVED, reserved_for__in=owners)
+    return kept.update(
+        state=AddressState.FREE, reserved_for="", free_since=at, changed_by_id=user_id, updated_at=at
+    )
 
 
 def unreserve(*, at: datetime, address_id: UUID, user_id: UUID | None = None) -> Address:
@@ -208,6 +245,14 @@ def describe(*, address_id: UUID, **fields: str) -> Address:
         setattr(row, name, value)
     row.save(update_fields=[*fields, "updated_at"])
     return row
+
+
+def _keep_back(row: Address, reserved_for: str, user_id: UUID | None) -> None:
+    row.state = AddressState.RESERVED
+    row.reserved_for = reserved_for
+    row.free_since = row.quarantined_until = None
+    row.changed_by_id = user_id
+    row.save()
 
 
 def _find(

@@ -12,5 +12,8 @@ class StaffSiteConfig(SimpleAdminConfig):
     default_site = "ispcore.admin.site.StaffSite"
 
     def ready(self) -> None:
+        from ispcore.admin import lists
+
         super().ready()
+        lists.install()
         autodiscover_modules("admin")

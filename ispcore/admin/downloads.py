@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from ispcore.admin.formats import DASH, moment
+from ispcore.admin.formats import DASH, figures, moment
 from ispcore.files import services
 from ispcore.files.models import StoredFile
 from ispcore.jobs.models import Job
@@ -46,7 +46,7 @@ def file_of(request: HttpRequest, job: Job) -> dict[str, Any] | None:
     is_kept = file is not None and (file.expires_at is None or file.expires_at > timezone.now())
     return {
         "name": job.result.get("name", ""),
-        "rows": f"{job.result['rows']:,}".replace(",", "\u202f") if "rows" in job.result else "",
+        "rows": figures(job.result["rows"]) if "rows" in job.result else "",
         "size": filesizeformat(file.size_bytes) if file else DASH,
         "until": moment(file.expires_at, empty="it is deleted") if file else "",
         "is_kept": is_kept,

@@ -19,6 +19,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.enums import ActionVariant
 
 from ispcore.admin.actions import ActionForm, action, ask
+from ispcore.admin.formats import figures
 from ispcore.api.request import caller_of, client_ip, request_id_of
 from ispcore.errors import DomainError
 from ispcore.files import exports
@@ -90,7 +91,7 @@ class ExportsMixin:
         noun = self.opts.verbose_name if shown.result_count == 1 else self.opts.verbose_name_plural  # type: ignore[attr-defined]
         is_narrowed = bool(shown.query) or shown.has_active_filters
         answer.context_data |= {  # type: ignore[attr-defined]
-            "question": f"{shown.result_count:,} {noun}".replace(",", "\u202f")
+            "question": f"{figures(shown.result_count)} {noun}"
             + (", as the list shows with its search and filters." if is_narrowed else ": the whole list."),
             "rows": [],
             "more": 0,

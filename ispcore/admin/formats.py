@@ -91,10 +91,15 @@ def pills(words: Iterable[str], tone: str = "") -> str:
     return format_html('<span class="isp-pills">{}</span>', drawn) if drawn else DASH
 
 
+def figures(number: int) -> str:
+    """Write a count with thin spaces between its thousands."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
 def money(amount: Decimal, currency: str) -> str:
     """Write an amount at the right edge of its column, with its currency."""
-    figures = f"{amount:,.2f}".replace(",", "\u202f")
-    return format_html('<span class="isp-money">{}\u00a0{}</span>', figures, currency)
+    number = f"{amount:,.2f}".replace(",", "\u202f")
+    return format_html('<span class="isp-money">{}\u00a0{}</span>', number, currency)
 
 
 def bitrate(kbps: int) -> str:
@@ -103,6 +108,14 @@ def bitrate(kbps: int) -> str:
         if kbps >= size:
             return f"{kbps / size:.10g}\u00a0{unit}"
     return f"{kbps}\u00a0kbit/s"
+
+
+def steps(names: Iterable[str], *, now: int) -> list[dict[str, Any]]:
+    """Return what a row of steps shows, the step `now` (from 1) being the present one."""
+    return [
+        {"number": n, "name": name, "state": "now" if n == now else "done" if n < now else ""}
+        for n, name in enumerate(names, 1)
+    ]
 
 
 def facts(rows: Iterable[tuple[str, Any]]) -> str:
@@ -143,7 +156,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u202f")
+        return figures(value)
     return value
 
 

@@ -1,7 +1,9 @@
-"""Where a record named by its kind and id has its page; apps say so for their own records."""
+"""Which page a record named by its kind and id has, as apps say of their own; and which record a query names."""
 
 from typing import Any
+from uuid import UUID
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -26,3 +28,17 @@ def url_of_subject(subject: str) -> str:
 
 def link(url: str, text: str) -> str:
     return format_html('<a class="isp-link" href="{}">{}</a>', url, text)
+
+
+def id_in(text: str | None) -> UUID | None:
+    """Return the id that a query, which anybody may write, gives; None for what is none."""
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def named(rows: QuerySet[Any], pk: str | None) -> Any:
+    """Return the row of that key; None when there is none, or the key is none."""
+    key = id_in(pk)
+    return rows.filter(pk=key).first() if key else None

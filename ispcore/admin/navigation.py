@@ -61,7 +61,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         mine = sorted((item for item in seen if item.group == group), key=lambda item: item.order)
         links = [_link(item, current) for item in mine]
         if links:
-            groups.append({"title": group, "separator": bool(group), "items": links})
+            groups.append({"title": group, "separator": bool(group), "collapsible": False, "items": links})
     return groups
 
 
@@ -74,7 +74,15 @@ def _current(request: HttpRequest, urls: list[str]) -> str:
 
 def _link(item: Item, current: str) -> dict[str, Any]:
     url = reverse(item.url_name)
-    return {"title": item.title, "icon": item.icon, "link": url, "active": url == current}
+    return {
+        "title": item.title,
+        "icon": item.icon,
+        "link": url,
+        "active": url == current,
+        # Not used; a key the theme's templates look for in vain costs more than one that is empty.
+        "badge": "",
+        "link_callback": "",
+    }
 
 
 add("", 0, "Dashboard", url_name="admin:index", icon="dashboard", allowed=lambda request: True)

@@ -126,6 +126,19 @@ class StrictSerializer(serializers.Serializer[Any]):
         return value
 
 
+class FormSerializer(StrictSerializer):
+    """A form with a file."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # The framework takes an empty part of a form for none at all.
+        blank = [name for name, given in self.initial_data.items() if given == ""]
+        if blank:
+            raise serializers.ValidationError(
+                dict.fromkeys(blank, "This field may not be blank."), code="blank"
+            )
+        return attrs
+
+
 class HouseSerializer(StrictSerializer, serializers.ModelSerializer[M]):
     """The base of every record's serializer: its fields take JSON's own types only."""
 

@@ -1,10 +1,12 @@
 """What the middleware learns about a request before the view runs."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from rest_framework.exceptions import APIException
+from rest_framework.request import Request
 
 from ispcore.auth.principal import Principal
 
@@ -36,6 +38,16 @@ def request_id_of(request: HttpRequest) -> str:
 def client_ip(request: HttpRequest) -> str | None:
     """Return the peer's address; behind a proxy the server, not the application, restores it."""
     return request.META.get("REMOTE_ADDR") or None
+
+
+def who(request: Request) -> dict[str, Any]:
+    """Return who calls, as an audit entry says it: `user_id`, `ip` and `request_id`."""
+    plain = request._request
+    return {
+        "user_id": caller_of(plain).user_id,
+        "ip": client_ip(plain),
+        "request_id": request_id_of(plain),
+    }
 
 
 def is_api(request: HttpRequest) -> bool:

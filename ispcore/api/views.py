@@ -23,7 +23,7 @@ from ispcore.api import paging
 from ispcore.api.envelope import UTC, EnvelopeRenderer, dump
 from ispcore.api.errors import ApiError
 from ispcore.api.filters import HouseOrdering, HouseSearch
-from ispcore.api.parsers import StrictJSONParser
+from ispcore.api.parsers import StrictJSONParser, UploadParser
 from ispcore.api.request import caller_of
 from ispcore.api.rows import RowReader, Version, reader_of, row_of
 from ispcore.api.throttles import HouseThrottle, write_headers
@@ -192,6 +192,16 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
     def _check_version(self, found: Any) -> None:
         if "If-Match" in self.request.headers:
             refuse_stale(self.request, etag(found, self.get_serializer(found).data))
+
+
+class UploadMixin:
+    """POST the collection as a form with a file; all else stays JSON. Stands before the view it is mixed into."""
+
+    def get_parsers(self) -> list[Any]:
+        # Parsers are asked for before the framework names the action.
+        method = (self.request.method or "").lower() if self.request else ""  # type: ignore[attr-defined]
+        action = getattr(self, "action", None) or getattr(self, "action_map", {}).get(method)
+        return [UploadParser()] if action == "create" else super().get_parsers()  # type: ignore[misc]
 
 
 class ListModelMixin:

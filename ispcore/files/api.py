@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from ispcore.api.fields import BooleanField, ChoiceField, HouseSerializer, StrictSerializer, TextField
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.request import caller_of, client_ip, request_id_of
+from ispcore.api.request import caller_of, who
 from ispcore.api.views import (
     ApiView,
     ListModelMixin,
@@ -90,9 +90,7 @@ class ExportView(ApiView):
             rows_from="list",
             asked=asked,
             role=caller.role,
-            user_id=caller.user_id,
-            ip=client_ip(request._request),
-            request_id=request_id_of(request._request),
+            **who(request),
         )
         return accepted(request, job, default_wait=EXPORT_WAIT_SECONDS)
 

@@ -6,7 +6,7 @@ Every piece is read or written inside `scope()`, which opens the tenant's transa
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import IO, Any
@@ -17,13 +17,18 @@ from django.db.models.functions import Now
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
+from django.utils.text import get_valid_filename
 
 from ispcore.errors import DomainError
+from ispcore.files import tables
 from ispcore.files.models import FileChunk, StoredFile
 from ispcore.tenants.context import current_tenant_id, tenant_context
 
 CHUNK_BYTES = 256 * 1024
+# No role may view it: an uploaded file may hold passwords, and is for the job alone.
+KEPT_FROM_ALL = "imports"
 KEEP_FOR = timedelta(days=7)
+KEEP_UPLOADS_FOR = timedelta(days=30)
 UNFINISHED_FOR = timedelta(days=1)  # No writer takes longer.
 
 Scope = Callable[[], AbstractContextManager[object]]
@@ -140,6 +145,34 @@ def write_file(
         file.refresh_from_db()
 
 
+def store_upload(
+    *,
+    name: str,
+    content: Iterable[bytes],
+    keep_for: timedelta | None = KEEP_UPLOADS_FOR,
+    user_id: UUID | None = None,
+) -> StoredFile:
+    """Keep an uploaded file for a job; it is purged by itself when nobody goes on with it, unless `keep_for` is None.
+
+    Raises FileTooLarge.
+    """
+    shown_name = (get_valid_filename(name) if name.strip(". ") else "")[-200:] or "upload"
+    with write_file(
+        name=shown_name,
+        media_type="application/octet-stream",
+        app_label=KEPT_FROM_ALL,
+        keep_for=keep_for,
+        user_id=user_id,
+    ) as (file, stream):
+        size = 0
+        for piece in content:
+            size += len(piece)
+            if size > tables.MAX_FILE_BYTES:
+                raise tables.FileTooLarge
+            stream.write(piece)
+    return file
+
+
 def refuse_expired(file: StoredFile, *, at: datetime) -> None:
     """Raise FileExpired for a file whose time is over, whether or not it is deleted already."""
     if file.expires_at is not None and file.expires_at <= at:
@@ -158,9 +191,15 @@ def download(file: StoredFile) -> StreamingHttpResponse:
     tenant_id = current_tenant_id()
     stream = open_file(file, scope=lambda: tenant_context(tenant_id))
     pieces = iter(lambda: stream.read(CHUNK_BYTES), b"")
-    response = StreamingHttpResponse(pieces, content_type=file.media_type)
-    response["Content-Disposition"] = content_disposition_header(True, file.name) or "attachment"
+    response = attachment(pieces, file.name, file.media_type)
     response["Content-Length"] = str(file.size_bytes)
+    return response
+
+
+def attachment(pieces: Iterable[bytes], name: str, media_type: str) -> StreamingHttpResponse:
+    """Answer with what is kept on the caller's machine, and neither shown nor guessed at by a browser."""
+    response = StreamingHttpResponse(pieces, content_type=media_type)
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "no-store"
     return response

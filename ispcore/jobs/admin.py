@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from ispcore.admin import dashboard, downloads, links, navigation, results
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import ReadOnlyAdmin
-from ispcore.admin.formats import DASH, choice_column, duration, meter, moment, readable, time_column
+from ispcore.admin.formats import DASH, choice_column, duration, meter, moment, pill, readable, time_column
 from ispcore.admin.site import register
 from ispcore.jobs import services
 from ispcore.jobs.models import ACTIVE, Job, JobStatus
@@ -179,6 +180,13 @@ def state_of(job: Job) -> dict[str, Any]:
         "error": job.error_message,
         "advice": ADVICE.get(job.error_code, "") if job.error_code else "",
     }
+
+
+def stage_pill(record: Any, tones: Mapping[Any, str]) -> str:
+    """Draw the status of what jobs work at; one whose job ended before its end is stopped."""
+    if record.is_stopped:
+        return pill("Stopped", "warning")
+    return pill(record.get_status_display(), tones[record.status])
 
 
 def _took(job: Job) -> str:

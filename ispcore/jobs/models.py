@@ -1,3 +1,5 @@
+from typing import Any, ClassVar
+
 from django.db import models
 from django.db.models import Q
 
@@ -84,3 +86,26 @@ class Job(TenantModel):
         if self.status == JobStatus.SUCCEEDED:
             return 100
         return min(100, 100 * self.progress_done // self.progress_total) if self.progress_total else 0
+
+
+class DoneByJobs(models.Model):
+    """A record that jobs work at, one at a time: it keeps its `job` and, in `status`, what is being done.
+
+    The status stays as it is when the job is lost or cancelled: then the record is stopped, not running.
+    """
+
+    RUNNING: ClassVar[tuple[str, ...]]  # The statuses that a job gives it for as long as it runs.
+    status: Any
+    job: Any
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in self.RUNNING and self.job is not None and self.job.is_active
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its worker or somebody ended it before its end."""
+        return self.status in self.RUNNING and not self.is_running

@@ -1,7 +1,9 @@
 """The base of every model that belongs to a tenant."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import models
 
@@ -49,3 +51,27 @@ class TenantModel(models.Model):
 
     class Meta:
         abstract = True
+
+
+Row = TypeVar("Row", bound=TenantModel)
+
+
+def locked(model: type[Row], pk: UUID) -> Row:
+    """Return the row of that key, locked until the transaction ends. Raises the model's DoesNotExist."""
+    found: Row = model.objects.select_for_update(of=("self",)).get(pk=pk)
+    return found
+
+
+def changed(row: Row, fields: dict[str, Any]) -> Row:
+    """Store a row with these fields; what is not given stays."""
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.save()
+    return row
+
+
+def what_protects(row: models.Model) -> Iterator[models.QuerySet[Any]]:
+    """Give, for each relation that may, the rows that keep this one from being deleted; there may be none."""
+    for relation in row._meta.get_fields(include_hidden=True):
+        if isinstance(relation, models.ForeignObjectRel) and relation.on_delete is models.PROTECT:
+            yield relation.related_model._base_manager.filter(**{relation.field.name: row})

@@ -1,3 +1,4 @@
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.contrib import admin
@@ -20,7 +21,7 @@ class TagFilter(admin.SimpleListFilter):
         return customers.tagged(queryset, tag) if (tag := self.value()) else queryset
 
 
-class _ZoneFilter(admin.SimpleListFilter):
+class _ZoneFilter(ABC, admin.SimpleListFilter):
     title = "zone"
     parameter_name = "zone"
 
@@ -35,8 +36,9 @@ class _ZoneFilter(admin.SimpleListFilter):
         # What is not one of the zones offered, another tenant's included, matches nothing.
         return self.narrow(queryset, zone) if zone in self.zones else queryset.none()
 
+    @abstractmethod
     def narrow(self, queryset: QuerySet, zone: str) -> QuerySet:
-        raise NotImplementedError
+        """Return the rows that lie in the zone of that key."""
 
 
 class SubscriberZoneFilter(_ZoneFilter):

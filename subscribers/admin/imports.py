@@ -6,25 +6,24 @@ from urllib.parse import urlencode
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.http import content_disposition_header
 
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action
-from ispcore.admin.base import TenantModelAdmin
-from ispcore.admin.formats import DASH, pill, time_column
+from ispcore.admin.base import BegunByForm, TenantModelAdmin
+from ispcore.admin.formats import DASH, figures, pill, steps, time_column
 from ispcore.admin.site import register
 from ispcore.errors import DomainError
 from ispcore.files import tabular
-from ispcore.jobs.admin import state_of
+from ispcore.files.services import attachment
+from ispcore.jobs.admin import stage_pill, state_of
 from subscribers.admin.importing import ColumnsForm, UploadForm
 from subscribers.admin.saving import saved
 from subscribers.models import Import, ImportRowError, ImportStatus
 from subscribers.services import imports
 
-NEW_PAGE = {"title": "New import", "show_save_and_add_another": False, "show_save_and_continue": False}
 SHOWN_ERRORS = 20
 MAPPED = 6  # Columns of the preview, besides the outcome; more would not fit a page.
 TONES = {
@@ -42,12 +41,11 @@ OUTCOMES = {
     "skipped": ("Left as it is", "plain"),
     "bad": ("Error", "danger"),
 }
-RUNNING = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
 OVER = (ImportStatus.IMPORTED, ImportStatus.DISCARDED)
 
 
 @register(Import)
-class ImportAdmin(TenantModelAdmin):
+class ImportAdmin(BegunByForm, TenantModelAdmin):
     """Files of subscribers. What is on the page is steered by its buttons, never by a field of the record."""
 
     form = UploadForm
@@ -66,6 +64,7 @@ class ImportAdmin(TenantModelAdmin):
     ordering = ("-created_at",)
     object_actions = ("check_rows", "take_in", "discard")
     change_form_outer_before_template = "admin/subscribers/import/page.html"
+    title_of_new = "New import"
     add_fieldsets = ((None, {"fields": ("upload", "on_duplicate", "written_in", "again")}),)
     fieldsets = (("The file", {"fields": ("file_facts", "by", time_column("created_at", "Uploaded"))}),)
     empty_title = "Nothing was imported yet"
@@ -92,12 +91,6 @@ class ImportAdmin(TenantModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fieldsets[0][1]["fields"] if obj else ()
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # The columns have a form of their own.
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever may register subscribers may do so by the file."""
         return request.user.has_perm("subscribers.add_import")
@@ -115,13 +108,10 @@ class ImportAdmin(TenantModelAdmin):
         )
         saved(obj, made)
 
-    def response_add(self, request: HttpRequest, obj: Import, *args: Any, **kwargs: Any) -> HttpResponse:
-        return redirect("admin:subscribers_import_change", obj.pk)
-
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Take the columns' form; without it, show the page as every other."""
+        """Take the columns' form, the only thing there is to change; without it, show the page as every other."""
         if object_id is not None and request.method == "POST":
             return self._save_columns(request, object_id)
         return super().changeform_view(request, object_id, *args, **kwargs)
@@ -157,16 +147,10 @@ class ImportAdmin(TenantModelAdmin):
     ) -> Any:
         if obj := kwargs.get("obj"):
             context |= self._page(request, obj)
-        else:
-            context |= {
-                "title": "New import",
-                "show_save_and_add_another": False,
-                "show_save_and_continue": False,
-            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _page(self, request: HttpRequest, obj: Import) -> dict[str, Any]:
-        running = is_running(obj)
+        running = obj.is_running
         editable = obj.began_at is None and not running and obj.status not in OVER
         form = getattr(request, "columns_form", None) or ColumnsForm(obj)
         errors = ImportRowError.objects.filter(of_import=obj).order_by("row_number")[:SHOWN_ERRORS]
@@ -174,14 +158,11 @@ class ImportAdmin(TenantModelAdmin):
         step = 1 if obj.status == ImportStatus.UPLOADED else 3 if obj.began_at else 2
         return {
             "title": obj.name,
-            "steps": [
-                {"number": n, "name": name, "state": "now" if n == step else "done" if n < step else ""}
-                for n, name in enumerate(("Columns", "Check", "Import"), 1)
-            ],
-            "state": state_pill(obj),
+            "steps": steps(("Columns", "Check", "Import"), now=step),
+            "state": stage_pill(obj, TONES),
             "running": running,
-            "job": state_of(obj.job) if obj.job and (running or is_stopped(obj)) else None,
-            "stopped": is_stopped(obj),
+            "job": state_of(obj.job) if obj.job and (running or obj.is_stopped) else None,
+            "stopped": obj.is_stopped,
             "columns_form": form if editable and self.has_steer_permission(request) else None,
             "tiles": _tiles(obj) if counted else [],
             "preview": _preview(obj) if obj.status == ImportStatus.CHECKED else None,
@@ -195,14 +176,14 @@ class ImportAdmin(TenantModelAdmin):
         """Send a file with every column and one example row."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return _attachment(imports.template_file(), "subscribers-template.csv", tabular.CSV_TYPE)
+        return attachment(imports.template_file(), "subscribers-template.csv", tabular.CSV_TYPE)
 
     def errors_view(self, request: HttpRequest, import_id: Any) -> HttpResponseBase:
         """Send the bad rows as a file, to be corrected and uploaded."""
         obj = self.get_queryset(request).filter(pk=import_id).first()
         if obj is None or not self.has_view_permission(request, obj):
             raise Http404
-        return _attachment(
+        return attachment(
             imports.error_file(obj), imports.error_file_name(obj), tabular.MEDIA_TYPES[obj.file_format]
         )
 
@@ -211,7 +192,7 @@ class ImportAdmin(TenantModelAdmin):
         permissions=["steer"],
         confirm="Every row is read and compared with what is stored. Nothing is taken in yet.",
         icon="fact_check",
-        available=lambda obj: obj.began_at is None and not is_running(obj) and obj.status not in OVER,
+        available=lambda obj: obj.began_at is None and not obj.is_running and obj.status not in OVER,
     )
     def check_rows(self, request: HttpRequest, queryset: QuerySet) -> None:
         for obj in queryset:
@@ -224,7 +205,7 @@ class ImportAdmin(TenantModelAdmin):
         icon="download_done",
         available=lambda obj: (
             obj.status == ImportStatus.CHECKED
-            or bool(obj.began_at and not is_running(obj) and obj.status not in OVER)
+            or bool(obj.began_at and not obj.is_running and obj.status not in OVER)
         ),
     )
     def take_in(self, request: HttpRequest, queryset: QuerySet) -> None:
@@ -237,7 +218,7 @@ class ImportAdmin(TenantModelAdmin):
         confirm="The file is deleted. What was taken in from it stays.",
         icon="delete",
         danger=True,
-        available=lambda obj: not is_running(obj) and obj.status not in OVER,
+        available=lambda obj: not obj.is_running and obj.status not in OVER,
     )
     def discard(self, request: HttpRequest, queryset: QuerySet) -> None:
         for obj in queryset:
@@ -246,7 +227,7 @@ class ImportAdmin(TenantModelAdmin):
 
     @admin.display(description="Status", ordering="status")
     def state(self, obj: Import) -> str:
-        return state_pill(obj)
+        return stage_pill(obj, TONES)
 
     @admin.display(description="Rows", ordering="rows_total")
     def rows(self, obj: Import) -> str:
@@ -270,25 +251,6 @@ class ImportAdmin(TenantModelAdmin):
     def file_facts(self, obj: Import) -> str:
         kind = "XLSX workbook" if obj.file_format == "xlsx" else f"CSV in {obj.encoding}"
         return f"{kind}, {figures(len(obj.columns))} columns, {figures(obj.rows_total)} rows"
-
-
-def is_running(obj: Import) -> bool:
-    return obj.status in RUNNING and obj.job is not None and obj.job.is_active
-
-
-def is_stopped(obj: Import) -> bool:
-    """Whether its worker or somebody ended it before its end."""
-    return obj.status in RUNNING and not is_running(obj)
-
-
-def state_pill(obj: Import) -> str:
-    if is_stopped(obj):
-        return pill("Stopped", "warning")
-    return pill(obj.get_status_display(), TONES[ImportStatus(obj.status)])
-
-
-def figures(number: int) -> str:
-    return f"{number:,}".replace(",", "\u202f")
 
 
 def _tiles(obj: Import) -> list[dict[str, Any]]:
@@ -330,14 +292,6 @@ def _imported_url(obj: Import) -> str:
     until = {"created_at__lte": obj.finished_at.isoformat()} if obj.finished_at else {}
     query = urlencode({"created_at__gte": obj.began_at.isoformat(), **until})
     return f"{reverse('admin:subscribers_subscriber_changelist')}?{query}"
-
-
-def _attachment(pieces: Any, name: str, media_type: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(pieces, content_type=media_type)
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 links.add("import", "admin:subscribers_import_change")

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponseBase, StreamingHttpResponse
-from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -13,12 +12,19 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ispcore.api.fields import ChoiceField, HouseSerializer, StrictSerializer, TextField
+from ispcore.api.fields import ChoiceField, FormSerializer, HouseSerializer, StrictSerializer, TextField
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.parsers import UploadParser
 from ispcore.api.request import caller_of
-from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
+from ispcore.api.views import (
+    ListModelMixin,
+    RetrieveModelMixin,
+    TenantViewSet,
+    UploadMixin,
+    created,
+    valid,
+)
 from ispcore.files import tabular
+from ispcore.files.services import attachment
 from ispcore.jobs.api import TaskSerializer, accepted
 from ispcore.jobs.models import Job
 from ispcore.jobs.results import present
@@ -98,7 +104,7 @@ class EncodingField(ChoiceField):
         )
 
 
-class UploadInput(StrictSerializer):
+class UploadInput(FormSerializer):
     file = serializers.FileField(
         help_text="CSV or XLSX, at most 50 MiB and 500,000 rows.", allow_empty_file=True
     )
@@ -106,15 +112,6 @@ class UploadInput(StrictSerializer):
     on_duplicate = ChoiceField(choices=OnDuplicate.choices, required=False)
     encoding = EncodingField()
     again = FormBooleanField(required=False, help_text="True: take a file in that was imported before.")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        # The framework takes an empty part of a form for none at all.
-        blank = [name for name, given in self.initial_data.items() if given == ""]
-        if blank:
-            raise serializers.ValidationError(
-                dict.fromkeys(blank, "This field may not be blank."), code="blank"
-            )
-        return attrs
 
 
 class ImportChangeInput(StrictSerializer):
@@ -171,7 +168,7 @@ class ImportFilter(HouseFilterSet):
         fields = {"status": ["exact"], "sha256": ["exact"], "created_at": ["gte", "lte"]}
 
 
-class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class ImportViewSet(UploadMixin, ListModelMixin, RetrieveModelMixin, TenantViewSet):
     """Files of subscribers and services: uploaded, mapped, checked, taken in."""
 
     model = Import
@@ -191,12 +188,6 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def get_serializer_class(self) -> type[ImportSerializer]:
         return ImportSerializer if self.action == "list" else ImportDetailSerializer
-
-    def get_parsers(self) -> list[Any]:
-        """Take a form where a file comes, and JSON everywhere else."""
-        method = (self.request.method or "").lower() if self.request else ""
-        action_name = getattr(self, "action", None) or getattr(self, "action_map", {}).get(method)
-        return [UploadParser()] if action_name == "create" else super().get_parsers()
 
     @extend_schema(request=UploadInput, responses={201: ImportDetailSerializer})
     def create(self, request: Request) -> Response:
@@ -278,15 +269,11 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
 def error_download(of_import: Import) -> StreamingHttpResponse:
     """Answer with the bad rows as an attachment, read while it is sent."""
-    response = StreamingHttpResponse(
-        imports.error_file(of_import), content_type=tabular.MEDIA_TYPES[of_import.file_format]
+    return attachment(
+        imports.error_file(of_import),
+        imports.error_file_name(of_import),
+        tabular.MEDIA_TYPES[of_import.file_format],
     )
-    response["Content-Disposition"] = (
-        content_disposition_header(True, imports.error_file_name(of_import)) or "attachment"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 @present("subscribers.check_import")

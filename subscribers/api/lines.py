@@ -1,6 +1,5 @@
 """Services: a customer's plan at a premise, its actions, and the feed of what changed."""
 
-import re
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -26,21 +25,22 @@ from ispcore.api.fields import (
     WriteOnlySecret,
 )
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.request import caller_of, client_ip, request_id_of
+from ispcore.api.request import caller_of, who
 from ispcore.api.views import (
     ListModelMixin,
     RetrieveModelMixin,
     TenantViewSet,
     created,
+    find_by_reference,
     valid,
 )
+from subscribers import normal
 from subscribers.api.holding import HoldTermsInput
 from subscribers.models import Hold, HoldReason, ServiceStatus, Subscription
 from subscribers.services import lines, plan_changes
 from subscribers.services.periods import local_date
 
 DAY = ["%Y-%m-%d"]
-MAX_NUMBER = 2_147_483_647  # The column's end.
 MAX_AHEAD = timedelta(days=366)
 MAX_HOLDS = 500
 PLAN_CHANGE_STATES = ("preview", "applied", "waiting")
@@ -155,7 +155,7 @@ class NumberFilter(django_filters.Filter):  # type: ignore[misc]
 
 class ServiceFilter(HouseFilterSet):
     status = django_filters.ChoiceFilter(choices=ServiceStatus.choices)
-    number = NumberFilter(min_value=1, max_value=MAX_NUMBER)
+    number = NumberFilter(min_value=1, max_value=normal.MAX_LINE_NUMBER)
     customer_id = django_filters.UUIDFilter(field_name="subscriber_id")
     subscriber_id = django_filters.UUIDFilter(field_name="subscriber_id")
     product_id = django_filters.UUIDFilter(field_name="plan_id")
@@ -187,9 +187,7 @@ class ServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     @property
     def number_field(self) -> str | None:  # type: ignore[override]
-        """Only what can be a number is looked for among the numbers."""
-        reference = str(self.kwargs["pk"])
-        return "number" if re.fullmatch(r"[0-9]{1,10}", reference) and int(reference) <= MAX_NUMBER else None
+        return _number_field_of(str(self.kwargs["pk"]))
 
     @extend_schema(request=ServiceInput, responses={201: ServiceSerializer})
     def create(self, request: Request) -> Response:
@@ -319,9 +317,7 @@ class ServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         audit.record(
             action="revealed WiFi password",
             detail=f"service {line.number}",
-            user_id=self._user_id(),
-            ip=client_ip(request._request),
-            request_id=request_id_of(request._request),
+            **who(request),
         )
         headers = {"Cache-Control": "no-store"}
         return Response({"wifi_password": line.wifi_password.reveal()}, headers=headers)
@@ -336,3 +332,16 @@ class ServiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def _user_id(self) -> Any:
         return caller_of(self.request._request).user_id
+
+
+def find_line(reference: str) -> Subscription:
+    """Return the service whose id or number is `reference`. Raises NotFound."""
+    found: Subscription = find_by_reference(
+        Subscription.objects.all(), reference, number_field=_number_field_of(reference)
+    )
+    return found
+
+
+def _number_field_of(reference: str) -> str | None:
+    """Only what can be a number is looked for among the numbers."""
+    return "number" if normal.line_number(reference) is not None else None

@@ -7,7 +7,7 @@ from django.db.models import F, Q
 
 from ispcore import audit
 from ispcore.files.models import StoredFile
-from ispcore.jobs.models import Job
+from ispcore.jobs.models import DoneByJobs, Job
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User
@@ -31,12 +31,14 @@ class OnDuplicate(models.TextChoices):
     UPDATE = "update", "Update the record from the row"
 
 
-class Import(TenantModel):
+class Import(DoneByJobs, TenantModel):
     """A file of subscribers and their services: mapped, tried out, and taken in row by row.
 
     uploaded -> checking -> checked -> importing -> imported; a check or an import that failed can be started
     again and goes on after `rows_done`.
     """
+
+    RUNNING = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
 
     name = models.CharField(max_length=200, help_text="The file's name.")
     file = TenantForeignKey(

@@ -1,19 +1,17 @@
 """Zones, plans, premises and billing profiles: what is sold, where, and on which terms."""
 
 from collections.abc import Collection, Iterable
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import PROTECT, Exists, ForeignObjectRel, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from ispcore.errors import DomainError, NotRegistered
-from ispcore.tenants.base import TenantModel
+from ispcore.tenants.base import TenantModel, changed, locked, what_protects
 from ispcore.tenants.context import current_tenant_id
 from subscribers import normal
 from subscribers.models import BillingProfile, Plan, PlanZone, Premise, PremiseWord, Zone
-
-M = TypeVar("M", bound=TenantModel)
 
 MOST_SEARCHED_WORDS = 8
 
@@ -93,10 +91,10 @@ def change_zone(*, zone_id: UUID, **fields: Any) -> Zone:
     if fields.get("parent_id"):
         lock_zone_tree()
         _check_zone(fields["parent_id"], UnknownParentZone)
-    zone = _locked(Zone, zone_id)
+    zone = locked(Zone, zone_id)
     if fields.get("parent_id") and zone_id in zone_and_those_around(zone_id=fields["parent_id"]):
         raise ZoneWithinItself(name=zone.name)
-    return _saved(zone, fields)
+    return changed(zone, fields)
 
 
 @transaction.atomic
@@ -105,7 +103,7 @@ def remove_zone(*, zone_id: UUID) -> None:
 
     Raises ZoneInUse.
     """
-    _remove(_locked(Zone, zone_id), ZoneInUse)
+    _remove(locked(Zone, zone_id), ZoneInUse)
 
 
 @transaction.atomic
@@ -126,11 +124,11 @@ def change_plan(*, plan_id: UUID, zone_ids: Collection[UUID] | None = None, **fi
 
     Raises UnknownSalesZone.
     """
-    plan = _locked(Plan, plan_id)
+    plan = locked(Plan, plan_id)
     if zone_ids is not None:
         _check_sales_zones(zone_ids)
         _sell_in(plan, zone_ids)
-    return _saved(plan, fields)
+    return changed(plan, fields)
 
 
 @transaction.atomic
@@ -139,7 +137,7 @@ def remove_plan(*, plan_id: UUID) -> None:
 
     Raises PlanInUse.
     """
-    _remove(_locked(Plan, plan_id), PlanInUse)
+    _remove(locked(Plan, plan_id), PlanInUse)
 
 
 def zones_sold_in(*, plan_id: UUID) -> list[UUID]:
@@ -185,7 +183,7 @@ def change_premise(*, premise_id: UUID, **fields: Any) -> Premise:
     Raises UnknownZone.
     """
     _check_zone(fields.get("zone_id"), UnknownZone)
-    return _saved(_locked(Premise, premise_id), fields)
+    return changed(locked(Premise, premise_id), fields)
 
 
 @transaction.atomic
@@ -194,7 +192,7 @@ def remove_premise(*, premise_id: UUID) -> None:
 
     Raises PremiseInUse.
     """
-    _remove(_locked(Premise, premise_id), PremiseInUse)
+    _remove(locked(Premise, premise_id), PremiseInUse)
 
 
 def create_billing_profile(**fields: Any) -> BillingProfile:
@@ -205,7 +203,7 @@ def create_billing_profile(**fields: Any) -> BillingProfile:
 @transaction.atomic
 def change_billing_profile(*, billing_profile_id: UUID, **fields: Any) -> BillingProfile:
     """Change a billing profile; what is not given stays."""
-    return _saved(_locked(BillingProfile, billing_profile_id), fields)
+    return changed(locked(BillingProfile, billing_profile_id), fields)
 
 
 @transaction.atomic
@@ -214,7 +212,7 @@ def remove_billing_profile(*, billing_profile_id: UUID) -> None:
 
     Raises BillingProfileInUse.
     """
-    _remove(_locked(BillingProfile, billing_profile_id), BillingProfileInUse)
+    _remove(locked(BillingProfile, billing_profile_id), BillingProfileInUse)
 
 
 def _check_zone(zone_id: UUID | None, refusal: type[UnknownZone]) -> None:
@@ -253,27 +251,9 @@ def _path(zone_id: UUID, parents: dict[UUID, UUID | None]) -> list[UUID]:
     return path
 
 
-def _locked(model: type[M], pk: UUID) -> M:
-    found: M = model.objects.filter(pk=pk).select_for_update(of=("self",)).get()
-    return found
-
-
-def _saved(row: M, fields: dict[str, Any]) -> M:
-    for name, value in fields.items():
-        setattr(row, name, value)
-    row.save()
-    return row
-
-
 def _remove(row: TenantModel, refusal: type[DomainError]) -> None:
     """Delete a row nothing protected points at; asks each relation for one row, however many there are."""
-    users = [
-        str(relation.related_model._meta.verbose_name_plural)
-        for relation in row._meta.get_fields(include_hidden=True)
-        if isinstance(relation, ForeignObjectRel)
-        and relation.on_delete is PROTECT
-        and relation.related_model._base_manager.filter(**{relation.field.name: row}).exists()
-    ]
+    users = [str(rows.model._meta.verbose_name_plural) for rows in what_protects(row) if rows.exists()]
     if users:
         raise refusal(name=str(row), users=", ".join(dict.fromkeys(users)))
     row.delete()

@@ -21,6 +21,26 @@ ACCOUNTING = (
 )  # fmt: skip
 
 
+COMMON = (
+    "reason", "message", "nas_type", "r1", "framed_ip", "framed_pool", "session_timeout", "interim", "idle_timeout",
+    "class", "handed", "rare", "password",
+)  # fmt: skip
+RARE = (
+    "r2", "r3", "r4", "r5", "r6", "framed_ipv6_prefix", "framed_ipv6_pool", "delegated_prefix", "delegated_pool",
+)  # fmt: skip
+
+
+def read_answer(text: str) -> dict[str, str | None]:
+    """Return the fields of what aaa_authorize answers, None for what is absent, and the context the class names."""
+    common = dict(zip(COMMON, text.split("\x1f", len(COMMON) - 1), strict=True))
+    rare = common.pop("rare")
+    fields = common | dict(zip(RARE, rare.split("\x1e") if rare else [""] * len(RARE), strict=True))
+    found: dict[str, str | None] = {name: value or None for name, value in fields.items()}
+    found["reason"], found["message"] = common["reason"], common["message"]
+    found["context"] = common["class"].partition(";")[2].partition(":")[0] or None
+    return found
+
+
 @contextmanager
 def radius_connection(*, key: str | None = None) -> Iterator["Radius"]:
     """Connect as isp_radius to the tests' database, in autocommit, as each of FreeRADIUS' threads does."""
@@ -43,9 +63,10 @@ class Radius:
     def authorize(
         self, nas: object, login: str, station: str = "", called: str = "", port: str = ""
     ) -> dict[str, Any]:
-        return self._one(
-            "SELECT * FROM aaa_authorize(%s, %s, %s, %s, %s)", str(nas), login, station, called, port
+        row = self._one(
+            "SELECT aaa_authorize(%s, %s, %s, %s, %s) AS answer", str(nas), login, station, called, port
         )
+        return read_answer(str(row["answer"]))
 
     def post_auth(
         self,

@@ -103,6 +103,22 @@ class TestAStaticAddress:
 
         assert not Account.objects.exists()
 
+    def test_within_a_prefix_that_another_holds_is_refused(
+        self, profile: ServiceProfile, subnet: Subnet
+    ) -> None:
+        Address.objects.create(
+            vrf_id=subnet.vrf_id, subnet=subnet, address="203.0.113.8/29", state="assigned",
+            assigned_to="a router", assigned_at=AT,
+        )  # fmt: skip
+
+        with pytest.raises(
+            addresses.AddressNotFree, match=r"203\.0\.113\.9 is not free .* 203\.0\.113\.8/29"
+        ):
+            make(profile, static_ip4="203.0.113.9")
+
+        assert not Account.objects.exists()
+        assert list(Address.objects.values_list("address", flat=True)) == ["203.0.113.8/29"]
+
     def test_that_its_own_line_holds_is_its_own(self, profile: ServiceProfile, subnet: Subnet) -> None:
         line = SubscriptionFactory(status="active")
         Address.objects.create(
@@ -274,6 +290,20 @@ class TestPolicies:
             profiles.remove_service_profile(service_profile_id=profile.pk)
 
         assert Policy.objects.count() == ServiceProfile.objects.count() == 1
+
+    def test_that_only_the_settings_or_a_cap_name_stay(self, profile: ServiceProfile) -> None:
+        policy = policies.create_policy(name="Slow", down_kbps=1)
+        account = make(profile, throttle_policy_id=policy.pk, over_cap="throttle")
+        settings.change_settings(garden_policy_id=policy.pk, service_profile_id=profile.pk)
+
+        with pytest.raises(policies.PolicyInUse, match="1 account and 1 RADIUS settings"):
+            policies.remove_policy(policy_id=policy.pk)
+        accounts.purge_accounts(account_ids=[account.pk], at=AT)
+        with pytest.raises(profiles.ServiceProfileInUse, match="1 RADIUS settings"):
+            profiles.remove_service_profile(service_profile_id=profile.pk)
+
+        assert Policy.objects.filter(pk=policy.pk).exists()
+        assert ServiceProfile.objects.count() == 1
 
     def test_whose_lines_are_told(self, acting: Any, profile: ServiceProfile) -> None:
         line = SubscriptionFactory(status="active")

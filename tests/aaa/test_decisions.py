@@ -268,7 +268,7 @@ class TestReply:
         assert answer.pop("handed").startswith(f"{jane.tenant_id}|{jane.pk}|{nas.pk}|")
         assert answer == {
             "reason": "", "message": "", "password": "dial-in secret", "nas_type": "mikrotik", "r1": "20M/100M",
-            "r2": "", "r3": "", "r4": "", "r5": "", "r6": "", "framed_ip": None, "framed_pool": "dynamic",
+            "r2": None, "r3": None, "r4": None, "r5": None, "r6": None, "framed_ip": None, "framed_pool": "dynamic",
             "framed_ipv6_prefix": None, "framed_ipv6_pool": "six", "delegated_prefix": None, "delegated_pool": "pd",
             "session_timeout": None, "interim": "300", "idle_timeout": "900", "context": "active",
         }  # fmt: skip

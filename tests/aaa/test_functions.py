@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from aaa.models import Account, Nas, sealing
 from aaa.models.fields import station_key, username_key
 from aaa.sql import CALLERS, LoadFunctions, digest
-from ispcore.crypto import Undecryptable
+from ispcore.crypto import Undecryptable, key_ring
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from tests import servers
@@ -175,7 +175,7 @@ class TestSealing:
         new = "k2:" + base64.b64encode(os.urandom(32)).decode()
         sealed_before = sealing.seal("a secret", bound_to="a.b:c")
         try:
-            sealing._keys.cache_clear()
+            key_ring.cache_clear()
             with override_settings(RADIUS_SECRET_KEY=f"{new},{old}"):
                 sealed_after = sealing.seal("a secret", bound_to="a.b:c")
                 owner.execute(
@@ -188,7 +188,7 @@ class TestSealing:
                     row = owner.execute("SELECT aaa_open(%s, 'a.b:c')", [sealed]).fetchone()
                     assert row == ("a secret",)
         finally:
-            sealing._keys.cache_clear()
+            key_ring.cache_clear()
 
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize("key", ["", "k9:00:00"])

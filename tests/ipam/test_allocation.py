@@ -418,14 +418,14 @@ def test_next_free_is_told_before_a_row_is_made():
     pool, prefixes = make_pool(), make_prefix_pool()
     expected = {pool.pk: "203.0.113.10", prefixes.pk: "2001:db8::/56"}
 
-    assert pools.next_free([pool.pk, prefixes.pk]) == expected
+    assert pools.next_free(list(Pool.objects.all())) == expected
     assert not Address.objects.exists()
     for pk in expected:
         given = allocation.allocate(at=NOW, pool_id=pk, assigned_to="x").address
         assert given.address == expected[pk]
     for _ in range(9):
         give(pool)
-    assert pools.next_free([pool.pk, prefixes.pk]) == {prefixes.pk: "2001:db8:0:100::/56"}
+    assert pools.next_free(list(Pool.objects.all())) == {prefixes.pk: "2001:db8:0:100::/56"}
 
 
 def test_ended_quarantines_are_freed_in_batches():

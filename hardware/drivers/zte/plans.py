@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from hardware.drivers.columns import arcs_of
-from hardware.drivers.provisioning import CliStep, OnuPlace, Preset, SnmpStep, Step, cli_word
+from hardware.drivers.provisioning import CliStep, OnuPlace, Preset, SnmpStep, Step, cli_word, serial_octets
 
 # What refusals begin with: "%Error 20202: ...", "%Code 62310-GPONSRV : ..." (deployed tools); "%Info" is none.
 REFUSED = r"^\s*%\s*(Error|Code)\b|^\s*%.*(invalid|incomplete|ambiguous|unknown)"
@@ -19,7 +19,6 @@ ALREADY, MISSING = r"already", r"(not|n't) exist|no such|not found"
 CREATE_AND_GO, DESTROY = 4, 6
 BY_SERIAL, REBOOT = 1, 1
 
-_SERIAL = re.compile(r"[A-Z0-9]{4}[0-9A-F]{8}|[0-9A-F]{16}")
 _NOT_UNDERSTOOD = re.compile(r"^\s*%.*(invalid|incomplete|ambiguous|unknown)", re.IGNORECASE | re.MULTILINE)
 _ONU_NAME = re.compile(r"gpon[-_]onu[-_](\d+/\d+/\d+):(\d+)")
 
@@ -125,7 +124,7 @@ def snmp_authorize(place: OnuPlace, preset: Preset, *, config: str, row: str) ->
         raise ValueError("an ONU type is needed")
     if preset.vlan is not None or preset.tcont_profile or preset.native_vlan_port is not None:
         raise ValueError("without a command line neither VLAN nor T-CONT can be set here: leave them out")
-    serial = _octets(_serial(place))
+    serial = _octets(place)
     identity = (
         (f"{config}.1.{row}", cli_word(preset.onu_type).encode()),
         (f"{config}.12.{row}", BY_SERIAL),
@@ -196,13 +195,9 @@ def _check(place: OnuPlace) -> None:
 
 
 def _serial(place: OnuPlace) -> str:
-    if not _SERIAL.fullmatch(place.serial):
-        raise ValueError(
-            f"{place.serial[:40]!r} is no ONU serial: four letters and eight hexadecimal digits, such as "
-            "ZTEGC1234567"
-        )
+    _octets(place)  # Refuses what is none.
     return place.serial
 
 
-def _octets(serial: str) -> bytes:
-    return bytes.fromhex(serial) if len(serial) == 16 else serial[:4].encode() + bytes.fromhex(serial[4:])
+def _octets(place: OnuPlace) -> bytes:
+    return serial_octets(place.serial, example="ZTEGC1234567")

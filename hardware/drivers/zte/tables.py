@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from hardware.drivers.cards import CARD_COLUMNS
-from hardware.drivers.cells import counter, enumerated, gpon_serial, integer, power, scaled, text, whole
+from hardware.drivers.cells import counter, enumerated, gpon_serial, is_up, power, scaled, text, whole
 from hardware.drivers.columns import Column, Pass, Table
 from hardware.drivers.findings import AdminState, DownCause
 from hardware.drivers.zte.cells import (
@@ -45,14 +45,10 @@ _ADMIN_STATES = {1: AdminState.ACTIVE, 2: AdminState.INACTIVE}
 _down_cause = enumerated(DOWN_CAUSES, otherwise=DownCause.UNKNOWN, none=(0, -1))
 
 
-def _is_up(value: Value) -> bool:
-    return integer(value) == 1  # IF-MIB ifOperStatus: up(1)
-
-
 # The ifIndex cannot be computed from the slot (recorded): ports are known by their name.
 _PORTS = (
     Column(Table.PORT, "name", f"{IF_X_TABLE}.1", Pass.INVENTORY, text),
-    Column(Table.PORT, "is_up", f"{IF_TABLE}.8", Pass.STATUS, _is_up),
+    Column(Table.PORT, "is_up", f"{IF_TABLE}.8", Pass.STATUS, is_up),
     Column(Table.PORT, "up_bytes", f"{IF_X_TABLE}.6", Pass.STATUS, counter),
     Column(Table.PORT, "down_bytes", f"{IF_X_TABLE}.10", Pass.STATUS, counter),
 )

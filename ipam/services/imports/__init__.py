@@ -11,11 +11,10 @@ from ipam.services.imports.uploads import (
     remove_book_import,
     request_check,
     request_run,
-    store_upload,
     upload_book,
 )
 
 __all__ = [
     "CHECK", "TAKE_IN", "BookImportIsOver", "BookImportIsRunning", "BookImportNotChecked", "BookImportNotFound",
-    "check_book", "remove_book_import", "request_check", "request_run", "store_upload", "take_in_book", "upload_book",
+    "check_book", "remove_book_import", "request_check", "request_run", "take_in_book", "upload_book",
 ]  # fmt: skip

@@ -19,9 +19,9 @@ from ispcore.events.services import publish_each
 from ispcore.files.seen import SeenClaims
 from ispcore.tenants.context import current_tenant_id
 from subscribers.models import Subscription
+from subscribers.normal import line_number
 
 CREATED, UPDATED, SKIPPED, BAD = "created", "updated", "skipped", "bad"
-MAX_NUMBER = 2_147_483_647  # The column's end.
 
 # What somebody else was given meanwhile stays theirs: such a row is not returned.
 TAKE_IN_SQL = """
@@ -186,9 +186,7 @@ class Batch:
         wanted = {row.entry.service for row in self.rows if row.is_good and row.entry.service}
         if not wanted:
             return
-        numbers = [
-            int(text) for text in wanted if text.isascii() and text.isdigit() and int(text) <= MAX_NUMBER
-        ]
+        numbers = [number for text in wanted if (number := line_number(text)) is not None]
         lines = Subscription.objects.filter(Q(number__in=numbers) | Q(isp_reference__in=wanted)).order_by(
             "pk"
         )

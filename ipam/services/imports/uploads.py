@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 from contextlib import nullcontext
-from datetime import timedelta
 from typing import IO
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.text import get_valid_filename
 
 from ipam.models import BookFormat, BookImport, BookStatus, Vrf
 from ipam.services.imports import entries, netbox
@@ -16,14 +14,11 @@ from ipam.services.space import VrfUnknown
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.files import tables
 from ispcore.files.models import StoredFile
-from ispcore.files.services import open_file, write_file
+from ispcore.files.services import open_file, store_upload
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
 
 CHECK, TAKE_IN = "ipam.check_book", "ipam.take_in_book"
-KEPT_FROM_ALL = "imports"  # No role may view it: an uploaded file is for the job alone.
-KEPT_FOR = timedelta(days=30)
-RUNNING = (BookStatus.CHECKING, BookStatus.IMPORTING)
 
 
 class BookImportNotFound(NotRegistered):
@@ -70,28 +65,6 @@ def upload_book(
     return made
 
 
-def store_upload(*, name: str, content: Iterable[bytes], user_id: UUID | None) -> StoredFile:
-    """Keep an uploaded file for a job; it is purged by itself when nobody goes on with it.
-
-    Raises FileTooLarge.
-    """
-    shown_name = (get_valid_filename(name) if name.strip(". ") else "")[-200:] or "upload"
-    with write_file(
-        name=shown_name,
-        media_type="application/octet-stream",
-        app_label=KEPT_FROM_ALL,
-        keep_for=KEPT_FOR,
-        user_id=user_id,
-    ) as (file, stream):
-        size = 0
-        for piece in content:
-            size += len(piece)
-            if size > tables.MAX_FILE_BYTES:
-                raise tables.FileTooLarge
-            stream.write(piece)
-    return file
-
-
 @transaction.atomic
 def request_check(*, import_id: UUID, user_id: UUID | None = None) -> Job:
     """Start reading all rows without taking them in, or return the job that does so already.
@@ -128,7 +101,7 @@ def remove_book_import(*, import_id: UUID) -> None:
     Raises BookImportNotFound, BookImportIsRunning.
     """
     found = _find(import_id)
-    if found.status in RUNNING and found.job is not None and found.job.is_active:
+    if found.is_running:
         raise BookImportIsRunning
     file_id = found.file_id
     found.delete()
@@ -162,7 +135,7 @@ def _lock(import_id: UUID) -> BookImport:
 
 def _running(found: BookImport, status: str) -> Job | None:
     """Return the job that does what is asked for. Raises BookImportIsRunning when it does something else."""
-    if found.status not in RUNNING or found.job is None or not found.job.is_active:
+    if not found.is_running:
         return None
     if found.status != status:
         raise BookImportIsRunning

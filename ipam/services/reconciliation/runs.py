@@ -13,11 +13,9 @@ from django.db.models.functions import Now
 from ipam.models import Drift, Reconciliation, ReconciliationStatus, SeenIn, Vrf
 from ipam.models.fields import BITS
 from ipam.services import ranges
-from ipam.services.imports import store_upload
 from ipam.services.imports.book import Book
 from ipam.services.reconciliation import comparison
 from ipam.services.reconciliation.seen import (
-    MAX_NUMBER,
     MAX_SEEN_AS,
     SeenAddress,
     columns_of,
@@ -28,9 +26,10 @@ from ipam.services.space import VrfUnknown, default_vrf
 from ispcore.errors import DomainError
 from ispcore.files import tables
 from ispcore.files.models import StoredFile
-from ispcore.files.services import open_file
+from ispcore.files.services import open_file, store_upload
 from ispcore.jobs import services as jobs
 from ispcore.tenants.context import current_tenant_id
+from subscribers.normal import line_number
 
 KIND = "ipam.reconcile"
 BATCH = 5_000
@@ -146,7 +145,7 @@ def _running(vrf: Vrf) -> Reconciliation | None:
         vrf=vrf, seen_in=SeenIn.SESSIONS, status=ReconciliationStatus.RUNNING
     )
     newest: Reconciliation | None = rows.select_related("job").order_by("-started_at").first()
-    return newest if newest is not None and newest.job is not None and newest.job.is_active else None
+    return newest if newest is not None and newest.is_running else None
 
 
 def _lock(pk: UUID) -> Reconciliation:
@@ -202,14 +201,13 @@ def _load(cursor: Any, book: Book, vrf_id: UUID, batch: list[SeenAddress]) -> No
     rows: dict[str, tuple[Any, ...]] = {}
     for each in batch:
         subnet = book.subnet_around(vrf_id, each.address)
-        is_number = each.service.isascii() and each.service.isdigit() and int(each.service) <= MAX_NUMBER
         rows[each.address] = (
             each.address,
             subnet.pk if subnet else None,
             _is_kept(book, vrf_id, each.address),
             each.subscription_id,
             each.service,
-            int(each.service) if is_number else None,
+            line_number(each.service),
             each.seen_as[:MAX_SEEN_AS],
             each.seen_at,
         )

@@ -11,7 +11,6 @@ from ipam.services import ranges
 from ispcore.files.tables import RawRow, Shape, WrongColumns
 
 MAX_SEEN_AS = 120
-MAX_NUMBER = 2_147_483_647  # The column's end.
 
 # What a column may be called, without spaces, hyphens and underscores -> what it holds. From: Kea's lease files
 # (address, hwaddr, duid, expire, hostname, state, prefix_len), RouterOS (address, mac-address, host-name, status,

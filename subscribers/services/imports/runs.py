@@ -1,5 +1,6 @@
 """The two runs of an import: the check, which takes nothing in, and the import itself."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -67,7 +68,7 @@ class _Read(NamedTuple):
     references: References
 
 
-class _Run:
+class _Run(ABC):
     """What both have in common: the file is opened once and read forward only.
 
     While the database works at a batch, a thread reads the cells of the next one. It has nothing to do with the
@@ -169,14 +170,17 @@ class _Run:
 
     message: str
 
+    @abstractmethod
     def begin(self, of_import: Import) -> None:
-        raise NotImplementedError
+        """Get ready, in a transaction of its own."""
 
+    @abstractmethod
     def take(self, of_import: Import, batch: _Read) -> None:
-        raise NotImplementedError
+        """Do a batch, and store how far it is; in one transaction."""
 
+    @abstractmethod
     def end(self, of_import: Import) -> None:
-        raise NotImplementedError
+        """Clear up after the last batch."""
 
 
 class _Check(_Run):

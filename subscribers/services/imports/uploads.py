@@ -1,21 +1,18 @@
 """An import's life around its two runs: the file comes, its columns are named, it is dropped."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from typing import IO
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.utils.text import get_valid_filename
 
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.files import tables, tabular
 from ispcore.files.models import StoredFile
-from ispcore.files.services import open_file, write_file
+from ispcore.files.services import open_file, store_upload
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id, tenant_context
@@ -24,13 +21,9 @@ from subscribers.services.imports import fields
 
 CHECK, RUN = "subscribers.check_import", "subscribers.run_import"
 SAMPLE_ROWS = 3
-KEPT_FROM_ALL = (
-    "imports"  # No role may view it: an uploaded file may hold passwords, and is for the job alone.
-)
 SAMPLE_CHARACTERS = 60
 ERRORS_AT_ONCE = 1_000
 FORGOTTEN_AFTER = timedelta(days=30)
-RUNNING = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
 OVER = (ImportStatus.IMPORTED, ImportStatus.DISCARDED)
 
 
@@ -80,16 +73,12 @@ def upload_import(
     Safe to repeat: content that was imported, or is being imported, is refused unless `again`. Raises
     FileTooLarge, FileAlreadyImported, UnreadableFile, WrongColumns, WrongMapping.
     """
-    shown_name = (get_valid_filename(name) if name.strip(". ") else "")[-200:] or "import"
-    with write_file(
-        name=shown_name, media_type="application/octet-stream", app_label=KEPT_FROM_ALL, keep_for=None, user_id=user_id
-    ) as (file, stream):  # fmt: skip
-        digest = _copy(content, stream)
-    _refuse_repeated(digest, again=again)
+    file = store_upload(name=name, content=content, keep_for=None, user_id=user_id)
+    _refuse_repeated(file.sha256, again=again)
     made = Import(
         name=name.strip()[-200:] or "import",
         file=file,
-        sha256=digest,
+        sha256=file.sha256,
         size_bytes=file.size_bytes,
         on_duplicate=on_duplicate,
         created_by_id=user_id,
@@ -146,7 +135,7 @@ def request_check(*, import_id: UUID, user_id: UUID | None = None) -> Job:
     Raises ImportNotFound, ImportIsOver, ImportIsRunning, ImportHasBegun, WrongMapping.
     """
     found = _lock(import_id, allow=ImportStatus.CHECKING)
-    if found.status == ImportStatus.CHECKING and found.job is not None and found.job.is_active:
+    if found.is_running:
         running: Job = found.job
         return running
     _refuse_begun(found)
@@ -162,7 +151,7 @@ def request_run(*, import_id: UUID, user_id: UUID | None = None) -> Job:
     Raises ImportNotFound, ImportIsOver, ImportIsRunning, ImportNotChecked.
     """
     found = _lock(import_id, allow=ImportStatus.IMPORTING)
-    if found.status == ImportStatus.IMPORTING and found.job is not None and found.job.is_active:
+    if found.is_running:
         running: Job = found.job
         return running
     if found.began_at is None:
@@ -263,17 +252,6 @@ def shape_of(of_import: Import) -> tables.Shape:
     )
 
 
-def _copy(content: Iterable[bytes], stream: IO[bytes]) -> str:
-    digest, size = hashlib.sha256(), 0
-    for piece in content:
-        size += len(piece)
-        if size > tables.MAX_FILE_BYTES:
-            raise tables.FileTooLarge
-        digest.update(piece)
-        stream.write(piece)
-    return digest.hexdigest()
-
-
 def _refuse_repeated(digest: str, *, again: bool) -> None:
     """Of two uploads of one file at once the second sees the first: they take turns."""
     key = int.from_bytes(bytes.fromhex(digest)[:8], "big", signed=True)
@@ -326,7 +304,7 @@ def _lock(import_id: UUID, *, allow: str = "") -> Import:
 
 
 def _refuse_running(found: Import) -> None:
-    if found.status in RUNNING and found.job is not None and found.job.is_active:
+    if found.is_running:
         raise ImportIsRunning
 
 
