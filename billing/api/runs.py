@@ -34,7 +34,9 @@ WAIT_SECONDS = 10
 
 
 class GenerateInput(StrictSerializer):
-    on = serializers.DateField(required=False, help_text="Lines due on this day or earlier; today when left out.")
+    on = serializers.DateField(
+        required=False, help_text="Lines due on this day or earlier; today when left out."
+    )
     dry_run = serializers.BooleanField(
         required=False, help_text="With `subscriber_id`: only true. A run issues nothing before its approval."
     )

@@ -22,11 +22,15 @@ class Language(models.TextChoices):
 class BillingIdentity(TenantModel):
     """Who bills: what stands in the head and the foot of each invoice. One row per provider."""
 
-    legal_name = models.CharField(max_length=120, help_text="As it is registered; also the holder of the account.")
+    legal_name = models.CharField(
+        max_length=120, help_text="As it is registered; also the holder of the account."
+    )
     tax_id = models.CharField("tax number", max_length=40, blank=True)
     address = models.TextField(max_length=300, blank=True, help_text="As on a letter, up to five lines.")
     email = models.EmailField(
-        "e-mail", blank=True, help_text="Where customers' answers to a sent invoice go, and what invoices show."
+        "e-mail",
+        blank=True,
+        help_text="Where customers' answers to a sent invoice go, and what invoices show.",
     )
     phone = models.CharField(max_length=40, blank=True)
     iban = models.CharField(
@@ -38,7 +42,10 @@ class BillingIdentity(TenantModel):
     bic = models.CharField("BIC", max_length=11, blank=True, help_text="ISO 9362; not needed within the EEA.")
     bank_name = models.CharField(max_length=80, blank=True)
     language = models.CharField(
-        max_length=2, choices=Language, default=Language.EN, help_text="Of invoices, e-mails and the payment page."
+        max_length=2,
+        choices=Language,
+        default=Language.EN,
+        help_text="Of invoices, e-mails and the payment page.",
     )
     note = models.CharField(max_length=300, blank=True, help_text="Printed below each invoice.")
     sends_invoices = models.BooleanField(
@@ -80,7 +87,9 @@ class InvoiceMail(TenantModel):
     class Meta:
         verbose_name = "e-mail"
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=MailStatus.values), name="invoice_mail_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=MailStatus.values), name="invoice_mail_status_known"
+            ),
             models.UniqueConstraint(
                 fields=["tenant", "invoice"],
                 condition=Q(status__in=[MailStatus.QUEUED, MailStatus.SENDING]),
