@@ -28,7 +28,7 @@ class MailServer(socketserver.ThreadingTCPServer):
 
     @property
     def messages(self) -> list[EmailMessage]:
-        return [message_from_bytes(raw, policy=policy.default) for _, _, raw in self.raw]  # type: ignore[misc]
+        return [message_from_bytes(raw, policy=policy.default) for _, _, raw in self.raw]
 
     def __enter__(self) -> "MailServer":
         self._thread.start()

@@ -224,7 +224,7 @@ class TestTaxes:
 
 class TestOverage:
     def test_a_new_price_ends_the_one_before(self, line: Subscription) -> None:
-        given = {"plan_id": line.plan_id, "currency": "EUR", "on": TODAY}
+        given: dict[str, Any] = {"plan_id": line.plan_id, "currency": "EUR", "on": TODAY}
         overage.set_price(price=Decimal(1), starts_on=date(2026, 1, 1), **given)
         overage.set_price(price=Decimal(2), starts_on=date(2026, 4, 1), **given)
 
@@ -234,7 +234,12 @@ class TestOverage:
         ]
 
     def test_refusals(self, line: Subscription) -> None:
-        given = {"price": Decimal(1), "currency": "EUR", "starts_on": date(2026, 4, 1), "on": TODAY}
+        given: dict[str, Any] = {
+            "price": Decimal(1),
+            "currency": "EUR",
+            "starts_on": date(2026, 4, 1),
+            "on": TODAY,
+        }
 
         with pytest.raises(overage.PlanUncapped):
             overage.set_price(plan_id=PlanFactory(cap_bytes=None).pk, **given)

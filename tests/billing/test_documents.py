@@ -8,16 +8,18 @@ import zlib
 from datetime import date
 from decimal import Decimal
 from string import Formatter
+from typing import Any
 
 import pytest
+import segno
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.languages import ORDER, WORDS, words_of
 from billing.models import Language, LineKind, TaxExemption, TaxRate, TransferKind
 from billing.services import invoices, payments
 from billing.services.documents import codes, identity, invoice_pdf, statement_csv, statement_pdf, statements
 from billing.services.documents.invoices import invoice_values
+from billing.services.documents.languages import ORDER, WORDS, words_of
 from billing.services.documents.typesetting import render
 from ispcore.errors import DomainError
 from tests.billing.issued import AT, IBAN, make_customer, make_identity, make_issued
@@ -232,10 +234,13 @@ class TestWhatItShows:
 class TestCodes:
     def test_of_a_transfer_are_epc069_12(self, monkeypatch):
         made = []
-        real = codes.segno.make_qr
-        monkeypatch.setattr(
-            codes.segno, "make_qr", lambda text, **how: made.append(text) or real(text, **how)
-        )
+
+        def make_qr(text: str, **how: Any) -> Any:
+            made.append(text)
+            return real(text, **how)
+
+        real = segno.make_qr
+        monkeypatch.setattr(segno, "make_qr", make_qr)
 
         code = codes.transfer_code(
             name="Fibra S.L.", iban=IBAN, bic="", amount=Decimal("12.3000"), text="INV-2026-000001"

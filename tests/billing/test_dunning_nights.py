@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -37,7 +38,7 @@ def verdicts(on: date = ON) -> list[tuple[str, str]]:
     return [(row.verdict, row.why) for row in tonight.tonight(on=on)]
 
 
-def run_night(on: date = ON, at: datetime = AT) -> DunningNight:
+def run_night(on: date = ON, at: datetime = AT) -> Any:
     night = suspending.begin_night(on=on, at=at)
     work(night)
     return DunningNight.objects.get(pk=night.pk)
@@ -298,7 +299,12 @@ class TestPromises:
 
     def test_one_is_open_at_a_time(self, policy):
         line = overdue()
-        values = {"subscriber_id": line.subscriber_id, "amount": Decimal(31), "currency": "EUR", "on": ON}
+        values: dict[str, Any] = {
+            "subscriber_id": line.subscriber_id,
+            "amount": Decimal(31),
+            "currency": "EUR",
+            "on": ON,
+        }
         promises.make_promise(**values, until=ON)
 
         with pytest.raises(promises.PromiseOpen):

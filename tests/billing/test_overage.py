@@ -1,5 +1,6 @@
 """Data above a cap: what it costs, once for each month that is over."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def used(line: Subscription) -> dict[tuple[UUID, date], int]:
+def used(line: Subscription) -> Iterator[dict[tuple[UUID, date], int]]:
     """A plan with 100 GB and 2.00 for each GB above; what lines used in a month is told by the test."""
     Plan.objects.filter(pk=line.plan_id).update(cap_bytes=100 * GB)
     OveragePrice.objects.create(plan=line.plan, price=2, currency="EUR", starts_on=date(2026, 1, 1))

@@ -58,9 +58,7 @@ class TestPeriods:
         day=st.one_of(st.none(), st.integers(1, 31)),
     )
     def test_are_those_of_the_catalogue(self, on, period, began_on, day):
-        profile = BillingProfile(
-            cycle=Cycle.DAY_OF_MONTH if day else Cycle.ANNIVERSARY, cycle_day=day, tenant_id=None
-        )
+        profile = BillingProfile(cycle=Cycle.DAY_OF_MONTH if day else Cycle.ANNIVERSARY, cycle_day=day)
         expected = period_around(on=on, period=period, profile=profile, began_on=began_on)
         months = {"month": 1, "quarter": 3, "year": 12}[period]
         anchor = date(2000, 1, 1) if day else began_on

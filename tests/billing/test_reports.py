@@ -223,7 +223,7 @@ class TestRecurring:
 
 def taxed(
     subscriber: Any, net: str, *taxes: tuple[TaxRate, str], kind: str = "invoice", **fields: Any
-) -> Invoice:
+) -> Any:
     """An issued invoice or credit note with one item, and its bookings."""
     base = Decimal(net)
     tax = sum((Decimal(amount) for _, amount in taxes), Decimal(0))
@@ -253,7 +253,7 @@ def taxed(
 
 class TestTaxes:
     @pytest.fixture
-    def vat(self, acting) -> TaxRate:
+    def vat(self, acting) -> Any:
         return TaxRate.objects.create(name="VAT", percent=20, starts_on="2020-01-01")
 
     def report(self) -> reports.TaxReport:

@@ -308,6 +308,7 @@ class TestNightly:
     def test_begins_after_two_at_the_providers_once_a_day(self, johannesburg):
         early = runs.start_nightly_run(at=self.NIGHT - timedelta(hours=1))
         started = runs.start_nightly_run(at=self.NIGHT)
+        assert started is not None
         again = runs.start_nightly_run(at=self.NIGHT + timedelta(minutes=15))
 
         assert (early, again) == (None, None)
@@ -317,6 +318,7 @@ class TestNightly:
     def test_is_approved_by_itself_when_nothing_stands_out(self, johannesburg):
         make_lines()
         run = runs.start_nightly_run(at=self.NIGHT)
+        assert run is not None
         runs.plan_run(runs.Inline(), run_id=run.pk, at=self.NIGHT)
 
         assert runs.approve_within_bounds(run_id=run.pk, at=self.NIGHT)
@@ -327,6 +329,7 @@ class TestNightly:
     def test_waits_for_a_person_when_something_does(self, johannesburg):
         make_lines(price="10.50", currency="JPY")
         run = runs.start_nightly_run(at=self.NIGHT)
+        assert run is not None
         runs.plan_run(runs.Inline(), run_id=run.pk, at=self.NIGHT)
 
         assert not runs.approve_within_bounds(run_id=run.pk, at=self.NIGHT)
@@ -406,6 +409,6 @@ def test_a_line_that_ended_is_settled_and_not_looked_at_again(settings):
     issued(APRIL)
     planned(APRIL + timedelta(days=1))
 
-    last = Invoice.objects.order_by("-number").first()
+    last = Invoice.objects.latest("number")
     assert last.total == Decimal("50.00") - Decimal("15.48")
     assert BillingPosition.objects.get().is_closed

@@ -27,14 +27,14 @@ def mail(settings: Any) -> Iterator[MailServer]:
         yield server
 
 
-def sent(tenant: Any, invoice: Invoice, **to: str) -> Job:
+def sent(tenant: Any, invoice: Invoice, **to: Any) -> Any:
     """Ask for the e-mail and do the worker's part."""
     with tenant_context(tenant.pk):
         _, job = invoices.send(invoice_id=invoice.pk, at=AT, **to)
     return work(tenant, job)
 
 
-def work(tenant: Any, job: Job) -> Job:
+def work(tenant: Any, job: Job) -> Any:
     jobs.perform(tenant_id=str(tenant.pk), job_id=str(job.pk), work=lambda run: sending.deliver(run, at=AT))
     with tenant_context(tenant.pk):
         return Job.objects.get(pk=job.pk)
