@@ -238,7 +238,7 @@ class DunningNightSerializer(HouseSerializer[DunningNight]):
         read_only_fields = fields
 
 
-class ApproveInput(StrictSerializer):
+class NightApprovalInput(StrictSerializer):
     services = IntegerField(
         min_value=1,
         max_value=10_000_000,
@@ -263,7 +263,7 @@ class DunningNightViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     ordering_fields = ("on",)
     verbs: ClassVar[dict[str, str]] = {"approve": "change", "call_off": "change"}
 
-    @extend_schema(request=ApproveInput, responses=DunningNightSerializer)
+    @extend_schema(request=NightApprovalInput, responses=DunningNightSerializer)
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         """Go on with a night that stopped at the cap. Repeating it changes nothing.
@@ -271,7 +271,7 @@ class DunningNightViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         409 `more_than_shown` when more would be cut by now, `night_over` the day after.
         """
         night = self.get_object()
-        data = valid(ApproveInput(data=request.data))
+        data = valid(NightApprovalInput(data=request.data))
         self.record = suspending.approve_night(
             night_id=night.pk,
             lines=data["services"],

@@ -321,10 +321,11 @@ class InvoiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
         409 `invoice_not_voidable`, `later_period_billed`.
         """
+        found = self.get_object()
         given = valid(VoidInput(data=request.data))
         user_id = caller_of(request._request).user_id
-        found = invoices.void(invoice_id=self.get_object().pk, at=timezone.now(), user_id=user_id, **given)
-        return Response(self._shown(found))
+        voided = invoices.void(invoice_id=found.pk, at=timezone.now(), user_id=user_id, **given)
+        return Response(self._shown(voided))
 
     @extend_schema(request=CreditInput, responses={201: InvoiceDetailSerializer})
     @action(detail=True, methods=["post"], url_path="credit-notes", answers_with_record=True)
@@ -333,10 +334,11 @@ class InvoiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
         409 `credit_beyond_invoice`, `invoice_not_creditable`.
         """
+        found = self.get_object()
         given = valid(CreditInput(data=request.data))
         lines = [CreditedLine(line["line_id"], line["amount"]) for line in given.pop("lines", [])]
         note = invoices.credit(
-            invoice_id=self.get_object().pk,
+            invoice_id=found.pk,
             lines=lines,
             at=timezone.now(),
             user_id=caller_of(request._request).user_id,
@@ -351,9 +353,10 @@ class InvoiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
         409 `no_email_address`, `invoice_not_sendable`; the task fails with `mail_refused` when the server does.
         """
+        found = self.get_object()
         given = valid(SendInput(data=request.data))
         user_id = caller_of(request._request).user_id
-        _, job = invoices.send(invoice_id=self.get_object().pk, at=timezone.now(), user_id=user_id, **given)
+        _, job = invoices.send(invoice_id=found.pk, at=timezone.now(), user_id=user_id, **given)
         return accepted(request, job, default_wait=SEND_WAIT_SECONDS)
 
     @extend_schema(

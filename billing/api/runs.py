@@ -53,7 +53,7 @@ class GenerateInput(StrictSerializer):
         return attrs
 
 
-class ApproveInput(StrictSerializer):
+class RunApprovalInput(StrictSerializer):
     plan_hash = serializers.RegexField(
         r"^[0-9a-f]{64}\Z", help_text="The `plan_hash` of the plan you looked at."
     )
@@ -72,7 +72,7 @@ class RunTotalSerializer(serializers.ModelSerializer[RunTotal]):
         fields = ["currency", "invoices", "net", "tax", "total", "previous_total"]
 
 
-class RunSerializer(HouseSerializer[BillingRun]):
+class BillingRunSerializer(HouseSerializer[BillingRun]):
     totals = RunTotalSerializer(many=True, read_only=True)
     task_id = serializers.UUIDField(source="job_id", read_only=True, allow_null=True)
     approved_by_id = serializers.UUIDField(read_only=True, allow_null=True)
@@ -136,7 +136,7 @@ class NextParkedSerializer(serializers.Serializer[Any]):
     what_to_do = serializers.CharField()
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class NextInvoicesSerializer(serializers.Serializer[Any]):
     """The next invoice of one subscriber; `parked` says why a run could not bill."""
 
     subscriber_id = serializers.UUIDField()
@@ -156,7 +156,7 @@ class GenerateView(ApiView):
         responses={
             200: PolymorphicProxySerializer(
                 component_name="GeneratedInvoices",
-                serializers=[RunSerializer, PreviewSerializer],
+                serializers=[BillingRunSerializer, NextInvoicesSerializer],
                 resource_type_field_name=None,
             ),
             202: TaskSerializer,
@@ -190,7 +190,7 @@ class RunViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     """Billing runs. One is open at a time: planned, approved, issued; or discarded."""
 
     model = BillingRun
-    serializer_class = RunSerializer
+    serializer_class = BillingRunSerializer
     filterset_class = RunFilter
     prefetched = ("totals",)
     ordering_fields = ("on", "created_at")
@@ -202,7 +202,7 @@ class RunViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "parked": "view",
     }
 
-    @extend_schema(request=ApproveInput, responses={200: RunSerializer, 202: TaskSerializer})
+    @extend_schema(request=RunApprovalInput, responses={200: BillingRunSerializer, 202: TaskSerializer})
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         """Issue the plan of this hash; 409 `plan_changed` when the plan is another by now.
@@ -210,9 +210,10 @@ class RunViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         Runs in the background; the answer waits up to 10 seconds (`Prefer: wait=N`) and is 202 with the task when
         it takes longer.
         """
-        data = valid(ApproveInput(data=request.data))
+        found = self.get_object()
+        data = valid(RunApprovalInput(data=request.data))
         run = runs.approve_run(
-            run_id=self.get_object().pk,
+            run_id=found.pk,
             plan_hash=data["plan_hash"],
             at=timezone.now(),
             user_id=caller_of(request._request).user_id,
@@ -220,7 +221,7 @@ class RunViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         assert run.job is not None
         return accepted(request, run.job, default_wait=WAIT_SECONDS)
 
-    @extend_schema(request=None, responses={200: RunSerializer, 202: TaskSerializer})
+    @extend_schema(request=None, responses={200: BillingRunSerializer, 202: TaskSerializer})
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
         """Give a plan up and delete its drafts; what they would have billed is for the next run."""
@@ -288,4 +289,4 @@ def run_result(job: Job) -> dict[str, Any]:
     """Show the run itself as what its job came to."""
     assert job.result is not None
     found = BillingRun.objects.prefetch_related("totals").get(pk=job.result["run_id"])
-    return dict(RunSerializer(found).data)
+    return dict(BillingRunSerializer(found).data)
