@@ -62,7 +62,7 @@ def values(
     number: int, *, language: str = "en", has_logo: bool = True, has_code: bool = True
 ) -> dict[str, Any]:
     """Return what the template shows of one invoice; no two are alike."""
-    from billing.languages import words_of
+    from billing.services.documents.languages import words_of
     from billing.models import BillingIdentity
     from billing.services.documents import codes
     from billing.services.documents.invoices import frame

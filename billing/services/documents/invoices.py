@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db.models import Prefetch, Sum
 
-from billing.languages import Words, words_of
 from billing.models import (
     BillingIdentity,
     Invoice,
@@ -18,6 +17,7 @@ from billing.models import (
 )
 from billing.services.documents import codes, typesetting
 from billing.services.documents.identity import billing_identity, logo_svg
+from billing.services.documents.languages import Words, words_of
 from subscribers.models import DocumentType, Subscriber
 
 TAX_DOCUMENTS = (DocumentType.TAX_ID, DocumentType.COMPANY)

@@ -16,11 +16,11 @@ from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.db import transaction
 
-from billing.languages import Words, words_of
 from billing.models import BillingIdentity, Invoice, InvoiceKind, InvoiceMail, InvoiceStatus, MailStatus
 from billing.services.documents import typesetting
 from billing.services.documents.identity import billing_identity
 from billing.services.documents.invoices import file_name, invoice_values, is_open
+from billing.services.documents.languages import Words, words_of
 from billing.services.invoices.links import payment_link
 from billing.services.invoices.rows import lock_invoice
 from ispcore.errors import DomainError, RetryableError

@@ -16,11 +16,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 from redis.exceptions import RedisError
 
-from billing.languages import Words, words_of
 from billing.models import GatewayAccount, Invoice, InvoiceKind, InvoiceStatus, Language
 from billing.services.documents import invoice_pdf
 from billing.services.documents.identity import billing_identity
 from billing.services.documents.invoices import file_name, is_open, transfer_code_of, transfer_rows
+from billing.services.documents.languages import Words, words_of
 from billing.services.gateways import checkouts
 from billing.services.invoices.links import LinkOver, LinkWrong, payment_link, read_token
 from ispcore.api.request import client_ip
