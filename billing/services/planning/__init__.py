@@ -68,15 +68,15 @@ def _plan(terms: Terms, subscribers: Sequence[UUID], *, looks_for_billed: bool) 
     with connection.cursor() as cursor:
         for statement in (
             standing.LINES_SQL,
-            "ANALYZE billing_line",
+            "ANALYZE billing_line (subscription_id, subscriber_id)",
             standing.TERMS_SQL,
-            "ANALYZE billing_term",
+            "ANALYZE billing_term (subscription_id, billed_until, months, anchor, cycle_day)",
             standing.SPANS_SQL,
-            "ANALYZE billing_span",
+            "ANALYZE billing_span (subscription_id)",
             items.ADD_ONS_SQL,
-            "ANALYZE billing_extra",
+            "ANALYZE billing_extra (subscription_id, charged_until, starts_on, target, months, anchor, cycle_day)",
             items.ITEMS_SQL,
-            "ANALYZE billing_item",
+            "ANALYZE billing_item (subscription_id, subscriber_id, currency)",
             items.DISCOUNTS_SQL,
         ):
             cursor.execute(statement, values if "%(" in statement else None)
@@ -87,9 +87,9 @@ def _plan(terms: Terms, subscribers: Sequence[UUID], *, looks_for_billed: bool) 
             *([drafts.PARK_BILLED_SQL] if looks_for_billed else []),
             drafts.LEAVE_PARKED_SQL,
             drafts.DRAFTS_SQL,
-            "ANALYZE billing_draft",
+            "ANALYZE billing_draft (invoice_id, subscriber_id, currency)",
             drafts.TAXES_SQL,
-            "ANALYZE billing_taxed",
+            "ANALYZE billing_taxed (invoice_id, line_id)",
             drafts.INVOICES_SQL,
             drafts.LINES_SQL,
             drafts.LINE_TAXES_SQL,

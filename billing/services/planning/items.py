@@ -137,7 +137,8 @@ WITH changed AS (
     ) AS span
     CROSS JOIN LATERAL (SELECT LEAST(span.until, extra.target, extra.ends_on) AS until) AS cut
     CROSS JOIN LATERAL (
-        SELECT cut.until - span.first - billing_days(extra.held, span.first, cut.until) AS days
+        SELECT cut.until - span.first - CASE WHEN isempty(extra.held) THEN 0
+                                             ELSE billing_days(extra.held, span.first, cut.until) END AS days
     ) AS counted
     WHERE NOT extra.is_held
     UNION ALL

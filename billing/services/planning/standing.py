@@ -123,7 +123,8 @@ WHERE NOT isempty(term.days)
 SPANS_SQL = """
 CREATE TEMP TABLE billing_span ON COMMIT DROP AS
 SELECT term.*, span.first, cut.until, span.days AS period_days,
-       cut.until - span.first - billing_days(term.held, span.first, cut.until) AS billed_days
+       cut.until - span.first - CASE WHEN isempty(term.held) THEN 0
+                                     ELSE billing_days(term.held, span.first, cut.until) END AS billed_days
 FROM billing_term AS term
 CROSS JOIN LATERAL (
     SELECT GREATEST(term.billed_until, lower(term.days)) AS since, LEAST(upper(term.days), term.ended_on) AS until
