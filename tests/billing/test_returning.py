@@ -1,0 +1,115 @@
+"""Money that goes back: refunds and bounces, by the ledger and what they leave open."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from billing.models import Payment, Refund, Transfer
+from billing.services import payments
+from billing.services.payments import returning
+from tests.billing.paying import NOON, balance_of, open_of, owe, payer
+
+pytestmark = pytest.mark.django_db
+
+
+def receive(subscriber, amount, **told):
+    told = {"currency": "EUR", "method": "cash", "received_at": NOON, **told}
+    return payments.receive(subscriber_id=subscriber.pk, amount=Decimal(amount), **told)
+
+
+def booked() -> list[tuple[str, str, str, Decimal]]:
+    return [
+        (one.kind, one.debit, one.credit, one.amount)
+        for one in Transfer.objects.exclude(kind="invoice").order_by("id")
+    ]
+
+
+class TestGoingBack:
+    def test_a_refund_takes_credit_first_then_the_newest_allocation(self, acting):
+        jane = payer()
+        first, second = owe(jane, "20", due_on=date(2026, 2, 1)), owe(jane, "30")
+        payment = receive(jane, "55")
+
+        payments.refund(payment_id=payment.pk, amount=Decimal("15"), reason="asked for", at=NOON)
+
+        assert open_of(first, second) == [(0, "paid"), (10, "partly_paid")]
+        payment = Payment.objects.get(pk=payment.pk)
+        assert (payment.allocated, payment.refunded, payment.status) == (40, 15, "received")
+        assert balance_of(jane) == 10
+        assert booked()[-1] == ("refund", "receivable", "cash", Decimal(15))
+
+    def test_a_full_refund_opens_all(self, acting):
+        jane = payer()
+        first, second = owe(jane, "20", due_on=date(2026, 2, 1)), owe(jane, "30")
+        payment = receive(jane, "55")
+
+        payments.refund(payment_id=payment.pk, amount=Decimal("55"), reason="asked for", at=NOON)
+
+        assert open_of(first, second) == [(20, "issued"), (30, "issued")]
+        assert Payment.objects.get(pk=payment.pk).status == "refunded"
+        assert balance_of(jane) == 50
+
+    @pytest.mark.parametrize(("before", "asked"), [("0", "10.01"), ("4", "6.01")])
+    def test_no_more_goes_back_than_came(self, acting, before, asked):
+        jane = payer()
+        invoice = owe(jane, "10")
+        payment = receive(jane, "10")
+        if Decimal(before):
+            payments.refund(payment_id=payment.pk, amount=Decimal(before), reason="asked for", at=NOON)
+        owed = balance_of(jane)
+
+        with pytest.raises(returning.RefundBeyondPayment) as refusal:
+            payments.refund(payment_id=payment.pk, amount=Decimal(asked), reason="asked for", at=NOON)
+
+        assert refusal.value.code == "refund_beyond_payment"
+        assert balance_of(jane) == owed
+        assert open_of(invoice)[0][0] == owed
+
+    def test_an_equal_reference_goes_back_once(self, acting):
+        payment = receive(payer(), "10")
+        asked = {"payment_id": payment.pk, "reason": "asked for", "reference": "re_1", "at": NOON}
+
+        first = payments.refund(amount=Decimal(4), **asked)
+        again = payments.refund(amount=Decimal(4), **asked)
+        with pytest.raises(returning.DuplicateRefund):
+            payments.refund(amount=Decimal(5), **asked)
+
+        assert again == first
+        assert Refund.objects.count() == 1
+        assert Payment.objects.get(pk=payment.pk).refunded == 4
+
+    def test_a_bounce_takes_all_back(self, acting):
+        jane = payer()
+        invoice = owe(jane, "30")
+        payment = receive(jane, "40", method="bank")
+        payments.refund(payment_id=payment.pk, amount=Decimal("5"), reason="asked for", at=NOON)
+
+        for _ in range(2):
+            payments.bounce(payment_id=payment.pk, reason="no funds", at=NOON)
+
+        payment = Payment.objects.get(pk=payment.pk)
+        assert (payment.status, payment.allocated, payment.refunded) == ("bounced", 0, 40)
+        assert (payment.bounced_at, payment.bounce_reason) == (NOON, "no funds")
+        assert open_of(invoice) == [(30, "issued")]
+        assert balance_of(jane) == 30
+        assert booked()[-1] == ("bounce", "receivable", "bank", Decimal(35))
+
+    def test_nothing_goes_back_of_what_bounced(self, acting):
+        payment = receive(payer(), "40")
+        payments.bounce(payment_id=payment.pk, reason="no funds", at=NOON)
+
+        with pytest.raises(returning.NothingLeft) as refusal:
+            payments.refund(payment_id=payment.pk, amount=Decimal("5"), reason="asked for", at=NOON)
+
+        assert str(refusal.value) == "The payment bounced: nothing of it is left."
+        assert Transfer.objects.count() == 2
+
+    def test_what_was_refunded_in_full_does_not_bounce(self, acting):
+        payment = receive(payer(), "40")
+        payments.refund(payment_id=payment.pk, amount=Decimal("40"), reason="asked for", at=NOON)
+
+        with pytest.raises(returning.NothingLeft):
+            payments.bounce(payment_id=payment.pk, reason="no funds", at=NOON)
+
+        assert Payment.objects.get(pk=payment.pk).status == "refunded"
