@@ -80,6 +80,20 @@ class TestRelay:
             str(other_tenant.pk),
         }
 
+    def test_what_is_more_than_a_batch_is_told_at_once_and_others_do_not_wait_for_all_of_it(
+        self, tenant: Tenant, other_tenant: Tenant
+    ) -> None:
+        with tenant_context(tenant.pk):
+            services.publish_each(NAME, [{"olt_id": "x"}] * (services.BATCH + 1))
+        with tenant_context(other_tenant.pk):
+            services.publish(NAME, olt_id="y")
+
+        assert (relay(), relay()) == (services.BATCH + 2, 0)
+
+        told = [each["olt_id"] for each in reversed(messages("tests.first"))]
+        assert sorted(told) == ["x"] * (services.BATCH + 1) + ["y"]
+        assert told[-1] == "x"
+
     def test_a_crash_between_sending_and_committing_tells_twice_and_never_not(self, tenant: Tenant) -> None:
         with tenant_context(tenant.pk):
             services.publish(NAME, olt_id="x")
