@@ -7,13 +7,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from billing.admin.terms import AmountForm, day, ends, percent, priced, starts, state, today
+from billing.admin.terms import AmountForm, day, ends, percent, starts, state, today
 from billing.models import AddOn, ChargeKind, Discount, OneOffCharge, OveragePrice
 from billing.services.charges import add_ons, discounts, one_off, overage
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import TenantModelAdmin
-from ispcore.admin.formats import DASH, choice_column, pill
+from ispcore.admin.formats import DASH, choice_column, money, pill
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 from subscribers.models import Subscription
@@ -93,7 +93,7 @@ class AddOnAdmin(TenantModelAdmin):
 
     @admin.display(description="Price")
     def price_shown(self, obj: AddOn) -> str:
-        return priced(obj.price, obj.currency)
+        return money(obj.price, obj.currency)
 
 
 class ChargeForm(AmountForm):
@@ -198,7 +198,7 @@ class ChargeAdmin(TenantModelAdmin):
 
     @admin.display(description="Amount")
     def amount_shown(self, obj: OneOffCharge) -> str:
-        return priced(obj.amount, obj.currency)
+        return money(obj.amount, obj.currency)
 
     @admin.display(description="Due", ordering="due_on")
     def due(self, obj: OneOffCharge) -> str:
@@ -308,7 +308,7 @@ class DiscountAdmin(TenantModelAdmin):
 def taken_off(discount: Discount) -> str:
     if discount.percent is not None:
         return percent(discount.percent)
-    return priced(discount.amount, discount.subscription.plan.currency)
+    return money(discount.amount, discount.subscription.plan.currency)
 
 
 class OverageForm(AmountForm):
@@ -376,7 +376,7 @@ class OveragePriceAdmin(TenantModelAdmin):
 
     @admin.display(description="Per GB")
     def price_shown(self, obj: OveragePrice) -> str:
-        return priced(obj.price, obj.currency)
+        return money(obj.price, obj.currency)
 
 
 for order, title, name, icon in (

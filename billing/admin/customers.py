@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from billing.admin.charges import charge_state, taken_off
-from billing.admin.terms import day, priced, standing, today
+from billing.admin.terms import day, standing, today
 from billing.models import AddOn, Discount, OneOffCharge, TaxExemption
+from ispcore.admin.formats import money
 from subscribers.admin import tabs
 from subscribers.models import Subscriber, Subscription
 
@@ -54,14 +55,14 @@ def _shown(
         _box(
             request, "addon", "Add-ons", "Nothing besides the plan.", of,
             [
-                (each.pk, each.name, priced(each.price, each.currency), _days(each), _state(each, on))
+                (each.pk, each.name, money(each.price, each.currency), _days(each), _state(each, on))
                 for each in add_ons.order_by("-pk")[:ROWS_SHOWN]
             ],
         ),
         _box(
             request, "oneoffcharge", "Charges", "Nothing is charged besides.", of,
             [
-                (each.pk, each.name, priced(each.amount, each.currency), f"due {day(each.due_on)}", charge_state(each))
+                (each.pk, each.name, money(each.amount, each.currency), f"due {day(each.due_on)}", charge_state(each))
                 for each in charges.order_by("-pk")[:ROWS_SHOWN]
             ],
         ),

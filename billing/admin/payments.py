@@ -12,8 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.admin.returning import AllocateForm, BounceForm, RefundForm, ReleaseForm, said
-from billing.admin.terms import priced
+from billing.admin.returning import AllocateForm, BounceForm, RefundForm, ReleaseForm
 from billing.models import EventOutcome, GatewayEvent, Payment, PaymentStatus
 from billing.services import payments
 from billing.services.gateways import refunds
@@ -23,7 +22,7 @@ from ispcore.admin import links, navigation
 from ispcore.admin.actions import action
 from ispcore.admin.base import DrawnPage, TenantForm, TenantModelAdmin
 from ispcore.admin.fields import MomentInput, TextInput
-from ispcore.admin.formats import DASH, moment, pill, time_column
+from ispcore.admin.formats import DASH, moment, money, pill, said, time_column
 from ispcore.admin.site import register
 from subscribers.admin import tabs
 from subscribers.models import Subscriber
@@ -281,7 +280,7 @@ class PaymentAdmin(DrawnPage, TenantModelAdmin):
 
     @admin.display(description="Amount", ordering="amount")
     def amount_shown(self, obj: Payment) -> str:
-        return priced(obj.amount, obj.currency)
+        return money(obj.amount, obj.currency)
 
     @admin.display(description="Subscriber")
     def payer(self, obj: Payment) -> str:
@@ -331,7 +330,7 @@ def page_of(payment: Payment) -> dict[str, Any]:
             {
                 "url": links.url_of("invoice", one.invoice_id),
                 "invoice": str(one.invoice),
-                "amount": priced(one.amount, payment.currency),
+                "amount": money(one.amount, payment.currency),
                 "at": moment(one.created_at),
                 "by": str(one.created_by or "the system"),
                 "released": moment(one.released_at) if one.released_at else "",
@@ -340,7 +339,7 @@ def page_of(payment: Payment) -> dict[str, Any]:
         ],
         "refunds": [
             {
-                "amount": priced(one.amount, payment.currency),
+                "amount": money(one.amount, payment.currency),
                 "reason": one.reason,
                 "reference": one.reference or DASH,
                 "at": moment(one.refunded_at),
@@ -397,7 +396,7 @@ def customer_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]
         "payments": [
             {
                 "url": reverse("admin:billing_payment_change", args=[one.pk]),
-                "amount": priced(one.amount, one.currency),
+                "amount": money(one.amount, one.currency),
                 "method": one.get_method_display(),
                 "state": state_of(one),
                 "used": used_for(one),

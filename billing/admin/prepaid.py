@@ -13,7 +13,6 @@ from django.utils import timezone
 from billing.admin.days import customer_link, day_column
 from billing.models import CreditVoucher, CreditVoucherBatch, CreditVoucherState, PrepaidLine
 from billing.models.prepaid import MOST_CREDIT_VOUCHERS
-from billing.money import minor_units
 from billing.services.prepaid import vouchers
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
@@ -23,6 +22,7 @@ from ispcore.admin.fields import NumberInput
 from ispcore.admin.formats import DASH, choice_column, facts, moment, money, pill, time_column
 from ispcore.admin.site import register
 from ispcore.jobs.models import ACTIVE, Job
+from ispcore.money import minor_units
 from subscribers.admin.saving import answers
 
 STATE_TONES = {

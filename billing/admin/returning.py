@@ -1,6 +1,5 @@
 """What staff say when they allocate a payment or give it back."""
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -8,20 +7,15 @@ from django import forms
 
 from billing.admin.terms import day
 from billing.models import Invoice, InvoiceKind, Payment
-from billing.money import round_money
 from billing.services.gateways import refunds
 from billing.services.payments import Share
 from billing.services.payments.allocating import OPEN, left_of
 from ispcore.admin.actions import ActionForm
 from ispcore.admin.fields import CheckBox, Select, TextInput
+from ispcore.admin.formats import said
 
 OLDEST = "oldest"
 MOST_LISTED = 200
-
-
-def said(amount: Decimal, currency: str) -> str:
-    """Write an amount inside a sentence."""
-    return f"{round_money(amount, currency):,f}".replace(",", "\u202f") + f"\u00a0{currency}"
 
 
 def amount_field(**kwargs: Any) -> forms.DecimalField:

@@ -7,11 +7,10 @@ from typing import Any
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
 
-from billing.money import minor_units, round_money
 from ispcore.admin.base import TenantForm
 from ispcore.admin.formats import DASH, pill
+from ispcore.money import minor_units
 from subscribers.services.periods import local_date
 
 
@@ -22,12 +21,6 @@ def today() -> date:
 
 def day(value: date | None, *, empty: str = DASH) -> str:
     return date_format(value, "j M Y") if value else empty
-
-
-def priced(amount: Decimal, currency: str) -> str:
-    """Write an amount at the right edge of its column, with the digits of its currency."""
-    figures = f"{round_money(amount, currency):,f}".replace(",", "\u202f")
-    return format_html('<span class="isp-money">{}\u00a0{}</span>', figures, currency)
 
 
 def percent(value: Decimal) -> str:

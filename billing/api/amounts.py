@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.money import round_money
+from ispcore.money import round_money
 
 AMOUNT = r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$"
 

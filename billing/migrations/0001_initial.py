@@ -15,12 +15,13 @@ from django.conf import settings
 from django.db import migrations, models
 
 
-from billing.money import DIGITS
+from ispcore.money import DIGITS
 from ispcore.tenants.rls import IsolateTenantTable
 
 # ISO 4217 in SQL, from the same table as in Python.
 MINOR_UNITS_SQL = """
-CREATE FUNCTION minor_units(currency text) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+-- Not STRICT: PostgreSQL would call it for each row instead of putting its expression in place.
+CREATE FUNCTION minor_units(currency text) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE {cases} ELSE 2 END
 $$;
 ALTER TABLE billing_transfer ADD CONSTRAINT transfer_amount_whole
@@ -40,7 +41,7 @@ ALTER TABLE billing_payment ADD CONSTRAINT payment_amounts_whole
 
 # The same rule as subscribers.services.periods.period_around; a property test holds them equal.
 PERIODS_SQL = """
-CREATE FUNCTION billing_day_in(month int, cycle_day int) RETURNS date LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION billing_day_in(month int, cycle_day int) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT make_date(month / 12, month % 12 + 1, 1)
            + LEAST(cycle_day, extract(day FROM make_date(month / 12, month % 12 + 1, 1) + interval '1 month'
                                                - interval '1 day')::int) - 1

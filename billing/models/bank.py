@@ -6,10 +6,10 @@ from django.db.models import Q
 from billing.models.fields import CurrencyField, MoneyField
 from billing.models.invoices import Invoice
 from billing.models.payments import Payment
-from billing.money import round_money
 from ispcore import audit
 from ispcore.files.models import StoredFile
 from ispcore.jobs.models import Job
+from ispcore.money import round_money
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User

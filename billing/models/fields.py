@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import models
 
-from billing.money import DECIMALS, MOST_DIGITS
+from ispcore.money import DECIMALS, MOST_DIGITS
 
 
 class MoneyField(models.DecimalField):  # type: ignore[type-arg]

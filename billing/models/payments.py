@@ -6,7 +6,7 @@ from django.db.models import F, Q
 
 from billing.models.fields import CurrencyField, MoneyField
 from billing.models.invoices import Invoice
-from billing.money import round_money
+from ispcore.money import round_money
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_http_methods
 
 from billing.gateways.demo_bank import DemoBank
 from billing.models import Checkout, CheckoutStatus, GatewayKind
-from billing.money import round_money
 from billing.services.gateways import accounts, notices
 from ispcore.api.request import client_ip
 from ispcore.api.throttles import GcraLimit, address_group
+from ispcore.money import round_money
 from ispcore.tenants.context import tenant_context
 
 LIMIT = GcraLimit(rate=60, period=60, burst=30)

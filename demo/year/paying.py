@@ -21,7 +21,6 @@ from billing.models import (
     LineState,
     Payment,
 )
-from billing.money import round_money
 from billing.services import bank, invoices, payments
 from billing.services.dunning import promises
 from billing.services.gateways import accounts, checkouts, notices
@@ -29,6 +28,7 @@ from billing.services.gateways.checkouts import TopUp
 from billing.services.prepaid import vouchers
 from demo.year.clock import Clock
 from demo.year.people import Offer, Person
+from ispcore.money import round_money
 from ispcore.tenants.context import tenant_context
 
 Deed = Callable[[], None]

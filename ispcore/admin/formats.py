@@ -13,6 +13,7 @@ from django.utils.safestring import mark_safe
 from django.utils.timesince import timesince
 
 from ispcore.admin import links
+from ispcore.money import round_money
 
 DASH = "–"
 CODE = re.compile(r"[a-z]+(_[a-z]+)*")
@@ -96,10 +97,15 @@ def figures(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
+def said(amount: Decimal, currency: str) -> str:
+    """Write an amount inside a sentence, with the digits of its currency."""
+    number = f"{round_money(amount, currency):,f}".replace(",", "\u202f")
+    return f"{number}\u00a0{currency}"
+
+
 def money(amount: Decimal, currency: str) -> str:
-    """Write an amount at the right edge of its column, with its currency."""
-    number = f"{amount:,.2f}".replace(",", "\u202f")
-    return format_html('<span class="isp-money">{}\u00a0{}</span>', number, currency)
+    """Write an amount at the right edge of its column, with the digits of its currency."""
+    return format_html('<span class="isp-money">{}</span>', said(amount, currency))
 
 
 def bitrate(kbps: int) -> str:

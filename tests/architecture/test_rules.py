@@ -48,7 +48,7 @@ OWN_FILES = {
     "subscribers": {"normal"},
     "hardware": {"drivers", "snmp", "cli"},
     "aaa": {"online", "radius", "rendering", "sql"},
-    "billing": {"gateways", "money", "pages"},  # Pages are the payer's: no log-in, no staff, no key.
+    "billing": {"gateways", "pages"},  # Pages are the payer's: no log-in, no staff, no key.
     "support": {"diagnosis", "calendar"},
 }
 MOST_LINES = 450

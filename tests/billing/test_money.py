@@ -7,7 +7,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing import money
+from ispcore import money
 
 CURRENCIES = ["EUR", "USD", "JPY", "KRW", "KWD", "TND", "CLF", "XYZ"]
 

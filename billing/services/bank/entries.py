@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from billing.money import is_whole
 from ispcore.errors import DomainError
+from ispcore.money import is_whole
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_LINES = 50_000

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from billing.money import minor_units
+from ispcore.money import minor_units
 
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009'’]+")
 _CURRENCY = re.compile(r"^([(+-]*)[^\d.,()+-]+|[^\d.,()+-]+\.?([)-]*)$")  # `€ 5`, `-$5`, `5 kr.`

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-from billing import money
 from billing.models import InvoiceLine
+from ispcore import money
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.tenants.base import TenantModel
 from subscribers.models import Plan, ServiceStatus, Subscriber, Subscription

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing import money
 from billing.models import ChargeKind, InvoiceLine, OneOffCharge
 from billing.services.charges import checks
+from ispcore import money
 from ispcore.errors import DomainError
 
 

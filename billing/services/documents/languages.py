@@ -18,7 +18,7 @@ from babel.numbers import (
 )
 
 from billing.models import Language
-from billing.money import minor_units
+from ispcore.money import minor_units
 
 ORDER = (Language.EN, Language.ES, Language.PT, Language.AR)
 RIGHT_TO_LEFT = frozenset({Language.AR})

@@ -12,12 +12,12 @@ from django.db.models.functions import Coalesce
 
 from billing.models import LedgerAccount, Transfer, TransferKind
 from billing.models.fields import MoneyField
-from billing.money import minor_units
 from billing.services.documents import typesetting
 from billing.services.documents.identity import billing_identity
 from billing.services.documents.invoices import frame
 from billing.services.documents.languages import Words, words_of
 from ispcore.errors import DomainError
+from ispcore.money import minor_units
 from subscribers.models import Subscriber
 
 MOST_ENTRIES = 5000

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import connection
 
-from billing import money
 from billing.models import LateFee, OneOffCharge
 from billing.models.charges import ChargeKind
+from ispcore import money
 from ispcore.jobs import services as jobs
 from ispcore.tenants.context import current_tenant_id
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from billing import money
+from ispcore import money
 
 
 @dataclass(frozen=True)

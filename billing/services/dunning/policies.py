@@ -6,10 +6,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing import money
 from billing.models import DunningPolicy
 from billing.models.dunning import CAP_PERCENT
 from billing.services.dunning import calendar
+from ispcore import money
 from ispcore.errors import DomainError, NotRegistered
 from subscribers.models import BillingProfile
 
@@ -74,7 +74,7 @@ def save_policy(*, policy: DunningPolicy, **fields: Any) -> DunningPolicy:
     if policy.late_fee_amount is not None and policy.late_fee_percent is not None:
         raise TwoLateFees
     if profile is not None and not money.is_whole(policy.minimum_balance, profile.currency):
-        raise MinimumTooFine(amount=policy.minimum_balance.normalize(), currency=profile.currency)
+        raise MinimumTooFine(amount=f"{policy.minimum_balance.normalize():f}", currency=profile.currency)
     policy.save()
     return policy
 

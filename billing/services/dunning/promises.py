@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from billing import money
 from billing.models import Promise, PromiseStatus
+from ispcore import money
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.tenants.context import current_tenant_id
 from subscribers.models import Subscriber

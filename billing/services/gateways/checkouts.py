@@ -9,7 +9,6 @@ from django.db import transaction
 
 from billing.gateways.base import Order
 from billing.models import Checkout, CheckoutStatus, GatewayAccount, Invoice, InvoiceKind
-from billing.money import round_money
 from billing.services.gateways import accounts
 from billing.services.payments import checks
 from billing.services.payments.allocating import OPEN
@@ -17,6 +16,7 @@ from billing.services.payments.receiving import refuse_foreign_currency
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
+from ispcore.money import round_money
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import Subscriber

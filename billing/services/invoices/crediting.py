@@ -17,7 +17,6 @@ from billing.models import (
     InvoiceStatus,
     LineTax,
 )
-from billing.money import is_whole, minor_units, round_money
 from billing.services import payments
 from billing.services.dunning import clearing
 from billing.services.invoices import booking
@@ -25,6 +24,7 @@ from billing.services.invoices.numbers import draw_numbers
 from billing.services.invoices.rows import billing_settings, lock_invoice
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.events.services import publish
+from ispcore.money import is_whole, minor_units, round_money
 from subscribers.services.periods import local_date
 
 CREDITABLE = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID)

@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db import transaction
 
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, LineKind, LineTax
-from billing.money import is_whole, minor_units, round_money
 from billing.services.invoices import taxing
 from billing.services.invoices.rows import lock_invoice
 from ispcore.errors import DomainError, NotRegistered
+from ispcore.money import is_whole, minor_units, round_money
 from subscribers.models import Subscription
 from subscribers.services.customers import lock_subscriber
 from subscribers.services.periods import local_date

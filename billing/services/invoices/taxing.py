@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from billing.models import TaxExemption, TaxRate
-from billing.money import round_money
+from ispcore.money import round_money
 
 
 @dataclass(frozen=True)

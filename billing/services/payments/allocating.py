@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from billing.models import Allocation, Invoice, InvoiceKind, InvoiceStatus, Payment
-from billing.money import round_money
 from billing.services.dunning import clearing
 from billing.services.payments import checks
 from ispcore.errors import DomainError, NotRegistered
+from ispcore.money import round_money
 from subscribers.models import Subscriber
 
 MOST_SHARES = 200  # Invoices one payment is told to pay.

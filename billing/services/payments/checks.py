@@ -4,8 +4,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from billing.models import Payment
-from billing.money import is_whole, minor_units
 from ispcore.errors import DomainError, NotRegistered
+from ispcore.money import is_whole, minor_units
 from subscribers.models import Subscriber
 
 TOO_MUCH = Decimal(10) ** 13  # The columns hold one digit more, so that balances of many have room.

@@ -16,13 +16,13 @@ from billing.models import (
     Transfer,
     TransferKind,
 )
-from billing.money import round_money
 from billing.services.dunning import clearing
 from billing.services.payments import allocating, checks
 from billing.services.payments.allocating import Share
 from billing.services.prepaid import buying
 from ispcore.errors import DomainError
 from ispcore.events.services import publish
+from ispcore.money import round_money
 from subscribers.models import Subscriber, Subscription
 from subscribers.services.periods import local_date
 

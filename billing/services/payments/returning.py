@@ -16,11 +16,11 @@ from billing.models import (
     Transfer,
     TransferKind,
 )
-from billing.money import round_money
 from billing.services.payments import allocating, checks
 from billing.services.payments.receiving import ACCOUNTS
 from ispcore.errors import DomainError
 from ispcore.events.services import publish
+from ispcore.money import round_money
 from ispcore.tenants.fields import new_id
 from subscribers.services.periods import local_date
 

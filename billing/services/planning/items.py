@@ -3,7 +3,7 @@
 The rules, each once:
 - A line is billed in advance for each period that begins until the run's day, from where its position stands, each
   day at the price of the plan it had then.
-- Part of a period costs price × days / days of the period, rounded as `billing.money` says; the item keeps what
+- Part of a period costs price × days / days of the period, rounded as `ispcore.money` says; the item keeps what
   rounding left over. An item lies within one period.
 - Days on hold for a reason that is not billed cost nothing, neither plan nor add-on. Those billed already are given
   back once the hold has ended, once however many holds they are in; so are the days after the end of a line or of an
@@ -119,6 +119,14 @@ WITH changed AS (
     ) AS part(days)
     WHERE extra.charged_until IS NOT NULL
       AND extra.ends_on < LEAST(extra.charged_until, extra.returned_since)
+), extra AS MATERIALIZED (
+    SELECT found.*, GREATEST(found.charged_until, found.starts_on) AS since,
+           LEAST(found.target, found.ends_on) - 1 AS through
+    FROM billing_extra AS found WHERE NOT found.is_held
+), extra_period AS MATERIALIZED (
+    SELECT each.*, span.*
+    FROM (SELECT DISTINCT since, through, months, anchor, cycle_day FROM extra WHERE since <= through) AS each
+    CROSS JOIN LATERAL billing_periods(each.since, each.through, each.months, each.anchor, each.cycle_day) AS span
 ), priced AS (
     SELECT 1 AS place, 'plan' AS kind, subscription_id, subscriber_id, number, zone_id, wanted_currency, currency,
            tax_class, '00000000-0000-0000-0000-000000000000'::uuid AS source, name::text AS description,
@@ -130,17 +138,14 @@ WITH changed AS (
     SELECT 2, 'add_on', extra.subscription_id, extra.subscriber_id, extra.number, extra.zone_id, extra.wanted_currency,
            extra.add_on_currency, extra.add_on_class, extra.add_on_id, extra.add_on_name, span.first, cut.until,
            extra.add_on_price, counted.days, span.days, extra.add_on_price * counted.days / span.days, false
-    FROM billing_extra AS extra
-    CROSS JOIN LATERAL billing_periods(
-        GREATEST(extra.charged_until, extra.starts_on), LEAST(extra.target, extra.ends_on) - 1, extra.months,
-        extra.anchor, extra.cycle_day
-    ) AS span
+    FROM extra
+    JOIN extra_period AS span ON span.since = extra.since AND span.through = extra.through
+        AND span.months = extra.months AND span.anchor = extra.anchor AND span.cycle_day = extra.cycle_day
     CROSS JOIN LATERAL (SELECT LEAST(span.until, extra.target, extra.ends_on) AS until) AS cut
     CROSS JOIN LATERAL (
         SELECT cut.until - span.first - CASE WHEN isempty(extra.held) THEN 0
                                              ELSE billing_days(extra.held, span.first, cut.until) END AS days
     ) AS counted
-    WHERE NOT extra.is_held
     UNION ALL
     -- Of two plans billed alike, the difference.
     SELECT 4, 'plan_change', term.subscription_id, term.subscriber_id, term.number, term.zone_id,

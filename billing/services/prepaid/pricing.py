@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from billing.models import NO_SOURCE, AddOn, Discount, LineKind
-from billing.money import round_money
 from billing.services.invoices import taxing
+from ispcore.money import round_money
 from subscribers.models import Subscription
 
 

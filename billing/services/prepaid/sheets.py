@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 
 from billing.models import CreditVoucherBatch
-from billing.money import minor_units
+from ispcore.money import minor_units
 
 TEMPLATE = Path(settings.BASE_DIR) / "templates" / "billing" / "vouchers.typ"
 

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing import money
 from billing.models import CreditVoucher, CreditVoucherBatch, CreditVoucherState, Payment, PaymentMethod
 from billing.services import payments
 from billing.services.prepaid import sheets
+from ispcore import money
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.events.services import publish
 from ispcore.files.services import write_file

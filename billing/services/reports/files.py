@@ -8,10 +8,10 @@ from uuid import UUID
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-from billing.money import round_money
 from billing.services.reports.debt import aged_debt_rows
 from billing.services.reports.journal import journal_rows
 from ispcore.files import tabular
+from ispcore.money import round_money
 from ispcore.tenants.context import current_tenant_id
 
 DEBT_HEADER = (

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import connection
 
 from billing.models import LedgerAccount, TransferKind
-from billing.money import round_money
 from billing.services.reports.tax import refuse_bad_period
+from ispcore.money import round_money
 from ispcore.tenants.context import tenant_context
 
 PAGE = 2_000
