@@ -11,7 +11,7 @@ from uuid import UUID
 
 from billing.gateways.demo_bank import DemoBank
 from billing.models import (
-    BankLine,
+    BankSuggestion,
     CreditVoucher,
     CreditVoucherBatch,
     GatewayAccount,
@@ -305,15 +305,17 @@ class Counter:
 
     def _confirm(self) -> None:
         with tenant_context(self.clock.tenant_id):
-            waiting = list(BankLine.objects.filter(state=LineState.SUGGESTED).prefetch_related("suggestions"))
-        for line in waiting:
-            first = line.suggestions.first()
-            if first is None:
-                continue
+            # One line each for the first of several who come into question.
+            waiting = dict(
+                BankSuggestion.objects.filter(line__state=LineState.SUGGESTED)
+                .order_by("-pk")
+                .values_list("line", "subscriber")
+            )
+        for line_id, subscriber_id in waiting.items():
             done = self.clock.do(
                 "pair",
-                lambda line=line, first=first: bank.pair(
-                    line_id=line.pk, subscriber_id=first.subscriber_id, at=self.clock.at(8, 30)
+                lambda line_id=line_id, subscriber_id=subscriber_id: bank.pair(
+                    line_id=line_id, subscriber_id=subscriber_id, at=self.clock.at(8, 30)
                 ),
             )
             self.done["paired by hand"] += done is not None
