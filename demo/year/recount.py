@@ -60,6 +60,7 @@ class Terms:
     plans: list[tuple[date, Any]]
     held: list[tuple[date, date]]
     flat: list[tuple[date, date, int]]
+    settled_on: date
 
     def plan_on(self, day: date) -> Any:
         return next(plan for since, plan in reversed(self.plans) if since <= day)
@@ -96,8 +97,13 @@ def _months_on(year: int, month: int, months: int) -> tuple[int, int]:
     return count // 12, count % 12 + 1
 
 
-def recount_lines(*, bills_from: date, last_run: date, zone: ZoneInfo) -> list[Difference]:
-    """Compare what each postpaid line of the bound tenant should have been billed with what it was."""
+def recount_lines(
+    *, bills_from: date, last_run: date, zone: ZoneInfo, touched: dict[UUID, date]
+) -> list[Difference]:
+    """Compare what each postpaid line of the bound tenant should have been billed with what it was.
+
+    `touched` has the day each add-on was last changed: what the line's last run did not know is not on an invoice yet.
+    """
     found: list[Difference] = []
     billed = _billed()
     parked = set(
@@ -127,6 +133,8 @@ def recount_lines(*, bills_from: date, last_run: date, zone: ZoneInfo) -> list[D
                 ),
                 Fraction(),
             )
+            if touched[added.pk] >= terms.settled_on:
+                continue
             if len(terms.plans) > 1 and any(
                 plan.period != terms.plans[0][1].period for _, plan in terms.plans
             ):
@@ -225,6 +233,7 @@ def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Differe
                 if each.released_at is not None and each.released_at <= settled
             ],
             [],
+            day(settled),
         )
         if ended is not None:
             terms.until = max(min(ended, terms.until if not position.is_closed else ended), terms.began)

@@ -81,7 +81,12 @@ def walk(year: Year, *, days: int, tell: Callable[[str], None] = lambda _: None)
     last = year.clock.in_days(-1)
     with tenant_context(year.clock.tenant_id), year.clock.timed("recount"):
         year.findings = ledger.recount()
-        year.differences += recount.recount_lines(bills_from=year.first, last_run=last, zone=year.clock.zone)
+        year.differences += recount.recount_lines(
+            bills_from=year.first,
+            last_run=last,
+            zone=year.clock.zone,
+            touched={pk: day for person in year.persons.values() for pk, day in person.add_ons.items()},
+        )
 
 
 def one_day(year: Year) -> None:
@@ -129,14 +134,11 @@ def _welcome(year: Year, number: int, *, days_ago: int) -> None:
 def _midnight(year: Year) -> None:
     clock, at = year.clock, year.clock.at(0, 2)
     with clock.timed("midnight"):
-        for release in (
-            lambda: holds.release_ended_holds(at=at),
-            lambda: plan_changes.apply_due_plan_changes(on=clock.today, at=at),
-        ):
-            looked_at = -1
-            while looked_at:
-                with tenant_context(clock.tenant_id):
-                    looked_at = release()
+        looked_at = -1
+        while looked_at:
+            with tenant_context(clock.tenant_id):
+                looked_at = holds.release_ended_holds(at=at)
+                looked_at += plan_changes.apply_due_plan_changes(on=clock.today, at=at)
     with clock.timed("prepaid"):
         renewing.renew_tenant(clock.tenant_id, at=at)
 
