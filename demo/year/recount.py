@@ -109,10 +109,9 @@ def recount_lines(
     parked = set(
         ParkedAccount.objects.filter(run__on=last_run, resolved_at=None).values_list("subscriber", flat=True)
     )
-    for terms in _terms(bills_from, last_run, zone, found):
+    # What is parked waits for a person: nothing is lost, and it says so.
+    for terms in _terms(bills_from, last_run, zone, parked, found):
         line = terms.line
-        if line.subscriber_id in parked:
-            continue  # Its end waits for a person: nothing is lost, and it says so.
         sources = {NOTHING, *(change.pk for change in line.plan_changes.all())}
         wanted = sum(
             (_cost(terms, day) for day in _days(terms.began, terms.until) if terms.is_billed(day)), Fraction()
@@ -182,7 +181,9 @@ def _billed() -> dict[tuple[UUID, UUID], Fraction]:
     return billed
 
 
-def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Difference]) -> Iterator[Terms]:
+def _terms(
+    bills_from: date, last_run: date, zone: ZoneInfo, parked: set[UUID], found: list[Difference]
+) -> Iterator[Terms]:
     def day(at: datetime) -> date:
         return at.astimezone(zone).date()
 
@@ -190,6 +191,7 @@ def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Differe
     rows = (
         Subscription.objects.filter(provisioned_at__isnull=False)
         .exclude(subscriber__billing_profile__payment_kind="prepaid")
+        .exclude(subscriber__in=parked)
         .select_related("plan", "subscriber__billing_profile")
         .prefetch_related("plan_changes__from_plan", "plan_changes__to_plan", "holds", "add_ons")
         .order_by("number")
