@@ -1,11 +1,12 @@
-"""The demo's two providers: `demo`, with customers, an address book, a network and a month of readings, and `rival`.
+"""The demo's two providers: `demo`, with customers and their invoices, an address book, a network and a month of
+readings, and `rival`.
 
 Everything here is made up; the addresses are loopback addresses of the simulated devices.
 """
 
 from datetime import datetime, timedelta
 
-from demo import access, addresses, customers, network
+from demo import access, addresses, billing, customers, network
 from demo.olt import SimulatedOlt, Vendor
 from hardware import services
 from hardware.models import CliProtocol, Olt, OnuPreset
@@ -59,6 +60,7 @@ def load(*, at: datetime) -> None:
             addresses.load(at=at, whole=slug == "demo")
             if slug == "demo":
                 access.load(at=at)
+                billing.load(at=at)
         for owner, olt_name, vendor, ip, site, onus in OLTS:
             if owner == slug:
                 _make_olt(tenant, name=olt_name, vendor=vendor, ip=ip, site=site, onus=onus, at=at)

@@ -74,8 +74,14 @@ STATEMENTS: dict[LedgerInvariant, str] = {
             WHERE tenant_id = %(tenant)s AND released_at IS NULL AND payment_id IS NOT NULL GROUP BY payment_id
         ) AS live ON live.payment_id = payment.id
         LEFT JOIN (
-            SELECT payment_id, sum(amount) AS amount FROM billing_refund
-            WHERE tenant_id = %(tenant)s GROUP BY payment_id
+            -- What bounced has no row of its own but in the ledger.
+            SELECT payment_id, sum(amount) AS amount
+            FROM (
+                SELECT payment_id, amount FROM billing_refund WHERE tenant_id = %(tenant)s
+                UNION ALL
+                SELECT payment_id, amount FROM billing_transfer
+                WHERE tenant_id = %(tenant)s AND kind = 'bounce' AND payment_id IS NOT NULL
+            ) AS gone GROUP BY payment_id
         ) AS back ON back.payment_id = payment.id
         WHERE payment.tenant_id = %(tenant)s
           AND (payment.allocated <> COALESCE(live.amount, 0) OR payment.refunded <> COALESCE(back.amount, 0)

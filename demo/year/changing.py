@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 from billing.models import AddOn
 from billing.services.charges import add_ons
@@ -33,7 +34,8 @@ def change_something(
         elif chance < 0.0073:
             done = clock.do(
                 "exempt",
-                lambda person=person: exemptions.exempt(
+                partial(
+                    exemptions.exempt,
                     subscriber_id=person.subscriber_id,
                     reason="Under discussion",
                     until=clock.in_days(dice.randint(5, 60)),
@@ -106,4 +108,7 @@ def _change_add_on(clock: Clock, dice: random.Random, counter: Counter, person: 
             currency=person.currency, starts_on=clock.in_days(dice.randint(0, 20)), on=clock.today,
         )  # fmt: skip
 
-    counter.done["add-ons changed"] += clock.do("add-on", deed) is not None
+    changed = clock.do("add-on", deed)
+    if changed is not None:
+        person.add_ons[changed.pk] = clock.today
+        counter.done["add-ons changed"] += 1

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,10 @@ WORK: dict[str, Callable[[jobs.Run, datetime], dict[str, Any]]] = {
     refunds.KIND: lambda run, at: refunds.refund_job(run, at=at),
     vouchers.KIND: lambda run, at: vouchers.make_vouchers(run),
 }
+
+
+def _at(work: Callable[[jobs.Run, datetime], dict[str, Any]], at: datetime, run: jobs.Run) -> dict[str, Any]:
+    return work(run, at)
 
 
 class Unexpected(Exception):
@@ -84,7 +89,7 @@ class Clock:
                 jobs.perform(
                     tenant_id=str(self.tenant_id),
                     job_id=str(job.pk),
-                    work=lambda run, work=work: work(run, at),
+                    work=partial(_at, work, at),
                 )
             with tenant_context(self.tenant_id):
                 job.refresh_from_db()

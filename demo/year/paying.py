@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from billing.gateways.demo_bank import DemoBank
 from billing.models import (
-    BankLine,
+    BankSuggestion,
     CreditVoucher,
     CreditVoucherBatch,
     GatewayAccount,
@@ -198,7 +199,7 @@ class Counter:
 
         def deed() -> Any:
             batch = CreditVoucherBatch.objects.create(
-                name=f"Counter, {self.clock.today}", quantity=1, amount=value, currency=person.currency
+                name=f"Counter, {code}", quantity=1, amount=value, currency=person.currency
             )
             CreditVoucher.objects.create(batch=batch, code_hash=vouchers.hash_code(code), shown=code[:4])
             return vouchers.redeem(subscriber_id=person.subscriber_id, code=code, at=self.clock.at(17))
@@ -292,7 +293,8 @@ class Counter:
             for _ in range(2):  # The same file again is refused.
                 self.clock.do(
                     "statement",
-                    lambda content=content, currency=currency: bank.request_reconciliation(
+                    partial(
+                        bank.request_reconciliation,
                         name=f"{currency}-{self.clock.today}.csv",
                         content=[content],
                         account=f"Bank {currency}",
@@ -305,16 +307,16 @@ class Counter:
 
     def _confirm(self) -> None:
         with tenant_context(self.clock.tenant_id):
-            waiting = list(BankLine.objects.filter(state=LineState.SUGGESTED).prefetch_related("suggestions"))
-        for line in waiting:
-            first = line.suggestions.first()
-            if first is None:
-                continue
+            # One line each for the first of several who come into question.
+            waiting = dict(
+                BankSuggestion.objects.filter(line__state=LineState.SUGGESTED)
+                .order_by("-pk")
+                .values_list("line", "subscriber")
+            )
+        for line_id, subscriber_id in waiting.items():
             done = self.clock.do(
                 "pair",
-                lambda line=line, first=first: bank.pair(
-                    line_id=line.pk, subscriber_id=first.subscriber_id, at=self.clock.at(8, 30)
-                ),
+                partial(bank.pair, line_id=line_id, subscriber_id=subscriber_id, at=self.clock.at(8, 30)),
             )
             self.done["paired by hand"] += done is not None
 

@@ -64,6 +64,7 @@ class Person:
     changed: bool = False
     ended: bool = False
     vacation_until: date | None = None
+    add_ons: dict[UUID, date] = field(default_factory=dict)
 
 
 @dataclass
@@ -163,7 +164,7 @@ def make_person(clock: Clock, dice: random.Random, offer: Offer, number: int, *,
 def _buy_more(clock: Clock, dice: random.Random, person: Person) -> None:
     cents = Decimal("0.01") if person.currency == "EUR" else Decimal(1)
     if dice.random() < 0.2:
-        add_ons.add_add_on(
+        added = add_ons.add_add_on(
             subscription_id=person.line_id,
             name="Static address",
             price=500 * cents,
@@ -172,6 +173,7 @@ def _buy_more(clock: Clock, dice: random.Random, person: Person) -> None:
             ends_on=clock.in_days(dice.randint(40, 300)) if dice.random() < 0.5 else None,
             on=clock.today,
         )
+        person.add_ons[added.pk] = clock.today
     if dice.random() < 0.15:
         discounts.add_discount(
             subscriber_id=person.subscriber_id,
@@ -186,7 +188,7 @@ def _buy_more(clock: Clock, dice: random.Random, person: Person) -> None:
             subscriber_id=person.subscriber_id,
             subscription_id=person.line_id,
             name="Router",
-            amount=dice.choice((1, 100, 8990, 10001)) * cents,
+            amount=dice.choice((10, 100, 8990, 10001)) * cents,
             currency=person.currency,
             due_on=clock.in_days(dice.randint(0, 31)),
             instalments=dice.choice((1, 3, 6, 7)),

@@ -60,6 +60,7 @@ class Terms:
     plans: list[tuple[date, Any]]
     held: list[tuple[date, date]]
     flat: list[tuple[date, date, int]]
+    settled_on: date
 
     def plan_on(self, day: date) -> Any:
         return next(plan for since, plan in reversed(self.plans) if since <= day)
@@ -96,17 +97,21 @@ def _months_on(year: int, month: int, months: int) -> tuple[int, int]:
     return count // 12, count % 12 + 1
 
 
-def recount_lines(*, bills_from: date, last_run: date, zone: ZoneInfo) -> list[Difference]:
-    """Compare what each postpaid line of the bound tenant should have been billed with what it was."""
+def recount_lines(
+    *, bills_from: date, last_run: date, zone: ZoneInfo, touched: dict[UUID, date]
+) -> list[Difference]:
+    """Compare what each postpaid line of the bound tenant should have been billed with what it was.
+
+    `touched` has the day each add-on was last changed: what the line's last run did not know is not on an invoice yet.
+    """
     found: list[Difference] = []
     billed = _billed()
     parked = set(
         ParkedAccount.objects.filter(run__on=last_run, resolved_at=None).values_list("subscriber", flat=True)
     )
-    for terms in _terms(bills_from, last_run, zone, found):
+    # What is parked waits for a person: nothing is lost, and it says so.
+    for terms in _terms(bills_from, last_run, zone, parked, found):
         line = terms.line
-        if line.subscriber_id in parked:
-            continue  # Its end waits for a person: nothing is lost, and it says so.
         sources = {NOTHING, *(change.pk for change in line.plan_changes.all())}
         wanted = sum(
             (_cost(terms, day) for day in _days(terms.began, terms.until) if terms.is_billed(day)), Fraction()
@@ -127,6 +132,8 @@ def recount_lines(*, bills_from: date, last_run: date, zone: ZoneInfo) -> list[D
                 ),
                 Fraction(),
             )
+            if touched[added.pk] >= terms.settled_on:
+                continue
             if len(terms.plans) > 1 and any(
                 plan.period != terms.plans[0][1].period for _, plan in terms.plans
             ):
@@ -174,7 +181,9 @@ def _billed() -> dict[tuple[UUID, UUID], Fraction]:
     return billed
 
 
-def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Difference]) -> Iterator[Terms]:
+def _terms(
+    bills_from: date, last_run: date, zone: ZoneInfo, parked: set[UUID], found: list[Difference]
+) -> Iterator[Terms]:
     def day(at: datetime) -> date:
         return at.astimezone(zone).date()
 
@@ -182,6 +191,7 @@ def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Differe
     rows = (
         Subscription.objects.filter(provisioned_at__isnull=False)
         .exclude(subscriber__billing_profile__payment_kind="prepaid")
+        .exclude(subscriber__in=parked)
         .select_related("plan", "subscriber__billing_profile")
         .prefetch_related("plan_changes__from_plan", "plan_changes__to_plan", "holds", "add_ons")
         .order_by("number")
@@ -225,6 +235,7 @@ def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Differe
                 if each.released_at is not None and each.released_at <= settled
             ],
             [],
+            day(settled),
         )
         if ended is not None:
             terms.until = max(min(ended, terms.until if not position.is_closed else ended), terms.began)

@@ -28,6 +28,7 @@ from demo.year.clock import Clock
 from demo.year.paying import Counter
 from demo.year.people import Offer, Person
 from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import User
 from subscribers.services import holds, plan_changes
 
 NEW_EACH_DAY = 0.0008  # Of all customers; a quarter more in a year.
@@ -48,6 +49,7 @@ class Year:
     findings: list[ledger.Finding] = field(default_factory=list)
     parked: Count[str] = field(default_factory=Count)
     count: int = 0
+    user_id: UUID | None = None
 
     @property
     def done(self) -> dict[str, int]:
@@ -59,7 +61,11 @@ def begin(*, tenant_id: UUID, zone: str, subscribers: int, start: date, seed: in
     clock, dice = Clock(tenant_id, ZoneInfo(zone), start), random.Random(seed)
     with tenant_context(tenant_id):
         offer = people.make_offer(clock)
-    year = Year(clock, dice, offer, Counter(clock, dice, offer), start, count=subscribers)
+    # Nights above the cap are approved by a person.
+    user = User.objects.create_user(
+        email=f"{tenant_id.hex}@year.example", password=None, full_name="Olga Office"
+    )
+    year = Year(clock, dice, offer, Counter(clock, dice, offer), start, count=subscribers, user_id=user.pk)
     for number in range(subscribers):
         _welcome(year, number, days_ago=dice.randint(1, 700))
     return year
@@ -75,7 +81,12 @@ def walk(year: Year, *, days: int, tell: Callable[[str], None] = lambda _: None)
     last = year.clock.in_days(-1)
     with tenant_context(year.clock.tenant_id), year.clock.timed("recount"):
         year.findings = ledger.recount()
-        year.differences += recount.recount_lines(bills_from=year.first, last_run=last, zone=year.clock.zone)
+        year.differences += recount.recount_lines(
+            bills_from=year.first,
+            last_run=last,
+            zone=year.clock.zone,
+            touched={pk: day for person in year.persons.values() for pk, day in person.add_ons.items()},
+        )
 
 
 def one_day(year: Year) -> None:
@@ -123,14 +134,11 @@ def _welcome(year: Year, number: int, *, days_ago: int) -> None:
 def _midnight(year: Year) -> None:
     clock, at = year.clock, year.clock.at(0, 2)
     with clock.timed("midnight"):
-        for release in (
-            lambda: holds.release_ended_holds(at=at),
-            lambda: plan_changes.apply_due_plan_changes(on=clock.today, at=at),
-        ):
-            looked_at = -1
-            while looked_at:
-                with tenant_context(clock.tenant_id):
-                    looked_at = release()
+        looked_at = -1
+        while looked_at:
+            with tenant_context(clock.tenant_id):
+                looked_at = holds.release_ended_holds(at=at)
+                looked_at += plan_changes.apply_due_plan_changes(on=clock.today, at=at)
     with clock.timed("prepaid"):
         renewing.renew_tenant(clock.tenant_id, at=at)
 
@@ -144,7 +152,7 @@ def _dun_at_night(year: Year) -> datetime:
     with tenant_context(clock.tenant_id):
         night = DunningNight.objects.get(on=clock.today)
         if night.status == NightStatus.WAITING:
-            suspending.approve_night(night_id=night.pk, lines=night.found_lines, at=at, user_id=None)
+            suspending.approve_night(night_id=night.pk, lines=night.found_lines, at=at, user_id=year.user_id)
             year.done["nights over the cap"] += 1
     clock.work_off(at)
     with tenant_context(clock.tenant_id):

@@ -1,13 +1,17 @@
 """A year of a small provider, day by day: at its end everything adds up, counted in two ways."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
+from billing.services import ledger, payments
 from demo.year import recount, table, walk
 from ispcore.tenants.models import Tenant
+from tests.billing.paying import NOON, payer
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.django_db(transaction=True)  # A year in one transaction would hold the locks of a year.
 def test_a_year_adds_up(make_tenant) -> None:
     zone = "Europe/Lisbon"
@@ -35,3 +39,15 @@ def test_a_year_adds_up(make_tenant) -> None:
 )
 def test_the_second_calendar(day, months, anchor, cycle_day, wanted) -> None:
     assert recount.period(day, months, anchor, cycle_day) == wanted
+
+
+@pytest.mark.django_db
+def test_a_bounced_payment_adds_up(acting: Tenant) -> None:
+    customer = payer()
+    paid = payments.receive(
+        subscriber_id=customer.pk, amount=Decimal(20), currency="EUR", method="bank", received_at=NOON
+    )
+
+    payments.bounce(payment_id=paid.pk, reason="No cover", at=NOON)
+
+    assert ledger.recount() == []
