@@ -14,7 +14,7 @@ from billing.api.records import CurrencyCodeField, PercentField, PriceField, Rec
 from billing.models import AddOn, ChargeKind, Discount, OneOffCharge, OveragePrice
 from billing.services.charges import add_ons, discounts, one_off, overage
 from ispcore.api.fields import HouseSerializer, IdField, IntegerField
-from ispcore.api.filters import HouseFilterSet
+from ispcore.api.filters import BooleanFilter, HouseFilterSet
 from ispcore.api.views import valid
 
 
@@ -112,7 +112,7 @@ class ChargeFilter(HouseFilterSet):
     subscriber_id = django_filters.UUIDFilter(field_name="subscriber_id")
     service_id = django_filters.UUIDFilter(field_name="subscription_id")
     kind = django_filters.ChoiceFilter(choices=ChargeKind.choices)
-    is_cancelled = django_filters.BooleanFilter(field_name="cancelled_at", lookup_expr="isnull", exclude=True)
+    is_cancelled = BooleanFilter(field_name="cancelled_at", lookup_expr="isnull", exclude=True)
 
     class Meta:
         model = OneOffCharge

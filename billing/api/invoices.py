@@ -243,7 +243,7 @@ class InvoiceFilter(HouseFilterSet):
         model = Invoice
         fields = {"number": ["exact"], "created_at": ["gte", "lte"]}
 
-    def filter_period(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
+    def filter_period(self, rows: QuerySet[Any], name: str, value: date) -> QuerySet[Any]:
         return rows.filter(period_start__lte=value, period_end__gt=value)
 
     def filter_overdue(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
