@@ -259,7 +259,7 @@ links.add("statement", "admin:billing_bankstatement_change")
 links.add("bank_statement", "admin:billing_bankstatement_change")
 navigation.add(
     "Billing",
-    45,
+    50,
     "Bank statements",
     url_name="admin:billing_bankstatement_changelist",
     icon="account_balance",

@@ -262,9 +262,10 @@ def _suggested(each: BankSuggestion) -> dict[str, Any]:
 
 navigation.add(
     "Billing",
-    46,
+    51,
     "Bank lines",
     url_name="admin:billing_bankline_changelist",
     icon="rule",
     allowed="billing.view_bankline",
+    under="admin:billing_bankstatement_changelist",
 )

@@ -380,10 +380,10 @@ class OveragePriceAdmin(TenantModelAdmin):
 
 
 for order, title, name, icon in (
-    (60, "Add-ons", "addon", "add_shopping_cart"),
-    (61, "Charges", "oneoffcharge", "receipt"),
-    (62, "Discounts", "discount", "sell"),
-    (63, "Data above caps", "overageprice", "data_usage"),
+    (70, "Charges", "oneoffcharge", "receipt"),
+    (71, "Add-ons", "addon", "add_shopping_cart"),
+    (72, "Discounts", "discount", "sell"),
+    (73, "Data above caps", "overageprice", "data_usage"),
 ):
     navigation.add(
         "Billing",
@@ -392,4 +392,5 @@ for order, title, name, icon in (
         url_name=f"admin:billing_{name}_changelist",
         icon=icon,
         allowed=f"billing.view_{name}",
+        under="" if name == "oneoffcharge" else "admin:billing_oneoffcharge_changelist",
     )

@@ -27,6 +27,7 @@ from ispcore.admin.dashboard import Concern, Tile
 from ispcore.admin.fields import NumberInput
 from ispcore.admin.formats import DASH, choice_column, facts, money, pill
 from ispcore.admin.site import register
+from ispcore.money import round_money
 
 MAY_SEE = "billing.view_dunningnight"
 MAY_CHANGE = "billing.change_dunningnight"
@@ -187,6 +188,7 @@ def _tonight(request: HttpRequest) -> dict[str, Any]:
     waiting = DunningNight.objects.filter(status=NightStatus.WAITING).order_by("-on").first()
     may_add = request.user.has_perm("billing.add_promise")
     return {
+        "tabs": navigation.tabs_of(request, "admin:billing_dunning_tonight"),
         "on": day(on),
         "rows": [_row(row, on, may_add=may_add) for row in rows[:PAGE]],
         "older": f"?{urlencode({'verdict': verdict, 'page': page + 1})}" if len(rows) > PAGE else "",
@@ -219,7 +221,7 @@ def _row(row: tonight.Row, on: Any, *, may_add: bool) -> dict[str, Any]:
     named = {"subscriber": row.subscriber_id}
     promised = {
         **named,
-        "amount": f"{row.amount:.2f}",
+        "amount": f"{round_money(row.amount, row.currency):f}",
         "currency": row.currency,
         "until": (on + timedelta(days=7)).isoformat(),
     }

@@ -205,4 +205,20 @@ navigation.add(
     url_name="admin:billing_dunningpolicy_changelist",
     icon="gavel",
     allowed="billing.view_dunningpolicy",
+    under="admin:billing_dunning_tonight",
 )
+for order, title, name, icon in (
+    (42, "Nights", "dunningnight", "bedtime"),
+    (43, "Promises", "promise", "handshake"),
+    (44, "Exemptions", "exemption", "shield_person"),
+    (45, "Reminders", "reminder", "mail"),
+):
+    navigation.add(
+        "Billing",
+        order,
+        title,
+        url_name=f"admin:billing_{name}_changelist",
+        icon=icon,
+        allowed=f"billing.view_{name}",
+        under="admin:billing_dunning_tonight",
+    )

@@ -267,17 +267,19 @@ links.add("gateway", "admin:billing_gatewayaccount_change")
 links.add("gateway_event", "admin:billing_gatewayevent_change")
 navigation.add(
     "Billing",
-    80,
+    96,
     "Payment gateways",
     url_name="admin:billing_gatewayaccount_changelist",
     icon="credit_card",
     allowed="billing.view_gatewayaccount",
+    under="admin:billing_billingsettings_changelist",
 )
 navigation.add(
     "Billing",
-    81,
+    31,
     "Gateway notices",
     url_name="admin:billing_gatewayevent_changelist",
     icon="notifications",
     allowed="billing.view_gatewayevent",
+    under="admin:billing_payment_changelist",
 )

@@ -109,9 +109,10 @@ class BillingIdentityAdmin(TenantModelAdmin):
 
 navigation.add(
     "Billing",
-    91,
+    93,
     "Billing identity",
     url_name="admin:billing_billingidentity_changelist",
     icon="badge",
     allowed="billing.change_billingidentity",
+    under="admin:billing_billingsettings_changelist",
 )

@@ -92,9 +92,10 @@ def _pill(count: int) -> str:
 
 navigation.add(
     "Billing",
-    95,
+    89,
     "Ledger checks",
     url_name="admin:billing_ledgercheck_changelist",
     icon="fact_check",
     allowed="billing.view_ledgercheck",
+    under="admin:billing_report_debt",
 )

@@ -366,11 +366,12 @@ def page_of(batch: Any) -> dict[str, Any]:
 links.add("credit_batch", "admin:billing_creditvoucherbatch_change")
 navigation.add(
     "Billing",
-    60,
+    63,
     "Vouchers",
     url_name="admin:billing_creditvoucherbatch_changelist",
     icon="confirmation_number",
     allowed="billing.view_creditvoucherbatch",
+    under="admin:billing_prepaidline_changelist",
 )
 navigation.add(
     "Billing",

@@ -266,7 +266,10 @@ def _answer(admin: Any, request: HttpRequest, name: str, more: dict[str, Any]) -
     context = {
         **admin.admin_site.each_context(request),
         "title": dict(TABS)[name],
-        "tabs": [(label, reverse(f"admin:billing_report_{each}"), each == name) for each, label in TABS],
+        "tabs": [
+            *((label, reverse(f"admin:billing_report_{each}"), each == name) for each, label in TABS),
+            *navigation.tabs_of(request, "admin:billing_report_debt")[1:],
+        ],
         **more,
     }
     return TemplateResponse(request, f"admin/billing/reports/{name}.html", context)
@@ -302,7 +305,7 @@ def _shown_period(since: date, last: date) -> dict[str, str]:
 
 navigation.add(
     "Billing",
-    90,
+    88,
     "Reports",
     url_name="admin:billing_report_debt",
     icon="monitoring",

@@ -82,7 +82,7 @@ class BillingSettingsAdmin(TenantModelAdmin):
 
 navigation.add(
     "Billing",
-    90,
+    92,
     "Billing settings",
     url_name="admin:billing_billingsettings_changelist",
     icon="settings",

@@ -187,8 +187,8 @@ class TaxExemptionAdmin(TenantModelAdmin):
 
 
 for order, title, name, icon in (
-    (64, "Taxes", "taxrate", "account_balance"),
-    (65, "Tax exemptions", "taxexemption", "verified"),
+    (94, "Taxes", "taxrate", "account_balance"),
+    (95, "Tax exemptions", "taxexemption", "verified"),
 ):
     navigation.add(
         "Billing",
@@ -197,4 +197,5 @@ for order, title, name, icon in (
         url_name=f"admin:billing_{name}_changelist",
         icon=icon,
         allowed=f"billing.view_{name}",
+        under="admin:billing_billingsettings_changelist",
     )

@@ -14,7 +14,10 @@ Allowed = str | Callable[[HttpRequest], bool]
 
 @dataclass(frozen=True)
 class Item:
-    """One link; `order` places it inside its group, `allowed` is a permission or a test of the request."""
+    """One link; `order` places it inside its group, `allowed` is a permission or a test of the request.
+
+    An item `under` another's address is a tab of that page, and in the sidebar only for who may not see that page.
+    """
 
     group: str
     order: int
@@ -22,16 +25,19 @@ class Item:
     url_name: str
     icon: str
     allowed: Allowed
+    under: str = ""
 
 
 _items: dict[str, Item] = {}
 
 
-def add(group: str, order: int, title: str, *, url_name: str, icon: str, allowed: Allowed) -> None:
-    """Add a link to the sidebar; saying it twice changes nothing."""
+def add(
+    group: str, order: int, title: str, *, url_name: str, icon: str, allowed: Allowed, under: str = ""
+) -> None:
+    """Add a link to the sidebar, or a tab `under` another; saying it twice changes nothing."""
     if group not in GROUPS:
         raise ValueError(f"'{group}' is no group of the sidebar: {', '.join(GROUPS)}")
-    _items[url_name] = Item(group, order, title, url_name, icon, allowed)
+    _items[url_name] = Item(group, order, title, url_name, icon, allowed, under)
 
 
 def may_see(request: HttpRequest, allowed: Allowed) -> bool:
@@ -55,21 +61,69 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             }
         ]
     groups = []
-    seen = [item for item in _items.values() if may_see(request, item.allowed)]
-    current = _current(request, [reverse(item.url_name) for item in seen])
+    seen = _seen(request)
+    current = _current(request, seen)
     for group in GROUPS:
-        mine = sorted((item for item in seen if item.group == group), key=lambda item: item.order)
+        mine = [item for item in seen if item.group == group and _home(item, seen) == item.url_name]
         links = [_link(item, current) for item in mine]
         if links:
             groups.append({"title": group, "separator": bool(group), "collapsible": False, "items": links})
     return groups
 
 
-def _current(request: HttpRequest, urls: list[str]) -> str:
-    """Return the address this page belongs to: the longest that its own begins with."""
+def pages(request: HttpRequest) -> list[Item]:
+    """Return every link and tab this person may see."""
+    return _seen(request) if getattr(request, "tenant", None) else []
+
+
+def tabs(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return which lists stand beside which, in the shape the theme draws."""
+    seen = pages(request)
+    drawn = []
+    for home in {item.under: None for item in seen if item.under}:
+        beside = [item for item in seen if home in (item.url_name, item.under)]
+        links = [
+            {"title": title, "link": url, "active": is_here}
+            for title, url, is_here in _beside(request, beside)
+        ]
+        drawn.append({"models": [_model(item) for item in beside], "items": links})
+    return drawn
+
+
+def tabs_of(request: HttpRequest, home: str) -> list[tuple[str, str, bool]]:
+    """Return title, address and whether it is this page, of `home` and of what stands under it."""
+    return _beside(request, [item for item in pages(request) if home in (item.url_name, item.under)])
+
+
+def _beside(request: HttpRequest, items: list[Item]) -> list[tuple[str, str, bool]]:
+    return [(item.title, url, request.path == url) for item in items for url in (reverse(item.url_name),)]
+
+
+def _model(item: Item) -> str:
+    """Return the label of the model whose list an item opens."""
+    return item.url_name.removeprefix("admin:").removesuffix("_changelist").replace("_", ".", 1)
+
+
+def _seen(request: HttpRequest) -> list[Item]:
+    allowed = [item for item in _items.values() if may_see(request, item.allowed)]
+    return sorted(allowed, key=lambda item: item.order)
+
+
+def _home(item: Item, seen: list[Item]) -> str:
+    """Return the item of the sidebar that a page belongs to."""
+    return item.under if any(each.url_name == item.under for each in seen) else item.url_name
+
+
+def _current(request: HttpRequest, seen: list[Item]) -> str:
+    """Return whose link is marked: the longest address that this page's own begins with, or what it is a tab of."""
     index = reverse("admin:index")
-    around = [url for url in urls if request.path == url or (url != index and request.path.startswith(url))]
-    return max(around, key=len, default="")
+    around = [
+        (url, _home(item, seen))
+        for item in seen
+        for url in (reverse(item.url_name),)
+        if request.path == url or (url != index and request.path.startswith(url))
+    ]
+    return max(around, key=lambda each: len(each[0]), default=("", ""))[1]
 
 
 def _link(item: Item, current: str) -> dict[str, Any]:
@@ -78,7 +132,7 @@ def _link(item: Item, current: str) -> dict[str, Any]:
         "title": item.title,
         "icon": item.icon,
         "link": url,
-        "active": url == current,
+        "active": item.url_name == current,
         # Not used; a key the theme's templates look for in vain costs more than one that is empty.
         "badge": "",
         "link_callback": "",

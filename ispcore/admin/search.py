@@ -50,11 +50,10 @@ def search_view(site: "StaffSite", request: HttpRequest) -> HttpResponse:
 def _pages(request: HttpRequest, term: str) -> list[SearchResult]:
     return [
         SearchResult(
-            title=item["title"], description=group["title"] or "Page", link=item["link"], icon=item["icon"]
+            title=item.title, description=item.group or "Page", link=reverse(item.url_name), icon=item.icon
         )
-        for group in navigation.sidebar(request)
-        for item in group["items"]
-        if term.lower() in item["title"].lower()
+        for item in navigation.pages(request)
+        if term.lower() in item.title.lower()
     ]
 
 

@@ -31,6 +31,7 @@ UNFOLD: dict[str, Any] = {
         "command_search": True,
         "navigation": "ispcore.admin.navigation.sidebar",
     },
+    "TABS": "ispcore.admin.navigation.tabs",
     "COMMAND": {"search_models": True},
     "COLORS": {
         "primary": {

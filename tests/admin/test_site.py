@@ -18,6 +18,10 @@ LOGIN = "/admin/login/"
 SWITCH = "/admin/tenant/"
 CUSTOMERS = ["Subscribers", "Services", "Premises", "Zones", "Plans", "Billing profiles"]
 RECORDS = ["Imports", "Custom fields", "Subscriber settings"]
+BILLING = [
+    "Runs", "Invoices", "Payments", "Dunning", "Bank statements", "Prepaid services", "Charges", "Reports",
+    "Billing settings",
+]  # fmt: skip
 NETWORK = [
     "OLTs", "ONUs", "Waiting for authorisation", "Outages", "Provisioning jobs", "PON map", "Low signal", "Presets",
     "Signal limits", "Discovery runs",
@@ -133,6 +137,7 @@ class TestSidebar:
                     "Dashboard",
                     *CUSTOMERS,
                     *RECORDS,
+                    *BILLING,
                     *NETWORK,
                     *ADDRESSES,
                     *ACCESS,
@@ -158,7 +163,7 @@ class TestSidebar:
                     "Jobs",
                 ],
             ),
-            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, *RECORDS, *ACCESS, "Jobs"]),
+            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, *RECORDS, *BILLING, *ACCESS, "Jobs"]),
         ],
     )
     def test_shows_what_the_role_may_see_in_the_order_of_the_domains(
@@ -252,8 +257,28 @@ def test_the_sidebar_marks_the_page_one_is_on_and_no_other(browser: Client, tena
         ("/admin/subscribers/subscriber/", "Subscribers"),
         ("/admin/subscribers/subscriber/settings/", "Subscriber settings"),
         ("/admin/subscribers/subscriber/add/", "Subscribers"),
+        ("/admin/billing/bankline/", "Bank statements"),
+        ("/admin/billing/reports/cash/", "Reports"),
         ("/admin/", "Dashboard"),
     ):
         groups = browser.get(url).context["sidebar_navigation"]
 
         assert [item["title"] for group in groups for item in group["items"] if item["active"]] == [title]
+
+
+@pytest.mark.django_db
+def test_lists_of_less_weight_are_tabs_of_what_they_belong_to(browser: Client, tenant: Tenant) -> None:
+    page = browser.get("/admin/billing/oneoffcharge/").content.decode()
+
+    tabs = page.split('id="tabs-items"')[1].split("</nav>")[0]
+    assert re.findall(r'href="([^"]+)" class="(active)?', tabs) == [
+        ("/admin/billing/oneoffcharge/", "active"),
+        ("/admin/billing/addon/", ""),
+        ("/admin/billing/discount/", ""),
+        ("/admin/billing/overageprice/", ""),
+    ]
+
+
+@pytest.mark.django_db
+def test_the_palette_finds_tabs(browser: Client, tenant: Tenant) -> None:
+    assert "Tax exemptions" in browser.get("/admin/search/?extended=1&s=exempt").content.decode()

@@ -90,4 +90,5 @@ navigation.add(
     url_name="admin:billing_parkedaccount_changelist",
     icon="pause_circle",
     allowed="billing.view_parkedaccount",
+    under="admin:billing_billingrun_changelist",
 )
