@@ -119,20 +119,27 @@ JOIN subscribers_plan AS plan ON plan.tenant_id = %(tenant)s AND plan.id = term.
 WHERE NOT isempty(term.days)
 """
 
-# The periods that are due, cut where a plan or the line ends.
+# The periods that are due, cut where a plan or the line ends; most lines ask for the same, which is computed once.
 SPANS_SQL = """
 CREATE TEMP TABLE billing_span ON COMMIT DROP AS
-SELECT term.*, span.first, cut.until, span.days AS period_days,
-       cut.until - span.first - CASE WHEN isempty(term.held) THEN 0
-                                     ELSE billing_days(term.held, span.first, cut.until) END AS billed_days
-FROM billing_term AS term
-CROSS JOIN LATERAL (
-    SELECT GREATEST(term.billed_until, lower(term.days)) AS since, LEAST(upper(term.days), term.ended_on) AS until
-) AS at
-CROSS JOIN LATERAL billing_periods(at.since, LEAST(%(on)s, at.until - 1), term.months, term.anchor, term.cycle_day)
-    AS span
-CROSS JOIN LATERAL (SELECT LEAST(span.until, at.until) AS until) AS cut
-WHERE NOT term.is_held
+WITH asked AS MATERIALIZED (
+    SELECT term.*, GREATEST(term.billed_until, lower(term.days)) AS since, ends.on_day AS ends_on,
+           LEAST(%(on)s, ends.on_day - 1) AS through
+    FROM billing_term AS term
+    CROSS JOIN LATERAL (SELECT LEAST(upper(term.days), term.ended_on) AS on_day) AS ends
+    WHERE NOT term.is_held
+), period AS MATERIALIZED (
+    SELECT each.*, span.*
+    FROM (SELECT DISTINCT since, through, months, anchor, cycle_day FROM asked WHERE since <= through) AS each
+    CROSS JOIN LATERAL billing_periods(each.since, each.through, each.months, each.anchor, each.cycle_day) AS span
+)
+SELECT asked.*, period.first, cut.until, period.days AS period_days,
+       cut.until - period.first - CASE WHEN isempty(asked.held) THEN 0
+                                       ELSE billing_days(asked.held, period.first, cut.until) END AS billed_days
+FROM asked
+JOIN period ON period.since = asked.since AND period.through = asked.through AND period.months = asked.months
+    AND period.anchor = asked.anchor AND period.cycle_day = asked.cycle_day
+CROSS JOIN LATERAL (SELECT LEAST(period.until, asked.ends_on) AS until) AS cut
 """
 
 # A line that ended and of which nothing is left to bill or give back is not looked at again.
