@@ -12,7 +12,7 @@ from billing.models import BankLine
 from billing.services import reports
 from ispcore.admin import dashboard
 from ispcore.admin.dashboard import Bar, Chart, Part, Tile, share
-from ispcore.admin.formats import money
+from ispcore.admin.formats import money, said
 
 
 def tiles(request: HttpRequest) -> list[Tile]:
@@ -23,7 +23,7 @@ def tiles(request: HttpRequest) -> list[Tile]:
             "Overdue",
             money(overdue, each.currency),
             url,
-            hint=f"of {each.total:,.2f} open",
+            hint=f"of {said(each.total, each.currency)} open",
             tone="warning" if overdue else "good",
         )
         for each in reports.debt_totals(on=timezone.localdate())

@@ -1,5 +1,6 @@
 """Dunning policies, and the reminders sent by them."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -7,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from billing.admin.days import customer_link, day, step_words
+from billing.admin.terms import percent
 from billing.models import DunningPolicy, Reminder, ReminderStatus
 from billing.services.dunning import policies
 from ispcore.admin import navigation
@@ -118,13 +120,13 @@ class DunningPolicyAdmin(TenantModelAdmin):
     def cuts(self, obj: DunningPolicy) -> str:
         if not obj.suspends:
             return "never"
-        return f"who owes more than {obj.minimum_balance:.2f}" if obj.minimum_balance else "whoever owes"
+        return f"who owes more than {_plain(obj.minimum_balance)}" if obj.minimum_balance else "whoever owes"
 
     @admin.display(description="Late fee")
     def fee(self, obj: DunningPolicy) -> str:
         if obj.late_fee_amount:
-            return f"{obj.late_fee_amount:.2f}"
-        return f"{obj.late_fee_percent:.2f} %" if obj.late_fee_percent else DASH
+            return _plain(obj.late_fee_amount)
+        return percent(obj.late_fee_percent) if obj.late_fee_percent else DASH
 
     @admin.display(description="Calendar")
     def calendar_shown(self, obj: DunningPolicy) -> str:
@@ -196,6 +198,11 @@ class ReminderAdmin(ReadOnlyAdmin):
                 ("Why", obj.detail),
             ]
         )
+
+
+def _plain(amount: Decimal) -> str:
+    """Write an amount that holds in whatever currency somebody owes."""
+    return f"{amount.normalize():f}"
 
 
 navigation.add(

@@ -19,10 +19,9 @@ from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import ReadOnlyAdmin, TenantForm, TenantModelAdmin
 from ispcore.admin.dashboard import Bar, Part, share
 from ispcore.admin.fields import NumberInput
-from ispcore.admin.formats import DASH, choice_column, facts, moment, money, pill, time_column
+from ispcore.admin.formats import DASH, choice_column, facts, moment, money, pill, said, time_column
 from ispcore.admin.site import register
 from ispcore.jobs.models import ACTIVE, Job
-from ispcore.money import minor_units
 from subscribers.admin.saving import answers
 
 STATE_TONES = {
@@ -347,7 +346,7 @@ def page_of(batch: Any) -> dict[str, Any]:
         "name": batch.name,
         "facts": [
             ("Vouchers", batch.quantity),
-            ("Worth, each", f"{batch.amount:.{minor_units(batch.currency)}f} {batch.currency}"),
+            ("Worth, each", said(batch.amount, batch.currency)),
             ("Use before", moment(batch.use_before, empty="whenever")),
             ("Codes begin with", batch.prefix or "nothing in common"),
             ("Made", moment(batch.created_at)),

@@ -20,7 +20,7 @@ from billing.services import reports
 from ispcore.admin import links, navigation
 from ispcore.admin.columns import Column, columns
 from ispcore.admin.dashboard import Bar, Chart, Part, share
-from ispcore.admin.formats import DASH, money, pill
+from ispcore.admin.formats import DASH, money, pill, said
 from ispcore.errors import DomainError
 
 MAY_SEE = "billing.view_invoice"
@@ -133,14 +133,14 @@ def revenue_view(admin: Any, request: HttpRequest) -> HttpResponseBase:
         months = [each for each in found if each.currency == currency]
         last = months[-1]
         summary = (
-            f"{formats.date_format(last.month, 'F Y')}: {last.mrr:,.2f} {currency} a month from {last.subscribers} "
+            f"{formats.date_format(last.month, 'F Y')}: {said(last.mrr, currency)} a month from {last.subscribers} "
             "customers, before tax."
         )
         drawn = columns(
             [
                 Column(
                     formats.date_format(each.month, "M y"),
-                    f"{formats.date_format(each.month, 'F Y')}: {each.mrr:,.2f} {currency}",
+                    f"{formats.date_format(each.month, 'F Y')}: {said(each.mrr, currency)}",
                     (
                         float(each.mrr - each.expansion - each.reactivated - each.new),
                         float(each.expansion),
@@ -200,7 +200,10 @@ def taxes_view(admin: Any, request: HttpRequest) -> HttpResponseBase:
             "given_back": each.given_back,
             "agrees": pill("The ledger has the same", "good")
             if each.tax == each.booked_tax
-            else pill(f"The ledger has {each.booked_tax:,.2f}: tell whoever runs the system", "danger"),
+            else pill(
+                f"The ledger has {said(each.booked_tax, each.currency)}: tell whoever runs the system",
+                "danger",
+            ),
         }
         for each in found.totals
     ]
@@ -251,14 +254,14 @@ def _takings(rows: list[reports.CashRow], currency: str, since: date, last: date
         [
             Column(
                 formats.date_format(day, "j M"),
-                f"{formats.date_format(day, 'j M')}: {of_day[day]:,.2f} {currency}",
+                f"{formats.date_format(day, 'j M')}: {said(of_day[day], currency)}",
                 tuple(float(received[day, method]) for method in METHOD_TONES),
             )
             for day in days
         ],
         names=[(str(method.label), tone) for method, tone in METHOD_TONES.items()],
         unit="",
-        summary=f"{sum(of_day.values()):,.2f} {currency} were received in the whole period.",
+        summary=f"{said(sum(of_day.values(), Decimal()), currency)} were received in the whole period.",
     )
 
 

@@ -10,6 +10,7 @@ from billing.models.fields import CurrencyField, MoneyField
 from billing.models.invoices import Invoice
 from ispcore import audit
 from ispcore.jobs.models import Job
+from ispcore.money import round_money
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User
@@ -225,7 +226,7 @@ class Promise(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency} until {self.until}"
+        return f"{round_money(self.amount, self.currency):f} {self.currency} until {self.until}"
 
 
 @audit.track()

@@ -12,6 +12,7 @@ from django.db import connection, models
 
 from billing.models import DunningPolicy
 from billing.services.dunning import calendar, debts, policies
+from ispcore.money import round_money
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Tenant
 from subscribers.models import ServiceStatus, Subscription
@@ -131,7 +132,7 @@ def tonight(
             currency,
             since,
             lines,
-            why=_why(verdict, on, since, *terms, reasons=reasons),
+            why=_why(verdict, on, since, *terms, currency=currency, reasons=reasons),
         )
         for subscriber_id, number, name, verdict, amount, currency, since, lines, *terms in _fetch(
             _PAGE_SQL, values
@@ -202,17 +203,18 @@ def _why(
     promised_until: date | None,
     promised_amount: Decimal | None,
     *,
+    currency: str,
     reasons: dict[UUID, str],
 ) -> str:
     """Say in a sentence why somebody is cut or spared."""
     match verdict:
         case Verdict.EXEMPTION:
             return f"Exempt: {exemption}"
-        case Verdict.PROMISE:
-            return f"Promised {promised_amount:.2f} until {promised_until:%Y-%m-%d}"
+        case Verdict.PROMISE if promised_amount is not None:
+            return f"Promised {round_money(promised_amount, currency):f} until {promised_until:%Y-%m-%d}"
         case Verdict.DAY_OFF:
             return f"{on:%Y-%m-%d} is no working day: {reasons.get(policy_id, '')}"
         case Verdict.MINIMUM_BALANCE:
-            return f"Owes no more than the minimum of {minimum:.2f}"
+            return f"Owes no more than the minimum of {round_money(minimum, currency):f}"
         case _:
             return f"Due since {since:%Y-%m-%d}, {(on - since).days} days"
