@@ -234,7 +234,7 @@ FILTERS = {
     "billing/dunning/promises": ["subscriber_id={customer}", "status=open"],
     "billing/dunning/exemptions": ["subscriber_id={customer}", "is_ended=false"],
     "billing/dunning/nights": ["status=waiting", "on=2026-03-10"],
-    "billing/dunning/reminders": ["invoice_id={customer}", "status=waiting"],
+    "billing/dunning/reminders": ["invoice_id={reminded}", "status=waiting"],
     "billing/prepaid/voucher-batches": ["name=Shop 0"],
     "billing/prepaid/vouchers": ["batch_id={credit_batch}", "state=unused"],
     "billing/prepaid/services": ["service_id={line}", "paid_until=2026-03-10"],
