@@ -11,12 +11,12 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from billing.models import BillingRun, DunningPolicy, Invoice
-from billing.money import round_money
 from billing.services import bank, payments, runs
 from billing.services.charges import add_ons, discounts, one_off, settings, taxes
 from billing.services.dunning import policies, promises
 from billing.services.gateways import accounts
 from demo.year.clock import Clock
+from ispcore.money import round_money
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Tenant
 from subscribers.models import ServiceStatus, Subscription
