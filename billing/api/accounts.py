@@ -28,7 +28,7 @@ CURRENCY = OpenApiParameter(
     {"type": "string", "pattern": "^[A-Z]{3}$"},
     description="ISO 4217; that of the billing profile, when left out.",
 )
-WHO = OpenApiParameter("pk", str, "path", description="The customer's id or number.")
+WHO = OpenApiParameter("id", str, "path", description="The customer's id or number.")
 
 
 class BalanceSerializer(serializers.Serializer[Any]):

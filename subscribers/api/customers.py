@@ -278,7 +278,7 @@ class ByDocumentView(LookUpView):
     @extend_schema(
         responses=SubscriberSerializer,
         operation_id="subscribers_by_document",
-        parameters=[OpenApiParameter("pk", str, "path", description="Document number, in any spelling.")],
+        parameters=[OpenApiParameter("id", str, "path", description="Document number, in any spelling.")],
     )
     def get(self, request: Request, pk: str) -> Response:
         """Find the customer with a document; of several the newest who has not left."""
@@ -290,7 +290,7 @@ class ByPhoneView(LookUpView):
     @extend_schema(
         responses=SubscriberSerializer,
         operation_id="subscribers_by_phone",
-        parameters=[OpenApiParameter("pk", str, "path", description="Phone number, in any spelling.")],
+        parameters=[OpenApiParameter("id", str, "path", description="Phone number, in any spelling.")],
     )
     def get(self, request: Request, pk: str) -> Response:
         """Find the customer with a phone number; of several the newest who has not left."""
@@ -302,7 +302,7 @@ class ByServiceView(LookUpView):
     @extend_schema(
         responses=SubscriberSerializer,
         operation_id="subscribers_by_service",
-        parameters=[OpenApiParameter("pk", str, "path", description="Service id or human number.")],
+        parameters=[OpenApiParameter("id", str, "path", description="Service id or human number.")],
     )
     def get(self, request: Request, pk: str) -> Response:
         """Find the customer of a service."""
