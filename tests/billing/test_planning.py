@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from billing.models import AddOn, BillingPosition, BillingRun, Discount, Invoice, ParkedAccount, TaxRate
 from billing.services import planning
+from ispcore.tenants.fields import new_id
 from subscribers.models import BillingProfile, Cycle, Hold, Period, PlanChange
 from subscribers.services.periods import period_around
 from tests.factories import BillingProfileFactory, PlanFactory, SubscriberFactory, SubscriptionFactory
@@ -58,7 +59,9 @@ class TestPeriods:
         day=st.one_of(st.none(), st.integers(1, 31)),
     )
     def test_are_those_of_the_catalogue(self, on, period, began_on, day):
-        profile = BillingProfile(cycle=Cycle.DAY_OF_MONTH if day else Cycle.ANNIVERSARY, cycle_day=day)
+        profile = BillingProfile(
+            tenant_id=new_id(), cycle=Cycle.DAY_OF_MONTH if day else Cycle.ANNIVERSARY, cycle_day=day
+        )
         expected = period_around(on=on, period=period, profile=profile, began_on=began_on)
         months = {"month": 1, "quarter": 3, "year": 12}[period]
         anchor = date(2000, 1, 1) if day else began_on

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from billing.models import LineKind
-from billing.services.planning import Terms
+from billing.services.planning import Terms, keys
 from ispcore.tenants.context import current_tenant_id
 
 _LABELS = ", ".join(f"('{kind.value}', '{kind.label}')" for kind in LineKind)
@@ -51,12 +51,14 @@ SELECT uuidv7(), %(tenant)s, now(), now(), %(run)s, compared.subscriber_id,
            CASE WHEN compared.periods <> last.periods
                 THEN format('%%s whole periods instead of %%s', compared.periods, last.periods) END,
            CASE WHEN compared.parts > 0 THEN 'part of a period' WHEN last.parts > 0 THEN 'no part of a period' END,
-           'with ' || (SELECT string_agg(lower(label), ', ' ORDER BY label)
-                       FROM (VALUES {_LABELS}) AS named(kind, label)
-                       WHERE kind = ANY (compared.kinds) AND kind <> 'plan' AND NOT kind = ANY (last.kinds)),
-           'without ' || (SELECT string_agg(lower(label), ', ' ORDER BY label)
-                          FROM (VALUES {_LABELS}) AS named(kind, label)
-                          WHERE kind = ANY (last.kinds) AND kind <> 'plan' AND NOT kind = ANY (compared.kinds))
+           CASE WHEN before_id IS NOT NULL THEN
+               'with ' || (SELECT string_agg(lower(label), ', ' ORDER BY label)
+                           FROM (VALUES {_LABELS}) AS named(kind, label)
+                           WHERE kind = ANY (compared.kinds) AND kind <> 'plan' AND NOT kind = ANY (last.kinds)) END,
+           CASE WHEN before_id IS NOT NULL THEN
+               'without ' || (SELECT string_agg(lower(label), ', ' ORDER BY label)
+                              FROM (VALUES {_LABELS}) AS named(kind, label)
+                              WHERE kind = ANY (last.kinds) AND kind <> 'plan' AND NOT kind = ANY (compared.kinds)) END
        ), 200)
 FROM compared
 LEFT JOIN LATERAL (
@@ -109,7 +111,7 @@ def compare_batch(terms: Terms, subscribers: Sequence[UUID]) -> None:
     values: dict[str, Any] = {
         "tenant": current_tenant_id(),
         "run": terms.run_id,
-        "subscribers": list(subscribers),
+        "subscribers": keys(subscribers),
         "bound": terms.bound_percent,
     }
     with connection.cursor() as cursor:

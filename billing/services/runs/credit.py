@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
 
+from billing.services.planning import keys
 from ispcore.tenants.context import current_tenant_id
 
 CREDITS_SQL = """
@@ -78,7 +79,7 @@ SPEND_SQL = (
 
 def spend_of_many(cursor: CursorWrapper, *, subscribers: Sequence[UUID], at: datetime) -> None:
     """Use the credit of these subscribers, whom the caller locked, for their open invoices. Safe to repeat."""
-    values: dict[str, Any] = {"tenant": current_tenant_id(), "subscribers": list(subscribers), "at": at}
+    values: dict[str, Any] = {"tenant": current_tenant_id(), "subscribers": keys(subscribers), "at": at}
     cursor.execute(CREDITS_SQL, values)
     if cursor.rowcount:
         cursor.execute("ANALYZE billing_credit")

@@ -10,7 +10,7 @@ from django.db.models import F
 from billing.models import BillingRun, InvoiceKind, RunStatus
 from billing.services.invoices.numbers import draw_numbers
 from billing.services.invoices.rows import billing_settings
-from billing.services.planning import FIRST
+from billing.services.planning import BY_KEY_SQL, FIRST, keys
 from billing.services.runs import credit, digest
 from billing.services.runs.deciding import PlanChanged
 from billing.services.runs.planning import counts
@@ -158,8 +158,8 @@ def issue_drafts(*, run: BillingRun, drafts: list[UUID], subscribers: list[UUID]
     on = local_date(at)
     values: dict[str, Any] = {
         "tenant": current_tenant_id(),
-        "drafts": drafts,
-        "subscribers": subscribers,
+        "drafts": keys(drafts),
+        "subscribers": keys(subscribers),
         "on": on,
         "at": at,
         "as_of": run.as_of,
@@ -167,6 +167,7 @@ def issue_drafts(*, run: BillingRun, drafts: list[UUID], subscribers: list[UUID]
         "user": run.approved_by_id,
     }
     with connection.cursor() as cursor:
+        cursor.execute(BY_KEY_SQL)
         cursor.execute(LOCK_SQL, values)
         cursor.execute(CHUNK_SQL, values)
         count: int = cursor.rowcount
