@@ -11,7 +11,7 @@ from ispcore.tenants.rls import IsolateTenantTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0006_prepaid"),
+        ("billing", "0005_dunning"),
         ("jobs", "0001_initial"),
         ("subscribers", "0010_words_can_be_truncated"),
         ("tenants", "0003_number_series"),

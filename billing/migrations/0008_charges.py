@@ -18,6 +18,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 """
 
+# FreeRADIUS' role has no business with money.
+RIGHTS_SQL = """
+REVOKE ALL ON FUNCTION minor_units, billing_day_in, billing_period, billing_periods, billing_days FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION minor_units, billing_day_in, billing_period, billing_periods, billing_days
+TO isp_app, isp_platform;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -446,4 +453,5 @@ class Migration(migrations.Migration):
         IsolateTenantTable("OveragePrice"),
         IsolateTenantTable("OveragePriceHistory", append_only=True),
         migrations.RunSQL(DAYS_SQL, "DROP FUNCTION billing_days"),
+        migrations.RunSQL(RIGHTS_SQL, migrations.RunSQL.noop),
     ]
