@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 import django_filters
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api.amounts import AMOUNT, AmountField
-from billing.api.payments import PaidField, PaymentSerializer
+from billing.api.payments import PaidField, PaymentDetailSerializer
 from billing.models import (
     CreditVoucher,
     CreditVoucherBatch,
@@ -35,7 +35,15 @@ from ispcore.api.fields import (
 )
 from ispcore.api.filters import BooleanFilter, HouseFilterSet
 from ispcore.api.request import caller_of
-from ispcore.api.views import ApiView, ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
+from ispcore.api.views import (
+    ApiView,
+    ListModelMixin,
+    RetrieveModelMixin,
+    TenantViewSet,
+    created,
+    etag,
+    valid,
+)
 from ispcore.jobs.api import TaskSerializer, accepted
 
 PRINT_WAIT_SECONDS = 20
@@ -238,11 +246,12 @@ class CreditRedeemView(ApiView):
     """A voucher's one use."""
 
     app_label = "billing"
+    answers_with_record = True
     more_errors = ("404", "409", "422")
 
     @extend_schema(
         request=CreditRedeemInput,
-        responses={201: PaymentSerializer},
+        responses={201: PaymentDetailSerializer},
         operation_id="billing_prepaid_vouchers_redeem",
     )
     def post(self, request: Request) -> Response:
@@ -258,7 +267,7 @@ class CreditRedeemView(ApiView):
             at=timezone.now(),
             user_id=caller_of(request._request).user_id,
         )
-        return Response(_shown(payment), status=201)
+        return _booked(request, payment)
 
 
 class CreditTopUpInput(StrictSerializer):
@@ -278,10 +287,13 @@ class CreditTopUpView(ApiView):
     """Credit for money."""
 
     app_label = "billing"
+    answers_with_record = True
     more_errors = ("404", "409", "422")
 
     @extend_schema(
-        request=CreditTopUpInput, responses={201: PaymentSerializer}, operation_id="billing_prepaid_top_up"
+        request=CreditTopUpInput,
+        responses={201: PaymentDetailSerializer},
+        operation_id="billing_prepaid_top_up",
     )
     def post(self, request: Request) -> Response:
         """Book what a subscriber paid. It pays what is due, then buys the periods that wait; the rest is credit."""
@@ -289,8 +301,13 @@ class CreditTopUpView(ApiView):
         payment = payments.receive(
             **data, received_at=timezone.now(), created_by=caller_of(request._request).user_id
         )
-        return Response(_shown(payment), status=201)
+        return _booked(request, payment)
 
 
-def _shown(payment: Payment) -> Any:
-    return PaymentSerializer(Payment.objects.get(pk=payment.pk)).data
+def _booked(request: Request, payment: Payment) -> Response:
+    """Answer 201 with the payment as it is shown at its own address."""
+    found = Payment.objects.annotate(left=F("amount") - F("allocated") - F("refunded")).get(pk=payment.pk)
+    data = PaymentDetailSerializer(found).data
+    response = created(request, view_name="payment-detail", pk=found.pk, data=data)
+    response["ETag"] = etag(found, data)
+    return response

@@ -202,6 +202,13 @@ class TestPrepaid:
 
         assert first.status_code == 201
         assert (first.json()["data"]["method"], first.json()["data"]["amount"]) == ("voucher", "20.00")
+        assert first.json()["data"]["credit"] == "20.00"
+        at_its_address = api.get(f"billing/payments/{first.json()['data']['id']}")
+        assert first["Location"].endswith(f"/billing/payments/{first.json()['data']['id']}")
+        assert (first["ETag"], first.json()["data"]) == (
+            at_its_address["ETag"],
+            at_its_address.json()["data"],
+        )
         assert redeem("ABCD2345").json()["error"]["code"] == "credit_voucher_used"
         assert redeem("THEIRCODE").json()["error"]["code"] == "credit_voucher_unknown"
         shown = api.get(f"{PREPAID}/vouchers?state=used").json()["data"][0]
