@@ -51,6 +51,7 @@ from tests.aaa.online import make_session
 from tests.admin.dunning_rows import fill_dunning
 from tests.admin.invoice_rows import fill_invoices
 from tests.admin.payment_rows import fill_payments
+from tests.admin.run_rows import fill_runs
 from tests.factories import (
     NasFactory,
     OltFactory,
@@ -130,6 +131,7 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             **fill_dunning(tenant, user, customers["subscribers.Subscription"]),
             **fill_invoices(tenant, customers["subscribers.Subscription"]),
             **fill_payments(tenant, user, customers["subscribers.Subscription"]),
+            **fill_runs(tenant, user, customers["subscribers.Subscription"]),
         }
 
 

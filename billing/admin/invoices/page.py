@@ -60,9 +60,7 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
                 )
                 if line.subscription
                 else "",
-                "period": f"{day(line.period_start)} to {day(_last(line.period_end))}"
-                if line.period_end
-                else "",
+                "period": _span(line.period_start, line.period_end),
                 "formula": line.formula,
                 "quantity": f"{line.quantity.normalize():f}",
                 "price": of(line.unit_price),
@@ -83,7 +81,7 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
         "net": said(invoice.net, invoice.currency),
         "paid_by": _paid_by(invoice),
         "is_draft": invoice.status == InvoiceStatus.DRAFT,
-        "of_run": links.link(links.url_of("billing_run", invoice.run_id), str(invoice.run))
+        "of_run": links.link(links.url_of("billing_run", invoice.run_id), f"run of {day(invoice.run.on)}")
         if invoice.run
         else "",
         "pdf_url": reverse("admin:billing_invoice_pdf", args=[invoice.pk]),
@@ -93,8 +91,12 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def _last(until: date) -> date:
-    return until - timedelta(days=1)
+def _span(start: date | None, until: date | None) -> str:
+    """Write the days from `start` until the one before `until`."""
+    if start is None or until is None:
+        return ""
+    last = until - timedelta(days=1)
+    return day(start) if last <= start else f"{day(start)} to {day(last)}"
 
 
 def _facts(invoice: Invoice) -> list[tuple[str, Any]]:
@@ -106,7 +108,7 @@ def _facts(invoice: Invoice) -> list[tuple[str, Any]]:
     if invoice.kind == InvoiceKind.INVOICE:
         rows.append(("Due", day(invoice.due_on, empty="counted from the day it is issued")))
     if invoice.period_start and invoice.period_end:
-        rows.append(("Period", f"{day(invoice.period_start)} to {day(_last(invoice.period_end))}"))
+        rows.append(("Period", _span(invoice.period_start, invoice.period_end)))
     if invoice.corrects:
         rows.append(
             ("Corrects", links.link(links.url_of("invoice", invoice.corrects_id), invoice.corrects.number))
