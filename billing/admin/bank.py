@@ -176,7 +176,8 @@ class BankStatementAdmin(TenantModelAdmin):
 def _days(obj: BankStatement) -> str:
     if obj.from_on is None or obj.to_on is None:
         return DASH
-    return f"{formats.date_format(obj.from_on, 'j M')} – {formats.date_format(obj.to_on, 'j M Y')}"
+    last = formats.date_format(obj.to_on, "j M Y")
+    return last if obj.from_on == obj.to_on else f"{formats.date_format(obj.from_on, 'j M')} – {last}"
 
 
 def _lines_url(obj: BankStatement, state: str) -> str:
