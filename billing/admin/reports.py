@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import formats, timezone
 
 from billing.models import PaymentMethod
@@ -40,6 +40,7 @@ METHOD_TONES = {
     PaymentMethod.CARD: "plain",
     PaymentMethod.VOUCHER: "warning",
 }
+HOME = "admin:billing_report_debt"
 TABS = (
     ("debt", "Aged debt"),
     ("revenue", "Recurring revenue"),
@@ -270,8 +271,8 @@ def _answer(admin: Any, request: HttpRequest, name: str, more: dict[str, Any]) -
         **admin.admin_site.each_context(request),
         "title": dict(TABS)[name],
         "tabs": [
-            *((label, reverse(f"admin:billing_report_{each}"), each == name) for each, label in TABS),
-            *navigation.tabs_of(request, "admin:billing_report_debt")[1:],
+            (TABS[0][1], *here) if number == 0 else (label, *here)
+            for number, (label, *here) in enumerate(navigation.tabs_of(request, HOME))
         ],
         **more,
     }
@@ -308,9 +309,19 @@ def _shown_period(since: date, last: date) -> dict[str, str]:
 
 navigation.add(
     "Billing",
-    88,
+    83,
     "Reports",
-    url_name="admin:billing_report_debt",
+    url_name=HOME,
     icon="monitoring",
     allowed=MAY_SEE,
 )
+for order, (name, label) in enumerate(TABS[1:], 84):
+    navigation.add(
+        "Billing",
+        order,
+        label,
+        url_name=f"admin:billing_report_{name}",
+        icon="monitoring",
+        allowed=MAY_SEE,
+        under=HOME,
+    )

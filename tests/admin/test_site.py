@@ -258,7 +258,7 @@ def test_the_sidebar_marks_the_page_one_is_on_and_no_other(browser: Client, tena
         ("/admin/subscribers/subscriber/settings/", "Subscriber settings"),
         ("/admin/subscribers/subscriber/add/", "Subscribers"),
         ("/admin/billing/bankline/", "Bank statements"),
-        ("/admin/billing/reports/cash/", "Reports"),
+        ("/admin/billing/bankstatement/reports/cash/", "Reports"),
         ("/admin/", "Dashboard"),
     ):
         groups = browser.get(url).context["sidebar_navigation"]
