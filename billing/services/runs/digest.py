@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from billing.services.planning import FIRST
+from billing.services.planning import BY_KEY_SQL, FIRST
 from billing.services.runs.work import Work
 from ispcore.tenants.context import current_tenant_id
 
@@ -53,6 +53,7 @@ def _pieces(run_id: UUID, work: Work) -> Iterator[tuple[int, bytes]]:
     after, currency = FIRST, ""
     while True:
         with work.tenant(), connection.cursor() as cursor:
+            cursor.execute(BY_KEY_SQL)
             cursor.execute(
                 DIGEST_SQL,
                 {
