@@ -212,7 +212,7 @@ class ChargeAdmin(TenantModelAdmin):
 def charge_state(charge: OneOffCharge) -> str:
     """Say how much of a charge is billed."""
     if charge.charged >= charge.instalments:
-        return pill("Billed", "ok")
+        return pill("Billed", "good")
     if charge.cancelled_at:
         return pill(
             f"Cancelled after {charge.charged} of {charge.instalments}" if charge.charged else "Cancelled"

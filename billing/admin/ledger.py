@@ -61,8 +61,8 @@ class LedgerCheckAdmin(DrawnPage, ReadOnlyAdmin):
 
 def result(check: LedgerCheck) -> str:
     if not check.findings_count:
-        return pill("All adds up", "ok")
-    return pill("1 finding" if check.findings_count == 1 else f"{check.findings_count} findings", "bad")
+        return pill("All adds up", "good")
+    return pill("1 finding" if check.findings_count == 1 else f"{check.findings_count} findings", "danger")
 
 
 def counted(check: LedgerCheck) -> dict[str, Any]:
@@ -77,9 +77,9 @@ def counted(check: LedgerCheck) -> dict[str, Any]:
             {
                 "title": str(invariant.label),
                 "findings": found.get(invariant.value, []),
-                "pill": pill(f"{len(found[invariant.value])}", "bad")
+                "pill": pill(f"{len(found[invariant.value])}", "danger")
                 if invariant.value in found
-                else pill("holds", "ok"),
+                else pill("holds", "good"),
             }
             for invariant in LedgerInvariant
         ],
@@ -87,7 +87,7 @@ def counted(check: LedgerCheck) -> dict[str, Any]:
 
 
 def _pill(count: int) -> str:
-    return pill(str(count), "bad") if count else pill("holds", "ok")
+    return pill(str(count), "danger") if count else pill("holds", "good")
 
 
 navigation.add(

@@ -33,7 +33,7 @@ def standing(starts_on: date, ends_on: date | None, on: date) -> str:
         return pill("Ended")
     if starts_on > on:
         return pill("Coming", "info")
-    return pill("In force", "ok")
+    return pill("In force", "good")
 
 
 @admin.display(description="From", ordering="starts_on")
