@@ -75,7 +75,7 @@ def take_up(tenant: Tenant, run: BillingRun, log: Path) -> Job:
         Job.objects.filter(pk=run.job_id).update(heartbeat_at=Now() - jobs.LEASE * 2)
     assert sweep() == 1
     with celery_worker(log, queues="default", threads=1):
-        wait_until(lambda: not current().is_active)
+        wait_until(lambda: not current().is_active, seconds=120)
     return current()
 
 
