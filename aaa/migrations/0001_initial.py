@@ -4214,6 +4214,6 @@ class Migration(migrations.Migration):
             "ALTER TABLE aaa_session DROP CONSTRAINT aaa_session_tenant_key",
             "ALTER TABLE aaa_session ADD CONSTRAINT aaa_session_tenant_key UNIQUE (tenant_id, id)",
         ),
-        LoadFunctions(digest="6c9ebcd70f06dfd4ad165e13afb700a4dec45658b7997e4619be8f4b1180f1c7"),
+        LoadFunctions(digest="559a39202d693e8153a132bc04d44342eabd97e1b70da54d60b48174d090dba8"),
         migrations.RunSQL(FIRST_PARTITIONS_SQL, migrations.RunSQL.noop),
     ]
