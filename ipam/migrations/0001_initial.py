@@ -186,6 +186,8 @@ BEGIN
             jsonb_build_object('address_id', taken.id, 'subscription_id', COALESCE(p_line::text, '')));
 END
 $$;
+REVOKE ALL ON FUNCTION ipam_take FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ipam_take TO isp_app;
 """
 
 

@@ -19,7 +19,7 @@ class TestThroughTheQueue:
         with tenant_context(tenant.pk):
             session = make_session(make_nas(peer), make_account("amal", make_policy()), "api-coa")
 
-        response = api.post("aaa/coa", {"session_id": str(session.pk)})
+        response = api.post("aaa/coa", {"session_id": str(session.pk)}, Prefer="wait=60")
 
         assert response.status_code == 200, response.content
         data = response.json()["data"]
@@ -42,7 +42,7 @@ class TestThroughTheQueue:
                 make_session(nas, account, f"api-line-{number}")
             make_session(nas, make_account("noor"), "api-line-other")
 
-        response = api.post("aaa/disconnect", {"service_id": str(line.pk)})
+        response = api.post("aaa/disconnect", {"service_id": str(line.pk)}, Prefer="wait=60")
 
         assert response.status_code == 200, response.content
         assert response.json()["data"]["done"] == 3
@@ -58,7 +58,7 @@ class TestThroughTheQueue:
             account = make_account("amal")
             make_session(make_nas(peer), account, "nak-501-api")
 
-        response = api.post("aaa/disconnect", {"account_id": str(account.pk)})
+        response = api.post("aaa/disconnect", {"account_id": str(account.pk)}, Prefer="wait=60")
 
         data = response.json()["data"]
         assert (response.status_code, data["failed"]) == (200, 1)
@@ -106,7 +106,7 @@ class TestRefusals:
         with tenant_context(tenant.pk):
             account = make_account("amal")
 
-        response = api.post("aaa/disconnect", {"account_id": str(account.pk)})
+        response = api.post("aaa/disconnect", {"account_id": str(account.pk)}, Prefer="wait=60")
 
         assert (response.status_code, response.json()["error"]["code"]) == (409, "no_live_session")
 
