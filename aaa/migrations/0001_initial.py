@@ -4214,6 +4214,64 @@ class Migration(migrations.Migration):
             "ALTER TABLE aaa_session DROP CONSTRAINT aaa_session_tenant_key",
             "ALTER TABLE aaa_session ADD CONSTRAINT aaa_session_tenant_key UNIQUE (tenant_id, id)",
         ),
-        LoadFunctions(digest="6c9ebcd70f06dfd4ad165e13afb700a4dec45658b7997e4619be8f4b1180f1c7"),
+        migrations.AddConstraint(
+            model_name="policy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("cisco_policy_in__regex", "[[:cntrl:]]"),
+                    ("cisco_policy_out__regex", "[[:cntrl:]]"),
+                    ("juniper_qos_profile__regex", "[[:cntrl:]]"),
+                    ("huawei_qos_profile__regex", "[[:cntrl:]]"),
+                    ("nokia_sla_profile__regex", "[[:cntrl:]]"),
+                    ("nokia_subscriber_profile__regex", "[[:cntrl:]]"),
+                    ("address_list__regex", "[[:cntrl:]]"),
+                    ("filter_id__regex", "[[:cntrl:]]"),
+                    _connector="OR",
+                    _negated=True,
+                ),
+                name="policy_printable",
+                violation_error_message="What a NAS is sent may not hold control characters, such as line breaks.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="policyreply",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("r1__regex", "[[:cntrl:]]"),
+                    ("r2__regex", "[[:cntrl:]]"),
+                    ("r3__regex", "[[:cntrl:]]"),
+                    ("r4__regex", "[[:cntrl:]]"),
+                    ("r5__regex", "[[:cntrl:]]"),
+                    ("r6__regex", "[[:cntrl:]]"),
+                    _connector="OR",
+                    _negated=True,
+                ),
+                name="policy_reply_printable",
+                violation_error_message="What a NAS is sent may not hold control characters, such as line breaks.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="radiussettings",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("garden_pool__regex", "[[:cntrl:]]"), _negated=True),
+                name="radius_settings_printable",
+                violation_error_message="What a NAS is sent may not hold control characters, such as line breaks.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="serviceprofile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("framed_pool__regex", "[[:cntrl:]]"),
+                    ("ipv6_pool__regex", "[[:cntrl:]]"),
+                    ("delegated_pool__regex", "[[:cntrl:]]"),
+                    _connector="OR",
+                    _negated=True,
+                ),
+                name="service_profile_printable",
+                violation_error_message="What a NAS is sent may not hold control characters, such as line breaks.",
+            ),
+        ),
+        LoadFunctions(digest="b644e85ed1fe078d67216408c0805c4a123e45c71cae450df656c1fc28117eef"),
         migrations.RunSQL(FIRST_PARTITIONS_SQL, migrations.RunSQL.noop),
     ]

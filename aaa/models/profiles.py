@@ -1,5 +1,8 @@
 """What accounts have in common: the virtual server, the RADIUS service, the bandwidth."""
 
+from functools import reduce
+from operator import or_
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -44,6 +47,15 @@ def _seconds(label: str, low: int, help_text: str) -> "models.PositiveIntegerFie
         blank=True,
         validators=[MinValueValidator(low), MaxValueValidator(LONGEST_SECONDS)],
         help_text=help_text,
+    )
+
+
+def printable(name: str, *fields: str) -> models.CheckConstraint:
+    """Refuse control characters in what is sent to a NAS: aaa_authorize separates its fields by two of them."""
+    return models.CheckConstraint(
+        condition=~reduce(or_, (Q((f"{field}__regex", "[[:cntrl:]]")) for field in fields)),
+        name=name,
+        violation_error_message="What a NAS is sent may not hold control characters, such as line breaks.",
     )
 
 
@@ -105,6 +117,7 @@ class ServiceProfile(TenantModel):
             models.CheckConstraint(
                 condition=Q(cap_period__in=CapPeriod.values), name="service_profile_cap_period_known"
             ),
+            printable("service_profile_printable", "framed_pool", "ipv6_pool", "delegated_pool"),
         ]
 
     def __str__(self) -> str:
@@ -198,6 +211,17 @@ class Policy(TenantModel):
             models.CheckConstraint(
                 condition=Q(priority=None) | Q(priority__range=(1, 8)), name="policy_priority_in_range"
             ),
+            printable(
+                "policy_printable",
+                "cisco_policy_in",
+                "cisco_policy_out",
+                "juniper_qos_profile",
+                "huawei_qos_profile",
+                "nokia_sla_profile",
+                "nokia_subscriber_profile",
+                "address_list",
+                "filter_id",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -221,7 +245,8 @@ class PolicyReply(TenantModel):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "policy", "nas_type"], name="policy_reply_once_per_type"
-            )
+            ),
+            printable("policy_reply_printable", "r1", "r2", "r3", "r4", "r5", "r6"),
         ]
 
     def __str__(self) -> str:

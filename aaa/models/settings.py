@@ -4,7 +4,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from aaa.models.profiles import Policy, ServiceProfile
+from aaa.models.profiles import Policy, ServiceProfile, printable
 from aaa.models.words import Barred
 from ispcore import audit
 from ispcore.tenants.base import TenantModel
@@ -70,6 +70,7 @@ class RadiusSettings(TenantModel):
                 | Q(garden_policy__isnull=False),
                 name="radius_settings_garden_has_a_policy",
             ),
+            printable("radius_settings_printable", "garden_pool"),
         ]
 
     def __str__(self) -> str:

@@ -13,12 +13,12 @@ from django.db.migrations.operations.base import Operation
 FOLDER = Path(__file__).parent
 # In the order of loading: what is called stands before who calls it.
 FILES = (
-    "words", "open", "client", "authorize", "post_auth", "advance", "usage", "sessions", "accounting", "partitions",
-    "sweeps",
+    "words", "open", "client", "authorize", "post_auth", "log_in", "advance", "usage", "sessions", "accounting",
+    "partitions", "sweeps",
 )  # fmt: skip
 # Whoever is not named here may call none of them.
 CALLERS = {
-    "isp_radius": ("aaa_client", "aaa_authorize", "aaa_post_auth", "aaa_accounting"),
+    "isp_radius": ("aaa_client", "aaa_authorize", "aaa_post_auth", "aaa_log_in", "aaa_accounting"),
     "isp_app": ("aaa_make_partition", "aaa_drop_partitions", "aaa_close_stale", "aaa_move_closed"),
 }
 DROP = """

@@ -141,7 +141,7 @@ BEGIN
     IF reason <> '' THEN
         RETURN (
             SELECT format(E'%s\x1f%s%s%s\x1f\x1f', reason, coalesce(
-                r.messages ->> reason,
+                translate(r.messages ->> reason, E'\x1e\x1f', ''),
                 CASE reason
                     WHEN 'unknown' THEN 'Unknown user name or wrong password'
                     WHEN 'disabled' THEN 'This account is switched off'
@@ -165,7 +165,7 @@ BEGIN
     IF f.framed_ip IS NOT NULL THEN
         f.framed_pool := '';
     ELSIF f.pool_id IS NOT NULL THEN
-        SELECT pool.name INTO f.framed_pool FROM ipam_pool AS pool WHERE pool.id = f.pool_id;
+        SELECT translate(pool.name, E'\x1e\x1f', '') INTO f.framed_pool FROM ipam_pool AS pool WHERE pool.id = f.pool_id;
     END IF;
     IF f.expires_at > now() THEN
         -- Not all at the same second, should many expire together: they would all dial in again at once.

@@ -31,6 +31,7 @@ DECLARE
     realm text;
     same_at timestamptz;
     same_id uuid;
+    is_locked boolean;
 BEGIN
     IF handed <> '' THEN
         parts := string_to_array(handed, '|');
@@ -61,14 +62,14 @@ BEGIN
         END IF;
     END IF;
     IF accepted THEN
-        token := nullif(left(aaa_class(class), 36), '')::uuid;
+        token := nullif(left(CASE handed WHEN '' THEN aaa_class(class) ELSE class END, 36), '')::uuid;
     END IF;
     IF accepted AND most_sessions > 0 THEN
         IF place = '' THEN
             place := coalesce('-' || token, '-');
         END IF;
         -- One log-in of an account at a time; what is below sees what the one before reserved.
-        PERFORM pg_advisory_xact_lock(hashtextextended(account::text, 0));
+        is_locked := pg_advisory_xact_lock(hashtextextended(account::text, 0)) IS NOT NULL;
         -- Since aaa_authorize counted, only another log-in can have taken a place, and that holds one.
         INSERT INTO aaa_reservation AS r (account_id, station_key, expires_at)
         SELECT account, place, now() + held

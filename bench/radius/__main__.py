@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=100_000, help="open ones, of the first accounts")
     parser.add_argument("--requests", type=int, default=6_000, help="per phase")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--window", type=int, default=64, help="requests in flight")
     parser.add_argument("--variants", default="stock,isp")
     options = parser.parse_args()

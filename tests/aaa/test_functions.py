@@ -58,7 +58,7 @@ def test_the_files_are_what_the_last_migration_loads():
 
 @pytest.mark.django_db
 class TestRights:
-    def test_freeradius_may_call_its_four_functions_and_no_other(self, owner: Any) -> None:
+    def test_freeradius_may_call_its_five_functions_and_no_other(self, owner: Any) -> None:
         rows = owner.execute(
             "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace "
             "AND has_function_privilege('isp_radius', oid, 'EXECUTE') AND prorettype <> 'trigger'::regtype "

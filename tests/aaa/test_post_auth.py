@@ -4,8 +4,10 @@ import threading
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
-from aaa.models import Account, AuthAttempt, MacLock, Nas, Session
+from aaa.models import Account, AuthAttempt, MacLock, Nas, PolicyReply, Session
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from tests.aaa.deciding import HERE, THERE, attempts, change, past
@@ -206,3 +208,99 @@ class TestAttempts:
         radius.post_auth(nas.pk, "nobody", result="reject", reason="unknown")
 
         assert seen() == (asked, None)  # At most once a minute.
+
+
+class TestOneCall:
+    def test_an_accept_answers_what_two_calls_do_but_the_password(
+        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant
+    ) -> None:
+        expected = radius.authorize(nas.pk, "jane", HERE)
+
+        answer = radius.log_in(nas.pk, "jane", HERE, password="dial-in secret")
+
+        assert answer.pop("password") is None
+        assert str(answer.pop("class"))[36:] == str(expected.pop("class"))[36:]
+        assert expected.pop("password") == "dial-in secret"
+        assert answer == expected
+        assert attempts(tenant) == [("jane", True, "", 1)]
+        assert radius.authorize(nas.pk, "jane", THERE)["reason"] == "sessions"
+
+    @pytest.mark.parametrize("password", ["", "dial-in secret ", "\x1fdial-in secret"])
+    def test_a_wrong_password_is_refused_without_a_hint(
+        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant, password: str
+    ) -> None:
+        answer = radius.log_in(nas.pk, "jane", HERE, password=password)
+
+        assert (answer["reason"], answer["message"], answer["r1"], answer["class"]) == (
+            "password",
+            "",
+            None,
+            None,
+        )
+        assert attempts(tenant) == [("jane", False, "password", 1)]
+        assert radius.authorize(nas.pk, "jane", THERE)["reason"] == ""
+
+    @pytest.mark.parametrize("password", ["a\x1fb\x1ec", "\x1f", "pässwörd"])
+    def test_a_password_may_hold_any_character(
+        self, radius: Radius, nas: Nas, jane: Account, password: str
+    ) -> None:
+        change(jane, password=password)
+
+        assert radius.log_in(nas.pk, "jane", HERE, password=password)["reason"] == ""
+        assert radius.log_in(nas.pk, "jane", HERE, password=password + "x")["reason"] == "password"
+
+    def test_what_bars_the_account_is_said_whatever_the_password(
+        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant
+    ) -> None:
+        change(jane, enabled=False)
+
+        answers = [radius.log_in(nas.pk, "jane", HERE, password=word) for word in ("dial-in secret", "wrong")]
+
+        assert [(answer["reason"], answer["message"]) for answer in answers] == [
+            ("disabled", "This account is switched off")
+        ] * 2
+        assert attempts(tenant) == [("jane", False, "disabled", 2)]
+
+    def test_who_is_not_known_is_logged(
+        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant
+    ) -> None:
+        assert radius.log_in(nas.pk, "nobody", HERE, password="x")["reason"] == "unknown"
+
+        assert attempts(tenant) == [("nobody", False, "unknown", 1)]
+
+    def test_of_two_devices_at_once_one_gets_the_last_place(
+        self, radius: Radius, nas: Nas, jane: Account, tenant: Tenant
+    ) -> None:
+        start = threading.Barrier(2)
+        reasons = []
+
+        def log_in(station: str) -> None:
+            with radius_connection() as mine:
+                start.wait()
+                reasons.append(mine.log_in(nas.pk, "jane", station, password="dial-in secret")["reason"])
+
+        threads = [threading.Thread(target=log_in, args=(station,)) for station in (HERE, THERE)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(reasons) == ["", "sessions"]
+
+
+class TestControlCharacters:
+    def test_what_separates_fields_is_refused_where_it_could_get_into_one(
+        self, nas: Nas, jane: Account, tenant: Tenant
+    ) -> None:
+        with tenant_context(tenant.pk):
+            profile = jane.service_profile
+            profile.framed_pool = "pool\x1f"
+            with pytest.raises(ValidationError, match="control characters"):
+                profile.validate_constraints()
+            with pytest.raises(IntegrityError, match="service_profile_printable"), transaction.atomic():
+                profile.save()
+            for field in ("r1", "r2", "r3", "r4", "r5", "r6"):
+                with pytest.raises(IntegrityError, match="policy_reply_printable"), transaction.atomic():
+                    PolicyReply.objects.update(**{field: "1M\x1e"})
+            profile.refresh_from_db()
+            assert "\x1f" not in profile.framed_pool

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--address", default="*", help="IPv4 address to listen on (default: all)")
         parser.add_argument("--auth-port", type=int, default=1812)
         parser.add_argument("--acct-port", type=int, default=1813)
-        parser.add_argument("--threads", type=int, default=16)
+        parser.add_argument("--threads", type=int, default=8)
         parser.add_argument(
             "--nas-seconds", type=int, default=60, help="how long a changed or removed NAS may live on"
         )
