@@ -43,10 +43,10 @@ CONFIGURATION = """
 name = nas
 prefix = /usr
 libdir = /usr/lib/freeradius
-confdir = {folder}
-logdir = {folder}
-run_dir = {folder}
-pidfile = {folder}/pid
+confdir = "{folder}"
+logdir = "{folder}"
+run_dir = "{folder}"
+pidfile = "{folder}/pid"
 # A copy of a dropped packet has to be looked at again; a copy of an answered one finds its session gone.
 cleanup_delay = 0
 max_requests = 65536
@@ -54,7 +54,7 @@ proxy_requests = no
 hostname_lookups = no
 log {{
     destination = files
-    file = {folder}/log
+    file = "{folder}/log"
 }}
 security {{
     max_attributes = 200
@@ -105,7 +105,7 @@ modules {{
         }}
     }}
     linelog journal {{
-        filename = {folder}/journal
+        filename = "{folder}/journal"
         format = "{journal}"
     }}
 }}

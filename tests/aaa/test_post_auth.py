@@ -129,8 +129,9 @@ class TestDevice:
 
         def log_in(station: str) -> None:
             with radius_connection() as mine:
+                answer = mine.authorize(nas.pk, "jane", station)
                 together.wait()
-                verdicts[station] = mine.post_auth(nas.pk, "jane", station)
+                verdicts[station] = mine.post_auth(nas.pk, "jane", station, handed=answer["handed"] or "")
 
         threads = [threading.Thread(target=log_in, args=(station,)) for station in (HERE, THERE)]
         for thread in threads:

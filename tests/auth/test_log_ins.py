@@ -64,11 +64,11 @@ def test_a_changed_password_ends_all_log_ins(alice):
 
 
 def test_a_person_switched_off_is_out_at_once(alice):
-    tokens = log_in()
+    tokens = log_in(timezone.now())
     alice.is_active = False
     alice.save()
 
-    assert refuses(tokens.refresh_token)
+    assert refuses(tokens.refresh_token, timezone.now())
     with pytest.raises(InvalidToken):
         authenticate(f"Bearer {tokens.access_token}", ip=None)
 
