@@ -4272,6 +4272,6 @@ class Migration(migrations.Migration):
                 violation_error_message="What a NAS is sent may not hold control characters, such as line breaks.",
             ),
         ),
-        LoadFunctions(digest="b644e85ed1fe078d67216408c0805c4a123e45c71cae450df656c1fc28117eef"),
+        LoadFunctions(digest="f2d618aa7362c54c75cc9398275edcfeed67d0f952eaf9d8fcc6162080ad96f2"),
         migrations.RunSQL(FIRST_PARTITIONS_SQL, migrations.RunSQL.noop),
     ]

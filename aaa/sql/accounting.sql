@@ -180,21 +180,14 @@ BEGIN
             EXIT WHEN is_new;  -- Else another packet of it came in between.
         END LOOP;
 
-        IF q.swaps_octets THEN
-            r_in := aaa_octets(out_octets, out_giga);
-            r_out := aaa_octets(in_octets, in_giga);
-        ELSE
-            r_in := aaa_octets(in_octets, in_giga);
-            r_out := aaa_octets(out_octets, out_giga);
-        END IF;
+        r_in := aaa_octets(in_octets, in_giga);
+        r_out := aaa_octets(out_octets, out_giga);
         IF q.octets_mode <> 'combined' THEN
-            IF q.swaps_octets THEN
-                r_in6 := aaa_octets(out6_octets, out6_giga);
-                r_out6 := aaa_octets(in6_octets, in6_giga);
-            ELSE
-                r_in6 := aaa_octets(in6_octets, in6_giga);
-                r_out6 := aaa_octets(out6_octets, out6_giga);
-            END IF;
+            r_in6 := aaa_octets(in6_octets, in6_giga);
+            r_out6 := aaa_octets(out6_octets, out6_giga);
+        END IF;
+        IF q.swaps_octets THEN
+            SELECT r_out, r_in, r_out6, r_in6 INTO r_in, r_out, r_in6, r_out6;
         END IF;
 
         IF seconds IS NULL THEN

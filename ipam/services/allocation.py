@@ -157,9 +157,7 @@ def _check_pool(pool: Pool, family: int | None, prefix_length: int | None) -> No
 
 
 def _allocate_next(wanted: Request, pool: Pool, subnet: Subnet | None = None) -> Allocation:
-    """Take the longest free address; make rows, or end quarantines that are over, when there is none."""
-    if taken := _take(wanted, pool.pk, subnet):
-        return taken
+    """Make rows, or end quarantines that are over, of a pool that had nothing free a moment ago, and take one."""
     # In a statement of its own: the next one then sees what whoever held the lock has made.
     pools.lock_pool(pool.pk)
     if taken := _take(wanted, pool.pk, subnet):
@@ -182,7 +180,7 @@ def _allocate_in_subnet(wanted: Request, subnet: Subnet, prefix_length: int | No
     )
     pool = candidates.order_by("name").first()
     if pool:
-        return _allocate_next(wanted, pool, subnet)
+        return _take(wanted, pool.pk, subnet) or _allocate_next(wanted, pool, subnet)
     if is_prefix:
         raise NoPoolForPrefixes(length=prefix_length, network=subnet.network)
     if taken := _take(wanted, None, subnet):
