@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from billing.models import Payment, Refund, Transfer
-from billing.services import payments
+from billing.models import Allocation, LedgerInvariant, Payment, Refund, Transfer
+from billing.services import ledger, payments
 from billing.services.payments import returning
 from tests.billing.paying import NOON, balance_of, open_of, owe, payer
 
@@ -113,3 +113,64 @@ class TestGoingBack:
             payments.bounce(payment_id=payment.pk, reason="no funds", at=NOON)
 
         assert Payment.objects.get(pk=payment.pk).status == "refunded"
+
+
+class TestOtherCredit:
+    """What the payer has besides pays what a refund or a bounce opened again, in the same transaction."""
+
+    def give_back(self, payment, how: str) -> None:
+        if how == "bounce":
+            payments.bounce(payment_id=payment.pk, reason="no funds", at=NOON)
+        else:
+            payments.refund(payment_id=payment.pk, amount=payment.amount, reason="asked for", at=NOON)
+
+    @pytest.mark.parametrize("how", ["bounce", "refund"])
+    def test_of_another_payment_pays_what_is_open_again(self, acting, how):
+        jane = payer()
+        invoice = owe(jane, "30")
+        first = receive(jane, "30")
+        second = receive(jane, "20")
+
+        self.give_back(first, how)
+
+        assert open_of(invoice) == [(10, "partly_paid")]
+        assert Payment.objects.get(pk=second.pk).allocated == 20
+        assert balance_of(jane) == 10
+        # The invoices of these tests have no items.
+        wrong = {each.invariant for each in ledger.recount()}
+        assert wrong <= {LedgerInvariant.TOTALS, LedgerInvariant.NUMBERS}
+
+    @pytest.mark.parametrize("how", ["bounce", "refund"])
+    def test_of_a_credit_note_pays_what_is_open_again(self, acting, how):
+        jane = payer()
+        invoice = owe(jane, "30")
+        first = receive(jane, "30")
+        note = owe(jane, "30", kind="credit_note", corrects=invoice)
+
+        self.give_back(first, how)
+
+        assert open_of(invoice, note) == [(0, "paid"), (0, "paid")]
+        assert balance_of(jane) == 0
+
+    def test_in_another_currency_stays(self, acting):
+        jane = payer()
+        invoice = owe(jane, "30")
+        first = receive(jane, "30")
+        owe(jane, "10", currency="USD")
+        second = receive(jane, "40", currency="USD")
+
+        self.give_back(first, "bounce")
+
+        assert open_of(invoice) == [(30, "issued")]
+        assert Payment.objects.get(pk=second.pk).allocated == 10
+
+    def test_what_staff_released_by_hand_stays_open(self, acting):
+        """Only what goes back spends: a payment is moved to another invoice by releasing it first."""
+        jane = payer()
+        invoice = owe(jane, "30")
+        first = receive(jane, "30")
+        receive(jane, "20")
+
+        payments.release(allocation_id=Allocation.objects.get(payment=first).pk, at=NOON)
+
+        assert open_of(invoice) == [(30, "issued")]

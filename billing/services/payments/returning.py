@@ -57,9 +57,9 @@ def refund(
 ) -> Refund:
     """Give money back to the payer: what is credit first, then what paid invoices, the newest allocation first.
 
-    Invoices that were paid by it are open again by as much. Safe to repeat with a reference: the refund that has it
-    is returned. Raises PaymentUnknown, NothingLeft, RefundBeyondPayment, DuplicateRefund and what
-    `refuse_bad_amount` raises.
+    Invoices that were paid by it are open again by as much, and other credit of the payer's pays them. Safe to repeat
+    with a reference: the refund that has it is returned. Raises PaymentUnknown, NothingLeft, RefundBeyondPayment,
+    DuplicateRefund and what `refuse_bad_amount` raises.
     """
     payment = checks.lock_payment(payment_id)
     reference = reference.strip()
@@ -73,7 +73,7 @@ def refund(
             )
         return first
     refuse_beyond(payment, amount)
-    _free(payment, amount, at=at, user_id=created_by)
+    is_reopened = _free(payment, amount, at=at, user_id=created_by)
     made: Refund = Refund.objects.create(
         payment=payment,
         amount=amount,
@@ -87,6 +87,8 @@ def refund(
         payment.status = PaymentStatus.REFUNDED
     payment.save(update_fields=["refunded", "status", "updated_at"])
     _move_back(payment, amount, TransferKind.REFUND, entry=made.pk, memo=reason, at=at, user_id=created_by)
+    if is_reopened:
+        allocating.spend_credit(subscriber=payment.subscriber, at=at)
     publish(
         "billing.payment_refunded",
         payment_id=str(payment.pk),
@@ -100,18 +102,21 @@ def refund(
 def bounce(*, payment_id: UUID, reason: str, at: datetime, user_id: UUID | None = None) -> Payment:
     """Take everything back that is left of a payment the bank did not honour; what it paid is owed again.
 
-    Safe to repeat: a bounced payment stays so. Raises PaymentUnknown, NothingLeft.
+    Other credit of the payer's pays as much of that as it can. Safe to repeat: a bounced payment stays so. Raises
+    PaymentUnknown, NothingLeft.
     """
     payment = checks.lock_payment(payment_id)
     if payment.status == PaymentStatus.BOUNCED:
         return payment
     left = _left_or_refuse(payment)
-    _free(payment, left, at=at, user_id=user_id)
+    is_reopened = _free(payment, left, at=at, user_id=user_id)
     payment.refunded = payment.amount
     payment.status = PaymentStatus.BOUNCED
     payment.bounced_at, payment.bounce_reason = at, reason
     payment.save(update_fields=["refunded", "status", "bounced_at", "bounce_reason", "updated_at"])
     _move_back(payment, left, TransferKind.BOUNCE, entry=new_id(), memo=reason, at=at, user_id=user_id)
+    if is_reopened:
+        allocating.spend_credit(subscriber=payment.subscriber, at=at)
     publish("billing.payment_bounced", payment_id=str(payment.pk), subscriber_id=str(payment.subscriber_id))
     return payment
 
@@ -137,11 +142,11 @@ def _left_or_refuse(payment: Payment) -> Decimal:
     return Decimal(payment.amount - payment.refunded)
 
 
-def _free(payment: Payment, amount: Decimal, *, at: datetime, user_id: UUID | None) -> None:
-    """Release allocations, the newest first, until so much of a payment is free."""
+def _free(payment: Payment, amount: Decimal, *, at: datetime, user_id: UUID | None) -> bool:
+    """Release allocations, the newest first, until so much of a payment is free; tell whether any was."""
     missing = amount - allocating.left_of(payment)
     if missing <= 0:
-        return
+        return False
     taken = []
     for allocation in Allocation.objects.filter(payment=payment, released_at=None).order_by("-pk"):
         if missing <= 0:
@@ -150,6 +155,7 @@ def _free(payment: Payment, amount: Decimal, *, at: datetime, user_id: UUID | No
         taken.append((allocation, part))
         missing -= part
     allocating.take_back(payment, taken, at=at, user_id=user_id)
+    return True
 
 
 def _move_back(
