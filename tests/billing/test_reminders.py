@@ -7,12 +7,14 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.core.mail.backends import locmem
 from django.db import connection
 
 from billing import tasks
 from billing.models import DunningPolicy, LateFee, OneOffCharge, Reminder
+from billing.services.documents.identity import billing_identity
 from billing.services.dunning import exemptions, nightly, reminders
 from ispcore.events.models import Event
 from ispcore.jobs.models import Job
@@ -48,7 +50,7 @@ def steps() -> list[tuple[int, str]]:
     ("due_on", "subject"),
     [
         (ON + timedelta(days=4), None),
-        (ON + timedelta(days=3), "Invoice {} is due on 2026-03-13"),
+        (ON + timedelta(days=3), "Invoice {} is due on Mar 13, 2026"),
         (ON, "Invoice {} is due today"),
         (ON - timedelta(days=3), "Invoice {} is overdue"),
         (ON - timedelta(days=7), "Invoice {} is overdue"),
@@ -71,10 +73,37 @@ def test_name_the_amount_and_what_to_do(policy):
 
     (sent,) = mail.outbox
     assert sent.to == ["eva@customer.example"]
-    assert f"{invoice.number} was due on 2026-03-07; 31.00 EUR of it is still open" in sent.body
+    assert f"{invoice.number} was due on Mar 7, 2026; €31.00 of it is still open" in sent.body
     assert list(Event.objects.filter(name="billing.reminder_sent").values_list("payload", flat=True)) == [
         {"reminder_id": str(Reminder.objects.get().pk), "invoice_id": str(invoice.pk)}
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        ("en", "Pay online, without logging in:"),
+        ("es", "Pague en línea, sin iniciar sesión:"),
+        ("pt", "Pague online, sem iniciar sessão:"),
+        ("ar", "للدفع عبر الإنترنت دون تسجيل الدخول:"),
+    ],
+)
+def test_lead_to_the_page_where_their_invoice_is_paid(policy, client, language, says):
+    identity = billing_identity()
+    identity.language = language
+    identity.save()
+    invoice = owed()
+
+    write()
+
+    (sent,) = mail.outbox
+    before, link, *_ = sent.body[sent.body.index(says) :].splitlines()
+    assert before == says
+    assert link.startswith(f"{settings.PUBLIC_URL}/pay/")
+    page = client.get(link.removeprefix(settings.PUBLIC_URL))
+    assert page.status_code == 200
+    assert f'lang="{language}"' in page.content.decode()
+    assert invoice.number in page.content.decode()
 
 
 def test_are_sent_once_however_often_the_day_is_done(policy):

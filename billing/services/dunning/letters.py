@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ispcore import money
+from billing.services.documents.languages import words_of
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,25 @@ def write(
     due_on: date,
     amount: Decimal,
     currency: str,
+    link: str,
     provider: str,
 ) -> Letter:
-    """Return the words of one reminder, in plain text; `step` is days after the due date."""
-    language = language if language in _WORDS else "en"
+    """Return the words of one reminder, in plain text; `step` is days after the due date, `link` where it is paid."""
+    words = words_of(language)
+    language = words.language
     subject, sentence = _WORDS[language][0 if step < 0 else 1 if step == 0 else 2]
     values = {
         "number": number,
-        "due_on": due_on.isoformat(),
-        "amount": f"{amount:.{money.minor_units(currency)}f} {currency}",
+        "due_on": words.day(due_on),
+        "amount": words.money(amount, currency),
         "name": name,
     }
-    parts = [_GREETING[language], sentence, _PAID[language], provider.replace("{", "").replace("}", "")]
-    body = "\n\n".join(part.format(**values) for part in parts) + "\n"
+    parts = [
+        _GREETING[language].format(**values),
+        sentence.format(**values),
+        f"{words.say('mail_link')}\n{link}",
+        _PAID[language],
+        provider,
+    ]
+    body = "\n\n".join(parts) + "\n"
     return Letter(subject=" ".join(subject.format(**values).split()), body=body)

@@ -19,6 +19,7 @@ from django.db.models import F
 
 from billing.models import BillingIdentity, InvoiceStatus, Reminder, ReminderStatus
 from billing.services.dunning import letters
+from billing.services.invoices.links import payment_link
 from ispcore.errors import RetryableError
 from ispcore.events.services import publish
 from ispcore.jobs import services as jobs
@@ -113,12 +114,13 @@ def send_reminders(run: jobs.Run, *, on: date, at: datetime) -> dict[str, Any]:
             with run.tenant():
                 run.hold()
                 reminder = _claim(after, at)
+                link = payment_link(reminder.invoice) if reminder is not None else ""
             if reminder is None:
                 break
             after, done = reminder.pk, done + 1
             run.progress(done, waiting, f"{done} of {waiting}")
             if reminder.status != ReminderStatus.SKIPPED:
-                _send(run, server, reminder, identity, provider, at=at)
+                _send(run, server, reminder, identity, provider, link=link, at=at)
             counted[str(reminder.status)] += 1
     finally:
         server.close()
@@ -149,6 +151,7 @@ def _send(
     identity: BillingIdentity | None,
     provider: str,
     *,
+    link: str,
     at: datetime,
 ) -> None:
     invoice = reminder.invoice
@@ -160,6 +163,7 @@ def _send(
         due_on=invoice.due_on or reminder.due_on,
         amount=invoice.open_amount,
         currency=invoice.currency,
+        link=link,
         provider=identity.legal_name if identity else provider,
     )
     message = EmailMessage(
