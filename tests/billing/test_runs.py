@@ -23,7 +23,7 @@ from billing.models import (
     TaxRate,
     Transfer,
 )
-from billing.services import payments, runs
+from billing.services import invoices, payments, runs
 from ispcore.tenants.models import Tenant
 from tests.billing.cycles import APRIL, MARCH, issued, make_lines, make_settings, planned
 from tests.factories import PlanFactory
@@ -391,6 +391,26 @@ def test_a_charge_in_instalments_is_asked_for_once_each(settings):
     assert charge.charged == 2
     asked = InvoiceLine.objects.filter(kind="one_off").order_by("period_start").values_list("net", flat=True)
     assert list(asked) == [Decimal("33.33"), Decimal("33.34")]
+
+
+@pytest.mark.parametrize("kind", ["one_off", "late_fee"])
+def test_a_charge_whose_invoice_was_made_void_is_asked_for_again(settings, kind):
+    (line,) = make_lines()
+    charge = OneOffCharge.objects.create(
+        subscriber=line.subscriber, kind=kind, name="A charge", amount=Decimal("5.00"), currency="EUR",
+        due_on=date(2026, 3, 1),
+    )  # fmt: skip
+    issued()
+
+    invoices.void(invoice_id=Invoice.objects.get().pk, reason="Wrong", at=MARCH)
+    charge.refresh_from_db()
+    assert charge.charged == 0
+    issued(APRIL)
+
+    charge.refresh_from_db()
+    assert charge.charged == 1
+    asked = InvoiceLine.objects.filter(source=charge.pk).order_by("pk").values_list("is_void", "net")
+    assert list(asked) == [(True, Decimal("5.00")), (False, Decimal("5.00"))]
 
 
 def test_a_line_that_ended_is_settled_and_not_looked_at_again(settings):

@@ -24,6 +24,7 @@ from subscribers.services.periods import local_date
 
 # Their dates say how far a line is billed; the others of a period follow the plan's.
 PERIODS = (LineKind.PLAN,)
+CHARGES = (LineKind.ONE_OFF, LineKind.LATE_FEE)
 
 
 class NotVoidable(DomainError):
@@ -103,12 +104,12 @@ def _charges_to_ask_again(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UU
     """Return how many instalments of each charge this invoice asked for."""
     found: dict[UUID, int] = {}
     for line in lines:
-        if line.kind == LineKind.ONE_OFF:
+        if line.kind in CHARGES:
             found[line.source] = found.get(line.source, 0) + 1
     for charge_id in found:
         last = max(line.period_start for line in lines if line.source == charge_id and line.period_start)
         later = InvoiceLine.objects.filter(
-            kind=LineKind.ONE_OFF, source=charge_id, is_void=False, period_start__gt=last
+            kind__in=CHARGES, source=charge_id, is_void=False, period_start__gt=last
         ).exclude(invoice__status=InvoiceStatus.DRAFT)
         if later.exists():
             name = OneOffCharge.objects.values_list("name", flat=True).get(pk=charge_id)
