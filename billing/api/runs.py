@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from billing.api.amounts import AmountField
 from billing.models import (
     BillingRun,
+    InvoiceKind,
     LineKind,
     ParkedAccount,
     ParkReason,
@@ -123,6 +124,9 @@ class NextLineSerializer(serializers.Serializer[Any]):
 
 
 class NextInvoiceSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(
+        choices=InvoiceKind.choices, help_text="A credit note gives back; its amounts are above zero as well."
+    )
     currency = serializers.CharField()
     net = AmountField()
     tax = AmountField()
@@ -258,7 +262,8 @@ def _preview(data: dict[str, Any], at: Any) -> dict[str, Any]:
             {
                 **NextInvoiceSerializer(
                     {
-                        "currency": each.currency, "net": each.net, "tax": each.tax, "total": each.total,
+                        "kind": each.kind, "currency": each.currency,
+                        "net": each.net, "tax": each.tax, "total": each.total,
                         "lines": [
                             {
                                 "kind": line.kind, "service_id": line.subscription_id,

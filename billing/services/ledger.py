@@ -176,7 +176,8 @@ STATEMENTS: dict[LedgerInvariant, str] = {
             WHERE line.tenant_id = %(tenant)s AND NOT line.is_void
               AND (line.kind = 'plan'
                    OR line.kind = 'end_credit' AND line.source = '00000000-0000-0000-0000-000000000000')
-              AND line.subscription_id IS NOT NULL AND invoice.status <> 'draft' AND invoice.kind = 'invoice'
+              AND line.subscription_id IS NOT NULL AND invoice.status <> 'draft'
+              AND (invoice.kind = 'invoice' OR invoice.run_id IS NOT NULL)
             GROUP BY line.subscription_id
         ) AS billed
         JOIN subscribers_subscription AS service

@@ -1,6 +1,8 @@
 """Back online: in the transaction of what cleared the debt."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -11,6 +13,19 @@ from ispcore.events.services import publish
 from subscribers.models import Hold, HoldReason, PaymentKind, Subscriber, Subscription
 from subscribers.services import holds
 from subscribers.services.periods import local_date
+
+
+def clear_of_many(subscribers: Sequence[UUID], *, at: datetime) -> None:
+    """Do as `clear` for those of these locked subscribers who wait for it: promised, or on hold. Safe to repeat."""
+    if not subscribers:
+        return
+    promised = Promise.objects.filter(subscriber=OuterRef("pk"), status=PromiseStatus.OPEN)
+    unpaid = Hold.objects.filter(
+        subscription__subscriber=OuterRef("pk"), reason=HoldReason.NON_PAYMENT, released_at=None
+    )
+    waiting = Subscriber.objects.filter(Exists(promised) | Exists(unpaid), pk__in=subscribers)
+    for subscriber in waiting.order_by("pk"):
+        clear(subscriber=subscriber, at=at)
 
 
 @transaction.atomic

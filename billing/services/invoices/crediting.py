@@ -112,16 +112,19 @@ def credit(
     if amount is not None and lines:
         raise AmountAndLines
     rests = _rests(invoice)
-    left = sum((rest.total for rest in rests), Decimal(0))
+    # The credit notes of runs have items of their own, not those of the invoice.
+    left = max(
+        Decimal(0), min(sum((rest.total for rest in rests), Decimal(0)), invoice.total - credited(invoice))
+    )
     if amount is not None:
         _refuse_bad(amount, invoice.currency)
         _refuse_beyond(amount, left, invoice, invoice.number)
-        shares = _shares(amount, rests, left, invoice.currency)
+        shares = _shares(amount, rests, invoice.currency)
     elif lines:
         shares = _named(lines, rests, invoice)
         _refuse_beyond(sum(shares.values(), Decimal(0)), left, invoice, invoice.number)
     else:
-        shares = {rest.line.pk: rest.total for rest in rests}
+        shares = _shares(left, rests, invoice.currency)
     if not left:
         raise NotCreditable(number=invoice.number, why="was credited in whole already.")
     note = _write(invoice, rests, shares, reason=reason, at=at, user_id=user_id)
@@ -170,9 +173,12 @@ def _rests(invoice: Invoice) -> list[_Rest]:
     ]
 
 
-def _shares(amount: Decimal, rests: Sequence[_Rest], left: Decimal, currency: str) -> dict[UUID, Decimal]:
+def _shares(amount: Decimal, rests: Sequence[_Rest], currency: str) -> dict[UUID, Decimal]:
     """Spread an amount over the lines by what is left of each; the rounded sums make up exactly the amount."""
     shares, sum_before = {}, Decimal(0)
+    left = sum((rest.total for rest in rests), Decimal(0))
+    if not left:
+        return {}
     for rest in rests:
         sum_now = sum_before + rest.total
         shares[rest.line.pk] = round_money(amount * sum_now / left, currency) - round_money(

@@ -98,6 +98,13 @@ def _plan(terms: Terms, subscribers: Sequence[UUID], *, looks_for_billed: bool) 
             "ANALYZE billing_draft (invoice_id, subscriber_id, currency)",
             drafts.TAXES_SQL,
             "ANALYZE billing_taxed (invoice_id, line_id)",
+            drafts.SUMS_SQL,
+            drafts.BELOW_ZERO_SQL,
+        ):
+            cursor.execute(statement, values if "%(" in statement else None)
+        is_below_zero = cursor.fetchone()[0]
+        for statement in (
+            *(drafts.CREDIT_SQL if is_below_zero else ()),
             drafts.INVOICES_SQL,
             drafts.LINES_SQL,
             drafts.LINE_TAXES_SQL,
@@ -105,5 +112,5 @@ def _plan(terms: Terms, subscribers: Sequence[UUID], *, looks_for_billed: bool) 
             cursor.execute(statement, values if "%(" in statement else None)
         cursor.execute(
             "DROP TABLE billing_line, billing_term, billing_span, billing_extra, billing_item, billing_draft, "
-            "billing_taxed"
+            "billing_taxed, billing_sum"
         )

@@ -1,4 +1,9 @@
-"""From items to drafts: accounts that cannot be billed are parked, items are taxed, drafts are written."""
+"""From items to drafts: accounts that cannot be billed are parked, items are taxed, drafts are written.
+
+What comes to less than nothing becomes a credit note, as `services.invoices.crediting` writes them by hand: amounts
+above zero, and the invoice that billed what is given back. It gives back no more than was billed and not credited
+yet; what is more waits for a person.
+"""
 
 # What a person has to look at; the run goes on without the account.
 PARK_SQL = """
@@ -16,9 +21,6 @@ FROM (
     SELECT subscriber_id, 'price', left(format('%%s %%s of %%s', unit_price, currency, description), 200)
     FROM billing_item
     WHERE unit_price <> round(unit_price, minor_units(currency)) AND kind IN ('plan', 'add_on', 'overage')
-    UNION ALL
-    SELECT subscriber_id, 'negative', format('%%s %%s', sum(amount), currency)
-    FROM billing_item GROUP BY subscriber_id, currency HAVING sum(amount) < 0
 ) AS found
 ORDER BY subscriber_id, reason
 """
@@ -111,18 +113,86 @@ SELECT uuidv7(), %(tenant)s, line_id, rate_id, tax_name, tax_percent, base, tax
 FROM billing_taxed WHERE rate_id IS NOT NULL
 """
 
-INVOICES_SQL = """
-INSERT INTO billing_invoice (id, tenant_id, created_at, updated_at, kind, number, status, subscriber_id, currency,
-                             run_id, period_start, period_end, net, tax, total, open_amount, reason)
-SELECT draft.invoice_id, %(tenant)s, now(), now(), 'invoice', '', 'draft', draft.subscriber_id, draft.currency, %(run)s,
-       draft.first, draft.until, summed.net, summed.tax, summed.net + summed.tax, summed.net + summed.tax, ''
+SUMS_SQL = """
+CREATE TEMP TABLE billing_sum ON COMMIT DROP AS
+SELECT draft.*, summed.net, summed.tax, 'invoice' AS kind, NULL::uuid AS corrects_id, 0::numeric AS creditable
 FROM billing_draft AS draft
 JOIN (
     SELECT invoice_id, sum(net) AS net, COALESCE(sum(tax), 0) AS tax
     FROM (SELECT invoice_id, net, sum(tax) AS tax FROM billing_taxed GROUP BY invoice_id, line_id, net) AS line
     GROUP BY invoice_id
 ) AS summed USING (invoice_id)
-ORDER BY draft.invoice_id
+"""
+
+BELOW_ZERO_SQL = "SELECT EXISTS (SELECT FROM billing_sum WHERE net + tax < 0)"
+
+# A note corrects the last invoice that billed what is given back, or that another note corrects already.
+CREDIT_SQL = (
+    """
+    WITH given AS (
+        SELECT item.invoice_id, item.currency, item.subscription_id, item.period_start, item.period_end
+        FROM billing_sum AS draft JOIN billing_taxed AS item USING (invoice_id)
+        WHERE draft.net + draft.tax < 0 AND item.net < 0
+    ), billed AS (
+        SELECT given.invoice_id, COALESCE(document.corrects_id, document.id) AS corrected_id,
+               max(line.period_start) AS since
+        FROM given
+        JOIN billing_invoiceline AS line
+            ON line.tenant_id = %(tenant)s AND line.subscription_id = given.subscription_id
+           AND line.kind IN ('plan', 'add_on') AND NOT line.is_void
+           AND line.period_start < given.period_end AND line.period_end > given.period_start
+        JOIN billing_invoice AS document
+            ON document.tenant_id = %(tenant)s AND document.id = line.invoice_id
+           AND document.currency = given.currency AND document.status IN ('issued', 'partly_paid', 'paid')
+        GROUP BY given.invoice_id, COALESCE(document.corrects_id, document.id)
+    ), found AS (
+        SELECT billed.invoice_id,
+               (array_agg(billed.corrected_id ORDER BY billed.since DESC, billed.corrected_id DESC))[1] AS corrects_id,
+               sum(invoice.total - COALESCE(credited.total, 0)) AS creditable
+        FROM billed
+        JOIN billing_invoice AS invoice ON invoice.tenant_id = %(tenant)s AND invoice.id = billed.corrected_id
+        LEFT JOIN LATERAL (
+            SELECT sum(note.total) AS total FROM billing_invoice AS note
+            WHERE note.tenant_id = %(tenant)s AND note.corrects_id = invoice.id
+        ) AS credited ON true
+        GROUP BY billed.invoice_id
+    )
+    UPDATE billing_sum AS draft SET corrects_id = found.corrects_id, creditable = found.creditable
+    FROM found WHERE found.invoice_id = draft.invoice_id
+    """,
+    """
+    INSERT INTO billing_parkedaccount (id, tenant_id, created_at, updated_at, run_id, subscriber_id, reason, detail)
+    SELECT DISTINCT ON (subscriber_id) uuidv7(), %(tenant)s, now(), now(), %(run)s, subscriber_id, 'negative',
+           format(CASE WHEN corrects_id IS NULL THEN '%%1$s %%3$s to give back, and no invoice that billed it.'
+                       ELSE '%%1$s %%3$s to give back, and %%2$s %%3$s of what was billed are not credited yet.' END,
+                  round(-net - tax, minor_units(currency)), round(creditable, minor_units(currency)), currency)
+    FROM billing_sum WHERE net + tax < -creditable
+    ORDER BY subscriber_id, currency
+    """,
+    """
+    DELETE FROM billing_sum AS draft
+    WHERE EXISTS (
+        SELECT FROM billing_sum AS parked
+        WHERE parked.subscriber_id = draft.subscriber_id AND parked.net + parked.tax < -parked.creditable
+    )
+    """,
+    "DELETE FROM billing_taxed WHERE invoice_id NOT IN (SELECT invoice_id FROM billing_sum)",
+    """
+    UPDATE billing_taxed AS item
+    SET net = -item.net, amount = -item.amount, exact = -item.exact, unit_price = -item.unit_price, base = -item.base,
+        tax = -item.tax
+    FROM billing_sum AS draft WHERE draft.invoice_id = item.invoice_id AND draft.net + draft.tax < 0
+    """,
+    "UPDATE billing_sum SET kind = 'credit_note', net = -net, tax = -tax WHERE net + tax < 0",
+)
+
+INVOICES_SQL = """
+INSERT INTO billing_invoice (id, tenant_id, created_at, updated_at, kind, number, status, subscriber_id, currency,
+                             run_id, corrects_id, period_start, period_end, net, tax, total, open_amount, reason)
+SELECT invoice_id, %(tenant)s, now(), now(), kind, '', 'draft', subscriber_id, currency, %(run)s, corrects_id, first,
+       until, net, tax, net + tax, net + tax, ''
+FROM billing_sum
+ORDER BY invoice_id
 """
 
 PARK_BILLED_SQL = """

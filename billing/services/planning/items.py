@@ -15,10 +15,11 @@ The rules, each once:
 - Taxes come last, on each item, a discount included.
 """
 
-# What was billed of the plan for a day, where that was the plan in force when it was billed.
+# What was billed of the plan for a day, where that was the plan in force when it was billed. On a credit note what is
+# charged stands below zero.
 PRICE_BILLED = """
 LEFT JOIN LATERAL (
-    SELECT billed.unit_price, billed.period_start FROM billing_invoiceline AS billed
+    SELECT abs(billed.unit_price) AS unit_price, billed.period_start FROM billing_invoiceline AS billed
     WHERE billed.tenant_id = %(tenant)s AND billed.subscription_id = {line}.subscription_id AND billed.kind = 'plan'
       AND NOT billed.is_void AND billed.period_start <= {day} AND billed.period_end > {day}
     ORDER BY billed.period_start DESC LIMIT 1
@@ -39,7 +40,7 @@ LEFT JOIN (
 ) AS spanned USING (subscription_id)
 JOIN billing_addon AS added ON added.tenant_id = %(tenant)s AND added.subscription_id = term.subscription_id
 LEFT JOIN LATERAL (
-    SELECT billed.period_end AS until, billed.unit_price AS price
+    SELECT billed.period_end AS until, abs(billed.unit_price) AS price
     FROM billing_invoiceline AS billed
     WHERE billed.tenant_id = %(tenant)s AND billed.subscription_id = term.subscription_id AND billed.kind = 'add_on'
       AND billed.source = added.id AND NOT billed.is_void AND billed.period_start IS NOT NULL
@@ -74,7 +75,7 @@ WITH changed AS (
         FROM subscribers_plan AS plan WHERE plan.tenant_id = %(tenant)s AND plan.id = change.to_plan_id
     ) AS new
     LEFT JOIN LATERAL (
-        SELECT billed.unit_price FROM billing_invoiceline AS billed
+        SELECT abs(billed.unit_price) AS unit_price FROM billing_invoiceline AS billed
         WHERE billed.tenant_id = %(tenant)s AND billed.subscription_id = line.subscription_id AND billed.kind = 'plan'
           AND NOT billed.is_void AND billed.period_start <= change.effective_on
           AND billed.period_end > change.effective_on

@@ -13,16 +13,18 @@ from ispcore.tenants.context import current_tenant_id
 MOST_MONTHS = 36
 
 # What counts on a day is what invoices charge for it: an item's price per day times the days of its whole period is
-# its price of a period, and that over the months of the period its price of a month. A quarter has 90 to 92 days and
-# a year 365 or 366, so the months are the days over a mean month's, rounded. Days on hold, after the end and of
-# another plan are items of their own and count against it; a discount is one of its plan's days. Tax is no part.
+# its price of a period, with what rounding left over, and that over the months of the period its price of a month. A
+# quarter has 90 to 92 days and a year 365 or 366, so the months are the days over a mean month's, rounded. Days on
+# hold, after the end and of another plan are items of their own and count against it, on an invoice or on the credit
+# note of a run; what is credited by hand has no days. A discount is one of its plan's days. Tax is no part.
 RECURRING_SQL = """
 WITH months AS (
     SELECT first::date AS first, LEAST((first + interval '1 month')::date - 1, %(on)s) AS day
     FROM generate_series(%(from)s::date - interval '1 month', %(to)s::date, interval '1 month') AS first
 ), items AS MATERIALIZED (
     SELECT invoice.subscriber_id, invoice.currency, item.period_start, item.period_end,
-           item.net * span.whole / span.days / GREATEST(round(span.whole / 30.4375), 1) AS rate
+           CASE invoice.kind WHEN 'credit_note' THEN -1 ELSE 1 END * (item.net + item.remainder)
+               * span.whole / span.days / GREATEST(round(span.whole / 30.4375), 1) AS rate
     FROM billing_invoiceline AS item
     JOIN billing_invoice AS invoice ON invoice.tenant_id = %(tenant)s AND invoice.id = item.invoice_id
     LEFT JOIN billing_invoiceline AS base
@@ -35,7 +37,7 @@ WITH months AS (
     ) AS span
     WHERE item.tenant_id = %(tenant)s AND NOT item.is_void AND item.period_start IS NOT NULL
       AND item.kind IN ('plan', 'plan_change', 'hold_credit', 'end_credit', 'add_on', 'discount')
-      AND invoice.kind = 'invoice' AND invoice.status IN ('issued', 'partly_paid', 'paid')
+      AND invoice.status IN ('issued', 'partly_paid', 'paid')
 ), began AS (
     SELECT subscriber_id, currency, date_trunc('month', min(period_start))::date AS first
     FROM items GROUP BY subscriber_id, currency

@@ -1,7 +1,7 @@
 """What subscribers had paid ahead pays their new invoices, for many subscribers in a few statements.
 
 As `billing.services.payments.allocating.spend_credit` does for one: credit notes before payments, the oldest first,
-and the oldest due invoice first.
+and the oldest due invoice first. A new credit note pays the invoice it corrects before any other.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,16 @@ SELECT note.subscriber_id, note.currency, NULL, note.id, note.open_amount
 FROM billing_invoice AS note
 WHERE note.tenant_id = %(tenant)s AND note.subscriber_id = ANY (%(subscribers)s) AND note.kind = 'credit_note'
   AND note.open_amount > 0 AND note.status IN ('issued', 'partly_paid')
+"""
+
+CORRECTED_SQL = """
+CREATE TEMP TABLE billing_spent ON COMMIT DROP AS
+SELECT NULL::uuid AS payment_id, note.id AS credit_note_id, corrected.id AS invoice_id,
+       LEAST(note.open_amount, corrected.open_amount) AS amount
+FROM billing_chunk AS chunk
+JOIN billing_invoice AS note ON note.tenant_id = %(tenant)s AND note.id = chunk.id
+JOIN billing_invoice AS corrected ON corrected.tenant_id = %(tenant)s AND corrected.id = chunk.corrects_id
+WHERE note.open_amount > 0 AND corrected.open_amount > 0 AND corrected.status IN ('issued', 'partly_paid')
 """
 
 # Both sides are laid end to end; where a credit and an invoice overlap, that much of the one pays the other.
@@ -75,6 +85,15 @@ SPEND_SQL = (
     WHERE invoice.tenant_id = %(tenant)s AND invoice.id = used.document
     """,
 )
+
+
+def pay_corrected(cursor: CursorWrapper, *, at: datetime) -> None:
+    """Let the chunk's credit notes, just issued, pay what is open of the invoices they correct. Safe to repeat."""
+    values: dict[str, Any] = {"tenant": current_tenant_id(), "at": at}
+    cursor.execute(CORRECTED_SQL, values)
+    for statement in SPEND_SQL:
+        cursor.execute(statement, values)
+    cursor.execute("DROP TABLE billing_spent")
 
 
 def spend_of_many(cursor: CursorWrapper, *, subscribers: Sequence[UUID], at: datetime) -> None:

@@ -12,8 +12,8 @@ from ispcore.errors import DomainError, NotRegistered
 WHAT_TO_DO = {
     ParkReason.CURRENCY: "Give the service a plan in the currency of the customer's billing profile, or the customer "
     "a profile in the plan's.",
-    ParkReason.NEGATIVE: "More is given back than asked for. Lower the discounts, or wait: the credit stays due and "
-    "is billed with the next run it fits into.",
+    ParkReason.NEGATIVE: "A run writes a credit note over what was billed and is not credited yet, and over no more. "
+    "Look whether it was credited by hand already; the next run tries again.",
     ParkReason.PRICE: "Round the price to what the currency has; yen, for example, have no decimals.",
     ParkReason.BILLED: "Another invoice bills this already. Make that one void or discard the draft, or leave it.",
 }

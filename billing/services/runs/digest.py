@@ -15,21 +15,21 @@ BATCH = 5000  # Invoices hashed by one statement, so that neither side's memory 
 # Ids are drawn anew by each planning and are no part of what is billed. A row's text quotes what it holds.
 DIGEST_SQL = """
 WITH batch AS (
-    SELECT id, subscriber_id, currency, period_start, period_end, net, tax, total
+    SELECT id, subscriber_id, currency, kind, corrects_id, period_start, period_end, net, tax, total
     FROM billing_invoice
     WHERE tenant_id = %(tenant)s AND run_id = %(run)s AND (subscriber_id, currency) > (%(after)s, %(currency)s)
     ORDER BY subscriber_id, currency LIMIT %(limit)s
 ), hashed AS (
     SELECT batch.subscriber_id, batch.currency, sha256(convert_to(
-               ROW(batch.subscriber_id, batch.currency, batch.period_start, batch.period_end, batch.net, batch.tax,
-                   batch.total)::text
+               ROW(batch.subscriber_id, batch.currency, batch.kind, batch.corrects_id, batch.period_start,
+                   batch.period_end, batch.net, batch.tax, batch.total)::text
                || string_agg(ROW(line.kind, line.subscription_id, line.source, line.description, line.period_start,
                                  line.period_end, line.quantity, line.unit_price, line.net, line.tax, line.tax_class,
                                  line.days, line.period_days)::text, '' ORDER BY line.position), 'UTF8')) AS digest
     FROM batch
     JOIN billing_invoiceline AS line ON line.tenant_id = %(tenant)s AND line.invoice_id = batch.id
-    GROUP BY batch.id, batch.subscriber_id, batch.currency, batch.period_start, batch.period_end, batch.net, batch.tax,
-             batch.total
+    GROUP BY batch.id, batch.subscriber_id, batch.currency, batch.kind, batch.corrects_id, batch.period_start,
+             batch.period_end, batch.net, batch.tax, batch.total
 )
 SELECT count(*), sha256(string_agg(digest, ''::bytea ORDER BY subscriber_id, currency)),
        (array_agg(subscriber_id ORDER BY subscriber_id DESC, currency DESC))[1],

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import F
 
 from billing.models import BillingRun, InvoiceKind, RunStatus
+from billing.services.dunning.clearing import clear_of_many
 from billing.services.invoices.numbers import draw_numbers
 from billing.services.invoices.rows import billing_settings
 from billing.services.planning import BY_KEY_SQL, FIRST, keys
@@ -21,6 +22,11 @@ from subscribers.services.periods import local_date
 
 CHUNK = 1000  # Drafts per transaction: payments of their subscribers wait as long as one takes.
 DUE_DAYS = 14  # Of a customer without a billing profile: as that of a new profile.
+NUMBERS = {InvoiceKind.INVOICE: "numbers", InvoiceKind.CREDIT_NOTE: "note_numbers"}
+EVENTS = {
+    InvoiceKind.INVOICE: "billing.invoice_issued",
+    InvoiceKind.CREDIT_NOTE: "billing.credit_note_issued",
+}
 
 NEXT_SQL = """
 SELECT id, subscriber_id, currency FROM billing_invoice
@@ -37,9 +43,9 @@ ORDER BY id FOR NO KEY UPDATE
 
 CHUNK_SQL = """
 CREATE TEMP TABLE billing_chunk ON COMMIT DROP AS
-SELECT draft.id, draft.subscriber_id, draft.currency, draft.total, draft.run_id,
-       %(on)s::date + COALESCE(profile.due_days, %(due_days)s) AS due_on,
-       row_number() OVER (ORDER BY draft.subscriber_id, draft.currency) AS place
+SELECT draft.id, draft.subscriber_id, draft.currency, draft.total, draft.run_id, draft.kind, draft.corrects_id,
+       CASE draft.kind WHEN 'invoice' THEN %(on)s::date + COALESCE(profile.due_days, %(due_days)s) END AS due_on,
+       row_number() OVER (PARTITION BY draft.kind ORDER BY draft.subscriber_id, draft.currency) AS place
 FROM billing_invoice AS draft
 JOIN subscribers_subscriber AS customer ON customer.tenant_id = %(tenant)s AND customer.id = draft.subscriber_id
 LEFT JOIN subscribers_billingprofile AS profile
@@ -47,10 +53,11 @@ LEFT JOIN subscribers_billingprofile AS profile
 WHERE draft.tenant_id = %(tenant)s AND draft.id = ANY (%(drafts)s) AND draft.status = 'draft'
 """
 
-# What each draft asks for, by the account it is earned on.
+# What each draft asks for, by the account it is earned on; below zero what it gives back.
 BOOKINGS_SQL = """
 CREATE TEMP TABLE billing_booked ON COMMIT DROP AS
-SELECT chunk.id, chunk.subscriber_id, chunk.currency, leg.account, leg.amount
+SELECT chunk.id, chunk.subscriber_id, chunk.currency, chunk.kind, leg.account,
+       CASE chunk.kind WHEN 'credit_note' THEN -leg.amount ELSE leg.amount END AS amount
 FROM (
     SELECT line.invoice_id, sum(line.net) FILTER (WHERE line.kind <> 'late_fee') AS revenue,
            sum(line.net) FILTER (WHERE line.kind = 'late_fee') AS late_fees, sum(line.tax) AS tax
@@ -68,7 +75,7 @@ WHERE leg.amount <> 0
 TRANSFERS_SQL = """
 INSERT INTO billing_transfer (id, tenant_id, entry, kind, debit, credit, amount, currency, subscriber_id, invoice_id,
                               booked_on, created_at, created_by_id, memo)
-SELECT uuidv7(), %(tenant)s, booked.id, 'invoice', CASE WHEN amount > 0 THEN 'receivable' ELSE account END,
+SELECT uuidv7(), %(tenant)s, booked.id, booked.kind, CASE WHEN amount > 0 THEN 'receivable' ELSE account END,
        CASE WHEN amount > 0 THEN account ELSE 'receivable' END, abs(amount), booked.currency, booked.subscriber_id,
        booked.id, %(on)s, now(), %(user)s, invoice.number
 FROM billing_booked AS booked
@@ -79,7 +86,8 @@ ORDER BY booked.subscriber_id
 # Nothing to pay is paid.
 ISSUE_SQL = """
 UPDATE billing_invoice AS invoice
-SET number = (%(numbers)s::text[])[chunk.place],
+SET number = CASE chunk.kind WHEN 'invoice' THEN (%(numbers)s::text[])[chunk.place]
+                  ELSE (%(note_numbers)s::text[])[chunk.place] END,
     status = CASE WHEN invoice.total = 0 THEN 'paid' ELSE 'issued' END,
     paid_at = CASE WHEN invoice.total = 0 THEN %(at)s END, open_amount = invoice.total,
     issued_on = %(on)s, issued_at = %(at)s, due_on = chunk.due_on, updated_at = now()
@@ -166,6 +174,7 @@ def issue_drafts(*, run: BillingRun, drafts: list[UUID], subscribers: list[UUID]
         "due_days": DUE_DAYS,
         "user": run.approved_by_id,
     }
+    noted: list[UUID] = []
     with connection.cursor() as cursor:
         cursor.execute(BY_KEY_SQL)
         cursor.execute(LOCK_SQL, values)
@@ -176,23 +185,32 @@ def issue_drafts(*, run: BillingRun, drafts: list[UUID], subscribers: list[UUID]
             cursor.execute(BOOKINGS_SQL, values)
             cursor.execute(POSITIONS_SQL, values)
             cursor.execute(CHARGED_SQL, values)
+            cursor.execute("SELECT id, subscriber_id, kind FROM billing_chunk ORDER BY place")
+            found = cursor.fetchall()
             # From here on whoever else issues waits for the series.
-            values["numbers"] = draw_numbers(
-                InvoiceKind.INVOICE, on=on, settings=billing_settings(), count=count
-            )
+            for kind, name in NUMBERS.items():
+                drawn = [row for row in found if row[2] == kind]
+                values[name] = (
+                    draw_numbers(kind, on=on, settings=billing_settings(), count=len(drawn)) if drawn else []
+                )
             cursor.execute(ISSUE_SQL, values)
             cursor.execute(TRANSFERS_SQL, values)
+            if values["note_numbers"]:
+                credit.pay_corrected(cursor, at=at)
             credit.spend_of_many(cursor, subscribers=subscribers, at=at)
-            cursor.execute("SELECT id, subscriber_id FROM billing_chunk ORDER BY place")
-            publish_each(
-                "billing.invoice_issued",
-                [
-                    {"invoice_id": str(invoice), "subscriber_id": str(subscriber)}
-                    for invoice, subscriber in cursor.fetchall()
-                ],
-            )
+            for kind, event in EVENTS.items():
+                publish_each(
+                    event,
+                    [
+                        {"invoice_id": str(invoice), "subscriber_id": str(subscriber)}
+                        for invoice, subscriber, found_kind in found
+                        if found_kind == kind
+                    ],
+                )
+            noted = [row[1] for row in found if row[2] == InvoiceKind.CREDIT_NOTE]
             cursor.execute("DROP TABLE billing_booked")
         cursor.execute("DROP TABLE billing_chunk")
+    clear_of_many(noted, at=at)
     return count
 
 

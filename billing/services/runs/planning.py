@@ -1,18 +1,20 @@
 """The job that plans a run: drafts for every subscriber of whom something is due, batch after batch."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Sum
+from django.db.models import Case, Count, F, Sum, When
 
-from billing.models import BillingRun, Invoice, ParkedAccount, RunDifference, RunStatus, RunTotal
+from billing.models import BillingRun, Invoice, InvoiceKind, ParkedAccount, RunDifference, RunStatus, RunTotal
 from billing.services import planning
 from billing.services.runs import comparing, digest
 from billing.services.runs.starting import terms_of
 from billing.services.runs.work import Work, lock_run
 from ispcore.events.services import publish
 from subscribers.models import Subscription
+
+_SIGN = Case(When(kind=InvoiceKind.CREDIT_NOTE, then=-1), default=1)  # A credit note gives back.
 
 
 def plan_run(work: Work, *, run_id: UUID, at: datetime) -> dict[str, Any]:
@@ -22,6 +24,7 @@ def plan_run(work: Work, *, run_id: UUID, at: datetime) -> dict[str, Any]:
     """
     after = planning.FIRST
     with work.tenant():
+        before = _day_before()
         done = Invoice.objects.filter(run=run_id).count()
         total = Subscription.objects.filter(status__in=["active", "suspended"]).count()
     while True:
@@ -34,7 +37,7 @@ def plan_run(work: Work, *, run_id: UUID, at: datetime) -> dict[str, Any]:
             if found:
                 terms = terms_of(run)
                 planning.plan_batch(terms, found)
-                comparing.compare_batch(terms, found)
+                comparing.compare_batch(terms, found, after=before)
         if not found:
             break
         after, done = found[-1], done + len(found)
@@ -77,18 +80,20 @@ def _last_planned(run: BillingRun) -> UUID:
 
 def _end(run: BillingRun) -> None:
     """Find who is gone, and add up; safe to repeat."""
-    before = (
-        BillingRun.objects.filter(status=RunStatus.ISSUED)
-        .order_by("-on")
-        .values_list("on", flat=True)
-        .first()
-    )
+    before = _day_before()
     if before is not None:
         comparing.find_gone(terms_of(run), after=before)
     write_totals(run)
     run.invoices_planned = Invoice.objects.filter(run=run).count()
     run.parked = ParkedAccount.objects.filter(run=run, resolved_at=None).count()
     run.save()
+
+
+def _day_before() -> date | None:
+    """Return the day of the last run that was issued."""
+    issued = BillingRun.objects.filter(status=RunStatus.ISSUED)
+    found: date | None = issued.order_by("-on").values_list("on", flat=True).first()
+    return found
 
 
 def write_totals(run: BillingRun) -> None:
@@ -104,17 +109,19 @@ def write_totals(run: BillingRun) -> None:
         row["currency"]: row
         for row in Invoice.objects.filter(run=run)
         .values("currency")
-        .annotate(net=Sum("net"), tax=Sum("tax"), total=Sum("total"), invoices=Count("pk"))
+        .annotate(
+            **{f"{name}_sum": Sum(F(name) * _SIGN) for name in ("net", "tax", "total")}, invoices=Count("pk")
+        )
     }
     RunTotal.objects.bulk_create(
         RunTotal(
             run=run,
             currency=currency,
             invoices=row.get("invoices", 0),
-            net=row.get("net", 0),
-            tax=row.get("tax", 0),
-            total=row.get("total", 0),
-            previous_total=row.get("total", 0) - moved.get(currency, 0),
+            net=row.get("net_sum", 0),
+            tax=row.get("tax_sum", 0),
+            total=row.get("total_sum", 0),
+            previous_total=row.get("total_sum", 0) - moved.get(currency, 0),
         )
         for currency in sorted({*asked, *moved})
         for row in [asked.get(currency, {})]

@@ -25,8 +25,9 @@ class SubscriberUnknown(NotRegistered):
 
 @dataclass(frozen=True)
 class NextInvoice:
-    """What a run of a day would ask one subscriber for in one currency."""
+    """What a run of a day would ask one subscriber for in one currency, or give back; amounts as on the document."""
 
+    kind: str
     currency: str
     net: Decimal
     tax: Decimal
@@ -91,6 +92,7 @@ def _planned(subscriber_id: UUID, on: date, at: datetime) -> Preview:
         on=on,
         invoices=[
             NextInvoice(
+                draft.kind,
                 draft.currency,
                 draft.net,
                 draft.tax,
