@@ -72,6 +72,20 @@ class TestDrafts:
         assert [tax.name for tax in LineTax.objects.all()] == ["Here"]
         assert draft.total == 110
 
+    def test_know_the_zones_around_that_of_a_service(self, customer):
+        country = ZoneFactory()
+        region = ZoneFactory(parent=country)
+        vat("10", zone=country, name="Country")
+        vat("5", zone=region, name="Region")
+        vat("2", zone=ZoneFactory(parent=region), name="Another town")
+        line = SubscriptionFactory(
+            subscriber=customer, premise=PremiseFactory(zone=ZoneFactory(parent=region))
+        )
+
+        drafted(customer, "100.00", subscription_id=line.pk)
+
+        assert [tax.name for tax in LineTax.objects.order_by("name")] == ["Country", "Region"]
+
     def test_of_an_exempt_customer_bear_no_tax(self, customer):
         TaxExemption.objects.create(
             subscriber=customer, rate=vat(), reason="Embassy", starts_on=date(2026, 1, 1)
@@ -149,7 +163,7 @@ class TestDrafts:
             planned = Invoice.objects.get()
 
             net, taxes = taxing.tax(
-                price, currency="EUR", tax_class="", zone_id=None,
+                price, currency="EUR", tax_class="", zones=(),
                 rates=taxing.rates_of(subscriber_id=line.subscriber_id, on=run.on),
             )  # fmt: skip
 

@@ -28,7 +28,7 @@ from ispcore.tenants.context import tenant_context
 from subscribers.models import Hold, Subscriber, Subscription
 from subscribers.services import lines
 from tests.billing import owing
-from tests.factories import PlanFactory, SubscriberFactory
+from tests.factories import PlanFactory, PremiseFactory, SubscriberFactory, ZoneFactory
 
 AT = datetime(2026, 1, 31, 8, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
@@ -74,6 +74,15 @@ class TestPeriods:
         assert (invoice.status, invoice.total, invoice.open_amount) == ("paid", 20, 0)
         assert (invoice.period_start, invoice.period_end) == (date(2026, 1, 31), date(2026, 2, 28))
         assert stands(line) == ("active", date(2026, 2, 28), Decimal(30))
+
+    def test_bear_the_taxes_of_the_zones_around(self, acting):
+        region = ZoneFactory()
+        TaxRate.objects.create(name="Levy", percent=5, zone=region, starts_on=date(2026, 1, 1))
+        line = prepaid_line(premise=PremiseFactory(zone=ZoneFactory(parent=region)))
+
+        top_up(line, "50.00")
+
+        assert (Invoice.objects.get().total, stands(line)[2]) == (21, Decimal(29))
 
     def test_keep_the_day_they_began_on(self, line):
         top_up(line, "90.00")

@@ -178,6 +178,7 @@ def _items(
         _refuse_bad(line, number, invoice.currency)
         if line.subscription_id is not None and line.subscription_id not in zones:
             raise ServiceOfAnother(number=number)
+    around = taxing.zones_around({zone for zone in zones.values() if zone is not None})
     rates = taxing.rates_of(subscriber_id=invoice.subscriber_id, on=local_date(at))
     rows, taxes = [], []
     for position, line in enumerate(lines, start=first):
@@ -187,7 +188,7 @@ def _items(
             amount,
             currency=invoice.currency,
             tax_class=line.tax_class,
-            zone_id=zones.get(line.subscription_id) if line.subscription_id else None,
+            zones=around[zones[line.subscription_id]] if line.subscription_id else (),
             rates=rates,
         )
         row = InvoiceLine(

@@ -57,6 +57,8 @@ def price_of(line: Subscription, *, on: date) -> Price:
     lasts = Q(starts_on__lte=on) & (Q(ends_on=None) | Q(ends_on__gt=on))
     tax_class = plan.tax_class or (profile.tax_class if profile else "")
     rates = taxing.rates_of(subscriber_id=line.subscriber_id, on=on)
+    zone_id = line.premise.zone_id
+    zones = taxing.zones_around([zone_id])[zone_id] if any(rate.zone_id for rate in rates) else set()
     wanted = [(LineKind.PLAN, NO_SOURCE, plan.name, plan.price, tax_class)]
     added = AddOn.objects.filter(lasts, subscription=line, currency=plan.currency).order_by("pk")
     wanted += [
@@ -77,7 +79,7 @@ def price_of(line: Subscription, *, on: date) -> Price:
             rounded,
             currency=plan.currency,
             tax_class=its_class,
-            zone_id=line.premise.zone_id,
+            zones=zones,
             rates=rates,
         )
         items.append(Item(kind, source, description, rounded, net, its_class, taxes))
