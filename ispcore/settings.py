@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "hardware",
     "aaa",
     "billing",
+    "support",
     "demo",
     "pghistory",
     "pgtrigger",

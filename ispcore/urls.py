@@ -25,6 +25,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("hardware.urls")),
     path("", include("aaa.urls")),
     path("", include("billing.urls")),
+    path("", include("support.urls")),
 ]
 
 urlpatterns = [

@@ -40,6 +40,7 @@ HOUSE_APPS = {
     "hardware",
     "aaa",
     "billing",
+    "support",
 }
 
 

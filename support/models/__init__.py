@@ -1,0 +1,41 @@
+from support.models.desk import (
+    CannedAnswer,
+    OutageEnd,
+    Priority,
+    Subject,
+    SupportSettings,
+    Team,
+    TeamMember,
+    ZoneLimit,
+)
+from support.models.tickets import (
+    MAX_LEVEL,
+    OVER,
+    RUNNING,
+    UNRESOLVED,
+    Attachment,
+    Comment,
+    Source,
+    Ticket,
+    TicketStatus,
+)
+
+__all__ = [
+    "MAX_LEVEL",
+    "OVER",
+    "RUNNING",
+    "UNRESOLVED",
+    "Attachment",
+    "CannedAnswer",
+    "Comment",
+    "OutageEnd",
+    "Priority",
+    "Source",
+    "Subject",
+    "SupportSettings",
+    "Team",
+    "TeamMember",
+    "Ticket",
+    "TicketStatus",
+    "ZoneLimit",
+]
