@@ -1,0 +1,202 @@
+"""What the fibre says of a line: its ONU, the port and OLT it hangs on, and the outage that covers it."""
+
+from django.conf import settings
+
+from hardware.models import AdminState, DownCause, Onu, OnuStatus, OutageCause, OutageStatus, Signal
+from hardware.selectors import LOW_SIGNALS
+from support.services.diagnosis.reading import Found, is_old
+from support.services.diagnosis.words import Action, ActionCode, Cause, Step, StepName, StepStatus
+
+DOWN = {
+    DownCause.LOS: Cause.ONU_LOS,
+    DownCause.DYING_GASP: Cause.ONU_NO_POWER,
+    DownCause.ADMIN: Cause.ONU_DISABLED,
+}
+LEVELS = {Signal.WARNING: "weak", Signal.CRITICAL: "much too weak", Signal.OVERLOAD: "too strong"}
+
+
+def onu_step(found: Found) -> Step:
+    """Judge the ONU as its OLT last reported it."""
+    onu = found.onu
+    if onu is None:
+        return Step(
+            step=StepName.ONU,
+            status=StepStatus.UNKNOWN,
+            fact="No ONU is recorded for this service.",
+            source="ONUs",
+            observed_at=found.at,
+            action=Action(ActionCode.FIND_ONU, found.line.pk),
+        )
+    cause = _cause(onu)
+    status = StepStatus.PROBLEM if cause else StepStatus.OK
+    note = ""
+    if onu.status == OnuStatus.UNKNOWN:
+        status = StepStatus.UNKNOWN
+    elif onu.status in (OnuStatus.ONLINE, OnuStatus.OFFLINE) and is_old(found.onu_seen_at, found.at):
+        # What was true then says little of now.
+        status, cause, note = StepStatus.UNKNOWN, None, " when it was last read"
+    gone = onu.status in (OnuStatus.VANISHED, OnuStatus.REMOVED)
+    restarts = cause == Cause.WEAK_SIGNAL or cause is None
+    code = ActionCode.FIND_ONU if gone else ActionCode.RESTART_ONU if restarts else ActionCode.READ_ONU
+    if status == StepStatus.UNKNOWN:
+        code = ActionCode.READ_ONU
+    return Step(
+        step=StepName.ONU,
+        status=status,
+        fact=f"{onu.serial}: {_state(onu, found)}{note}{_light(onu)}.",
+        source=f"OLT {onu.olt.name}",
+        observed_at=found.onu_seen_at,
+        action=Action(code, onu.pk),
+        cause=cause,
+        said={
+            "olt": onu.olt.name,
+            "serial": onu.serial,
+            "since": found.since(onu.status_changed_at),
+            "level": LEVELS.get(Signal(onu.signal), ""),
+            "power": _powers(onu),
+        },
+    )
+
+
+def _cause(onu: Onu) -> Cause | None:
+    status = OnuStatus(onu.status)
+    if status in (OnuStatus.VANISHED, OnuStatus.REMOVED):
+        return Cause.ONU_GONE
+    if onu.admin_state == AdminState.INACTIVE:
+        return Cause.ONU_DISABLED
+    if status == OnuStatus.AUTHORISED:
+        return Cause.ONU_NOT_ONLINE
+    if status == OnuStatus.OFFLINE:
+        known = onu.last_down_cause in DownCause.values
+        return DOWN.get(DownCause(onu.last_down_cause), Cause.ONU_OFFLINE) if known else Cause.ONU_OFFLINE
+    if status == OnuStatus.ONLINE and onu.signal in LOW_SIGNALS:
+        return Cause.WEAK_SIGNAL
+    return None
+
+
+def _state(onu: Onu, found: Found) -> str:
+    words = str(onu.get_status_display()).lower()
+    if onu.admin_state == AdminState.INACTIVE:
+        words += ", deactivated"
+    if onu.status == OnuStatus.OFFLINE and onu.last_down_cause:
+        words += f", {str(onu.get_last_down_cause_display()).lower()}"
+    at = onu.vanished_at or onu.status_changed_at
+    return f"{words} {found.since(at)}" if at else words
+
+
+def _light(onu: Onu) -> str:
+    if onu.status != OnuStatus.ONLINE or onu.rx_power_dbm is None:
+        return ""
+    return f", receives {_dbm(onu.rx_power_dbm)} ({str(Signal(onu.signal).label).lower()})"
+
+
+def _powers(onu: Onu) -> str:
+    said = []
+    if onu.rx_power_dbm is not None:
+        said.append(f"the ONU receives {_dbm(onu.rx_power_dbm)}")
+    if onu.olt_rx_power_dbm is not None:
+        said.append(f"the OLT {_dbm(onu.olt_rx_power_dbm)}")
+    return ", ".join(said)
+
+
+def _dbm(value: float) -> str:
+    return f"{value:.1f} dBm".replace("-", "−")
+
+
+def pon_step(found: Found) -> Step:
+    """Judge the port with all its ONUs, and whether the OLT answers."""
+    onu = found.onu
+    if onu is None:
+        return Step(
+            step=StepName.PON,
+            status=StepStatus.UNKNOWN,
+            fact="Without an ONU, no port is known.",
+            source="ONUs",
+            observed_at=found.at,
+        )
+    olt, port = onu.olt, onu.pon_port
+    ask = Action(ActionCode.DISCOVER_OLT, olt.pk)
+    counted = (
+        f"{found.port_online} of {found.port_total} ONUs of port {port.index} are online" if port else ""
+    )
+    if found.olt_is_silent:
+        heard = (
+            f"its last answer was {found.moment(olt.last_answer_at)}"
+            if olt.last_answer_at
+            else "it never did"
+        )
+        return Step(
+            step=StepName.PON,
+            status=StepStatus.PROBLEM,
+            fact=f"{olt.name} does not answer; {heard}.",
+            source=f"Polls of OLT {olt.name}",
+            observed_at=olt.last_answer_at,
+            action=ask,
+            cause=Cause.OLT_SILENT if found.is_online else Cause.OLT_UNREACHABLE,
+            said={"olt": olt.name, "since": found.since(olt.last_answer_at)},
+        )
+    if port is None:
+        return Step(
+            step=StepName.PON,
+            status=StepStatus.UNKNOWN,
+            fact=f"{olt.name} does not say on which port the ONU is.",
+            source=f"OLT {olt.name}",
+            observed_at=olt.last_answer_at,
+            action=ask,
+        )
+    dark = found.port_total >= settings.OUTAGE_MIN_ONUS and found.port_online == 0
+    is_down = port.is_up is False or dark
+    words = f"{counted}{', and the port is down' if port.is_up is False else ''}"
+    return Step(
+        step=StepName.PON,
+        status=StepStatus.PROBLEM if is_down else StepStatus.OK,
+        fact=f"{words}, at {olt.name}.",
+        source=f"OLT {olt.name}",
+        observed_at=olt.last_answer_at or found.onu_seen_at,
+        action=ask,
+        cause=Cause.PON_DOWN if is_down else None,
+        said={"count": found.port_total, "port": port.index},
+    )
+
+
+def outage_step(found: Found) -> Step:
+    """Tell whether an open outage took this line's ONU down."""
+    outage = found.outage
+    if found.onu is None or outage is None:
+        known = found.onu is not None
+        return Step(
+            step=StepName.OUTAGE,
+            status=StepStatus.OK if known else StepStatus.UNKNOWN,
+            fact="No open outage covers this line."
+            if known
+            else "Outages are told by the ONU; none is recorded.",
+            source="Outages",
+            observed_at=found.at,
+        )
+    confirmed = outage.status == OutageStatus.CONFIRMED
+    cause = Cause.OUTAGE_CONFIRMED if confirmed else Cause.OUTAGE_SUSPECTED
+    if outage.cause == OutageCause.OLT and found.is_online:
+        cause = Cause.OLT_SILENT  # The OLT is silent; what passes through it is not.
+    where = (
+        f"PON port {outage.pon_port.index} of {outage.olt.name}"
+        if outage.pon_port
+        else f"all of {outage.olt.name}"
+    )
+    words = str(outage.get_cause_display())
+    what = words if words[:2].isupper() else words[:1].lower() + words[1:]
+    affected = f"{outage.onus_affected} ONUs and {outage.customers_affected} customers are affected"
+    return Step(
+        step=StepName.OUTAGE,
+        status=StepStatus.PROBLEM,
+        fact=f"{OutageStatus(outage.status).label} on {where} {found.since(outage.started_at)}: {what}; {affected}.",
+        source="Outages",
+        observed_at=outage.confirmed_at or outage.started_at,
+        action=Action(ActionCode.OPEN_OUTAGE, outage.pk),
+        cause=cause,
+        said={
+            "since": found.since(outage.started_at),
+            "cause": f"{what} on {where}",
+            "affected": affected,
+            "olt": outage.olt.name,
+        },
+    )
