@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.timesince import timesince
 
-from aaa.models import Account, AuthAttempt, Context, EndedBy, OverCap, Reason
+from aaa.models import Account, AuthAttempt, Context, EndedBy, OverCap, Reason, Session
 from aaa.selectors import Verdict, verdict_of
 from support.services.diagnosis.reading import Ended, Found
 from support.services.diagnosis.words import Action, ActionCode, Cause, Step, StepName, StepStatus
