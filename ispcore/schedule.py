@@ -57,4 +57,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "billing.tasks.start_nightly_runs",
         "schedule": crontab(minute="7,22,37,52"),  # After the changes of plan of the day.
     },
+    "join-outages": {"task": "support.tasks.join_outages", "schedule": 120.0},
+    "escalate-tickets": {"task": "support.tasks.escalate_tickets", "schedule": crontab(minute="*/5")},
+    "close-resolved-tickets": {
+        "task": "support.tasks.close_resolved_tickets",
+        "schedule": crontab(minute="50"),
+    },
 }
