@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import formats, timezone
 
 from ispcore.admin import links, navigation
@@ -156,6 +157,19 @@ class SubscriptionAdmin(SegmentsMixin, TenantModelAdmin):
         rows = rows.annotate(has_plan_change=Exists(waiting))
         return selectors.with_open_holds(rows)
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.page_view)
+        page = path("<path:object_id>/page/<slug:key>/", view, name="subscribers_subscription_page")
+        return [page, *super().get_urls()]
+
+    def page_view(self, request: HttpRequest, object_id: str, key: str) -> HttpResponse:
+        """Show what another app tells of one service; 404 for another tenant's as for one that is none."""
+        page = tabs.page_of(request, key)
+        line = self.get_object(request, object_id)
+        if line is None:
+            raise Http404
+        return page.view(self, request, line)
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fieldsets if obj else self.add_fieldsets
 
@@ -203,6 +217,7 @@ class SubscriptionAdmin(SegmentsMixin, TenantModelAdmin):
                 "holds": [hold_row(hold) for hold in selectors.holds_of([line])],
                 "plan_changes": [_change(change) for change in selectors.plan_changes_of([line])],
                 "panels": tabs.panels(request, line),
+                "pages": tabs.pages_of(request, line),
             }
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -208,7 +208,7 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
                 ),
                 "tags": pills(subscriber.tags) if subscriber.tags else "",
                 "facts": [*tabs.facts(request, subscriber), *_facts(subscriber)],
-                "strip": [_strip(line) for line in lines],
+                "strip": [_strip(line) | {"pages": tabs.pages_of(request, line)} for line in lines],
                 "may_add_line": request.user.has_perm("subscribers.add_subscription"),
                 "add_line_url": f"{reverse('admin:subscribers_subscription_add')}?subscriber={subscriber.pk}",
                 **tabs.context(request, subscriber),

@@ -1,11 +1,12 @@
-"""The tabs of a customer's page and the panels of a service's: each app adds its own when its admin loads."""
+"""The tabs of a customer's page, the panels of a service's and its further pages: each app adds its own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from ispcore.admin.navigation import Allowed, may_see
 from subscribers.models import Subscriber, Subscription
@@ -42,7 +43,20 @@ class Facts:
     read: Callable[[HttpRequest, Subscriber], list[tuple[str, Any]]]
 
 
+@dataclass(frozen=True)
+class Page:
+    """`view` answers with a page of its own about one service; the customer's and the service's page lead to it."""
+
+    order: int
+    key: str
+    title: str
+    icon: str
+    allowed: Allowed
+    view: Callable[[Any, HttpRequest, Subscription], HttpResponse]
+
+
 _tabs: dict[str, Tab] = {}
+_pages: dict[str, Page] = {}
 _facts: dict[str, Facts] = {}
 _panels: dict[str, Panel] = {}
 
@@ -109,4 +123,38 @@ def facts(request: HttpRequest, subscriber: Subscriber) -> list[tuple[str, Any]]
     seen = [each for each in _facts.values() if may_see(request, each.allowed)]
     return [
         fact for each in sorted(seen, key=lambda each: each.order) for fact in each.read(request, subscriber)
+    ]
+
+
+def add_page(
+    order: int,
+    key: str,
+    title: str,
+    *,
+    icon: str,
+    allowed: Allowed,
+    view: Callable[[Any, HttpRequest, Subscription], HttpResponse],
+) -> None:
+    """Add a page about one service; saying it twice changes nothing."""
+    _pages[key] = Page(order, key, title, icon, allowed, view)
+
+
+def page_of(request: HttpRequest, key: str) -> Page:
+    """Return the page of that key. Raises Http404 where there is none, or not for this person."""
+    page = _pages.get(key)
+    if page is None or not may_see(request, page.allowed):
+        raise Http404
+    return page
+
+
+def page_url(line: Subscription, key: str) -> str:
+    return reverse("admin:subscribers_subscription_page", args=[line.pk, key])
+
+
+def pages_of(request: HttpRequest, line: Subscription) -> list[dict[str, str]]:
+    """Return title, icon and address of the pages about a service that this person may see."""
+    seen = [page for page in _pages.values() if may_see(request, page.allowed)]
+    return [
+        {"title": page.title, "icon": page.icon, "url": page_url(line, page.key)}
+        for page in sorted(seen, key=lambda page: page.order)
     ]

@@ -98,6 +98,7 @@ PERMISSIONS = {
     ("get", "services/{pk}/device/status/live"): "hardware.operate",
     ("post", "services/{pk}/ping"): "hardware.operate",
     ("get", "ping/{pk}"): "hardware.view",
+    ("get", "support/diagnosis/{pk}"): "support.view",
     ("get", "hardware/olts"): "hardware.view",
     ("post", "hardware/olts"): "hardware.add",
     ("get", "hardware/olts/{pk}"): "hardware.view",

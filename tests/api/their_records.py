@@ -46,6 +46,7 @@ RECORD = {
     "hardware/outages": "outage",
     "hardware/signal-limits": "signal_limits",
     "ping": "job",
+    "support/diagnosis": "line",
     "ipam/vrfs": "vrf",
     "ipam/subnets": "subnet",
     "ipam/pools": "pool",
