@@ -24,7 +24,7 @@ from support.services.diagnosis import ActionCode, Cause, Diagnosis, StepName, S
 from support.services.diagnosis.verdicts import SENTENCES
 from tests.aaa.radius_role import Radius, radius_connection
 from tests.billing.owing import invoice
-from tests.factories import BillingProfileFactory, SubscriptionFactory
+from tests.factories import BillingProfileFactory, PolicyFactory, SubscriptionFactory
 from tests.support.homes import ADDRESS, PASSWORD, ROUTER, STRANGER, Home, make_home
 
 Told = tuple[Cause, StepName, ActionCode | None, str]
@@ -418,12 +418,23 @@ def weak_signal(home: Home) -> Told:
     )  # fmt: skip
 
 
+def slowed_down(home: Home) -> Told:
+    Account.objects.filter(pk=home.account.pk).update(over_cap="throttle", throttle_policy=PolicyFactory())
+    AccountState.objects.update(allowance_bytes=10**9, used_bytes=10**9)
+    Session.objects.update(context="throttled")
+    return (
+        Cause.THROTTLED, StepName.RADIUS, ActionCode.ADD_TOP_UP,
+        "Online and slowed down: the data of this period is used up.",
+    )  # fmt: skip
+
+
 BREAKS: list[Break] = [
     ended, never_activated, cancelled, suspended_without_a_hold, not_paid, paid_and_still_held, on_holiday,
     held_for_abuse, held_for_fraud, held_by_staff, prepaid_over, never_provisioned, not_settled, outage_confirmed,
     outage_suspected, olt_unreachable, olt_silent, pon_down, onu_los, onu_without_power, onu_offline, onu_disabled,
     onu_gone, onu_not_online_yet, nas_unknown, nas_gone, nas_silent, not_dialling, session_stale, still_in_the_garden,
     address_missing, pool_full, accounting_not_seen, let_in_without_a_session, another_address, weak_signal,
+    slowed_down,
 ]  # fmt: skip
 
 
