@@ -1,10 +1,21 @@
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from ispcore.api.routers import HouseRouter
+from support.api.desk import CannedAnswerViewSet, SubjectViewSet, TeamViewSet, ZoneBlockedView
+from support.api.diagnosis import DiagnosisView
+from support.api.settings import SupportSettingsView
+from support.api.tickets import TicketViewSet
 
 router = HouseRouter()
+router.register("tickets", TicketViewSet, basename="ticket")
+router.register("subjects", SubjectViewSet, basename="subject")
+router.register("teams", TeamViewSet, basename="team")
+router.register("canned-answers", CannedAnswerViewSet, basename="canned-answer")
 
 support_patterns: list[URLPattern | URLResolver] = [
+    re_path(r"^diagnosis/(?P<pk>[^/]+)/?$", DiagnosisView.as_view(), name="diagnosis"),
+    re_path(r"^settings/?$", SupportSettingsView.as_view(), name="support-settings"),
+    re_path(r"^zones/(?P<pk>[^/]+)/blocked/?$", ZoneBlockedView.as_view(), name="zone-blocked"),
     path("", include(router.urls)),
 ]
 

@@ -37,7 +37,7 @@ class Calendar:
 
     def add(self, at: datetime, working: timedelta) -> datetime:
         """Return when so much working time has passed since `at`; of a moment off duty, since the next opening."""
-        left = working
+        at, left = at.astimezone(UTC), working  # In one zone of its own Python would count by the wall clock.
         for opens, closes in self._openings_from(at):
             begins = max(opens, at)
             if closes - begins >= left:
@@ -47,6 +47,7 @@ class Calendar:
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """Return the working time in [start, end); nothing when `end` is not after `start`."""
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
         total = timedelta(0)
         for opens, closes in self._openings_from(start, until=end):
             total += max(timedelta(0), min(closes, end) - max(opens, start))
@@ -54,7 +55,7 @@ class Calendar:
 
     def subtract(self, at: datetime, working: timedelta) -> datetime:
         """Return the latest moment with so much working time between it and `at`."""
-        left = working
+        at, left = at.astimezone(UTC), working
         day = at.astimezone(self.zone).date()
         for back in range(LONGEST_LOOK):
             opening = self.opening(day - back * DAY)

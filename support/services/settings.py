@@ -71,14 +71,20 @@ def calendar_of(settings: SupportSettings) -> Calendar:
     )
 
 
+def lock_settings() -> SupportSettings:
+    """Return the settings' row, made when there is none, locked until the transaction ends."""
+    SupportSettings.objects.get_or_create()
+    locked: SupportSettings = SupportSettings.objects.select_for_update(of=("self",)).get()
+    return locked
+
+
 @transaction.atomic
 def change_settings(**fields: Any) -> SupportSettings:
     """Change what is given. Safe to repeat; due times set before stay.
 
     Raises OutOfRange, BadHours, NeverOpen, CountryUnknown, UnknownOutageEnd.
     """
-    SupportSettings.objects.get_or_create()
-    settings: SupportSettings = SupportSettings.objects.select_for_update(of=("self",)).get()
+    settings = lock_settings()
     for name, value in fields.items():
         setattr(settings, name, value)
     for name, (least, most) in RANGES.items():
