@@ -181,6 +181,7 @@ SPECTACULAR_SETTINGS = {
         "RejectReason": "aaa.models.Reason",
         "UsageStep": "aaa.services.usage.STEPS",
         "VoucherState": "aaa.models.VoucherState",
+        "TextBoolean": ("true", "false"),
         "TicketStatus": "support.models.TicketStatus",
         "TicketPriority": "support.models.Priority",
         "TicketSource": "support.models.Source",

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from ispcore.api.routers import HouseRouter
-from support.api.desk import CannedAnswerViewSet, SubjectViewSet, TeamViewSet, ZoneBlockedView
+from support.api.desk import CannedAnswerViewSet, SubjectsView, SubjectViewSet, TeamViewSet, ZoneBlockedView
 from support.api.diagnosis import DiagnosisView
 from support.api.settings import SupportSettingsView
 from support.api.tickets import TicketViewSet
@@ -14,6 +14,7 @@ router.register("canned-answers", CannedAnswerViewSet, basename="canned-answer")
 
 support_patterns: list[URLPattern | URLResolver] = [
     re_path(r"^diagnosis/(?P<pk>[^/]+)/?$", DiagnosisView.as_view(), name="diagnosis"),
+    re_path(r"^subjects/?$", SubjectsView.as_view(), name="subjects"),
     re_path(r"^settings/?$", SupportSettingsView.as_view(), name="support-settings"),
     re_path(r"^zones/(?P<pk>[^/]+)/blocked/?$", ZoneBlockedView.as_view(), name="zone-blocked"),
     path("", include(router.urls)),

@@ -10,9 +10,9 @@ from rest_framework.response import Response
 from ispcore.api.fields import BooleanField, ChoiceField, HouseSerializer, IdField
 from ispcore.api.fields import IntegerField as NumberField
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.views import ApiView, find_by_reference
+from ispcore.api.views import ApiView, created, find_by_reference, valid
 from subscribers.models import Zone
-from support.api.records import RecordViewSet
+from support.api.records import ListedRecordViewSet, RecordViewSet
 from support.models import CannedAnswer, Priority, Subject, Team
 from support.models.desk import MOST_DAYS, MOST_HOURS
 from support.services import desk, tickets
@@ -49,28 +49,38 @@ class SubjectGroupSerializer(serializers.Serializer[Any]):
     subjects = SubjectSerializer(many=True)
 
 
-class SubjectViewSet(RecordViewSet):
+class SubjectsView(ApiView):
     """What tickets are about."""
 
-    model = Subject
-    serializer_class = SubjectSerializer
-    pagination_class: Any = None
-    filter_backends: Any = ()
-    verbs: ClassVar[dict[str, str]] = {"create": "delete", "partial_update": "delete"}  # Who runs the desk.
+    app_label = "support"
+    verbs: ClassVar[dict[str, str]] = {"post": "delete"}  # Who runs the desk.
 
     @extend_schema(responses=SubjectGroupSerializer(many=True), operation_id="support_subjects_list")
-    def list(self, request: Request) -> Response:
+    def get(self, request: Request) -> Response:
         """Subjects a new ticket may have, grouped by priority, the most urgent first."""
-        rows = self.get_queryset().filter(is_active=True).order_by("position", "name")
+        rows = list(Subject.objects.filter(is_active=True).order_by("position", "name"))
         groups = [
             {"priority": priority, "subjects": [each for each in rows if each.priority == priority]}
             for priority in MOST_URGENT_FIRST
         ]
         return Response(SubjectGroupSerializer([one for one in groups if one["subjects"]], many=True).data)
 
-    def create(self, request: Request) -> Response:
+    @extend_schema(
+        request=SubjectSerializer, responses={201: SubjectSerializer}, operation_id="support_subjects_create"
+    )
+    def post(self, request: Request) -> Response:
         """Add a subject to the catalogue."""
-        return self.show_created(desk.create_subject(**self.input_of_new()))
+        subject = desk.create_subject(**valid(SubjectSerializer(data=request.data)))
+        data = SubjectSerializer(subject).data
+        return created(request, view_name="subject-detail", pk=subject.pk, data=data)
+
+
+class SubjectViewSet(RecordViewSet):
+    """One subject of the catalogue."""
+
+    model = Subject
+    serializer_class = SubjectSerializer
+    verbs: ClassVar[dict[str, str]] = {"partial_update": "delete"}
 
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change a subject; tickets keep the priority and the times they have."""
@@ -109,7 +119,7 @@ class TeamFilter(HouseFilterSet):
         fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
 
 
-class TeamViewSet(RecordViewSet):
+class TeamViewSet(ListedRecordViewSet):
     """People who share a queue."""
 
     model = Team
@@ -148,7 +158,7 @@ class CannedAnswerFilter(HouseFilterSet):
         fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
 
 
-class CannedAnswerViewSet(RecordViewSet):
+class CannedAnswerViewSet(ListedRecordViewSet):
     """Texts kept ready. They may name {customer}, {service}, {ticket} and {due}."""
 
     model = CannedAnswer

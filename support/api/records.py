@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
 
 
-class RecordViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class RecordViewSet(RetrieveModelMixin, TenantViewSet):
     """A record is made, changed or removed by one service, and the answer shows it."""
 
     def show_created(self, record: Model) -> Response:
@@ -27,3 +27,7 @@ class RecordViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def input_of_change(self, record: Model) -> dict[str, Any]:
         return valid(self.get_serializer(record, data=self.request.data, partial=True))
+
+
+class ListedRecordViewSet(ListModelMixin, RecordViewSet):
+    """Such records, with a list of them."""

@@ -25,7 +25,7 @@ from ispcore.api.parsers import UploadParser
 from ispcore.api.request import caller_of
 from ispcore.api.views import valid
 from subscribers.api.imports import FormBooleanField
-from support.api.records import RecordViewSet
+from support.api.records import ListedRecordViewSet
 from support.models import RUNNING, CannedAnswer, Comment, Priority, Source, Ticket, TicketStatus
 from support.services import desk, tickets
 from support.services.tickets.talking import LONGEST
@@ -153,7 +153,7 @@ class TicketFilter(HouseFilterSet):
         return rows.filter(overdue if value else ~overdue)
 
 
-class TicketViewSet(RecordViewSet):
+class TicketViewSet(ListedRecordViewSet):
     """What customers ask for. Due times count the helpdesk's opening hours and stand while it waits."""
 
     model = Ticket

@@ -72,7 +72,7 @@ from subscribers.models import (
     Zone,
 )
 from tests.aaa.online import make_account, make_nas, make_session
-from tests.api import dunning_records
+from tests.api import dunning_records, support_records
 from tests.factories import (
     AddressFactory,
     BillingProfileFactory,
@@ -307,6 +307,7 @@ def make_billing_run() -> Any:
 
 MAKE: dict = {
     **dunning_records.MAKE,
+    **support_records.MAKE,
     AddOn: make_add_on,
     OneOffCharge: make_charge,
     Discount: make_discount,

@@ -24,7 +24,7 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
 from tests.aaa.online import make_account, make_nas, make_session
-from tests.api import dunning_records
+from tests.api import dunning_records, support_records
 from tests.api.records import (
     make_add_on,
     make_bank_line,
@@ -116,7 +116,8 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
             "overage_price": make_overage_price(), "tax_rate": make_tax_rate(),
             "tax_exemption": make_tax_exemption(), "ledger_check": make_ledger_check(),
         }  # fmt: skip
-        dunned = {name: make() for name, make in dunning_records.NAMED.items()}
+        named = {**dunning_records.NAMED, **support_records.NAMED}
+        dunned = {name: make() for name, make in named.items()}
         bank_line = make_bank_line()
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
@@ -203,7 +204,7 @@ def test_every_verb_on_their_record_is_404(api, theirs, other_tenant, tenant):
     assert not any(
         rows
         for label, rows in everything_of(tenant).items()
-        if label.startswith(("hardware", "ipam", "jobs", "subscribers", "aaa", "billing"))
+        if label.startswith(("hardware", "ipam", "jobs", "subscribers", "aaa", "billing", "support"))
     )
 
 

@@ -50,6 +50,7 @@ from billing.models import (
 from ispcore.auth import access_tokens
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
+from support.models import CannedAnswer, Subject, Team, Ticket
 from tests.aaa.online import make_account, make_nas, make_session
 from tests.api import records
 from tests.api.described import document
@@ -215,6 +216,14 @@ BILLED = {
 }
 
 
+ASKED = {
+    "support/tickets": Ticket,
+    "support/subjects": Subject,
+    "support/teams": Team,
+    "support/canned-answers": CannedAnswer,
+}
+
+
 def loses_a_part(case: schemathesis.Case) -> bool:
     """Tell whether a form has an empty part: the client leaves it out, and what arrives may be well-formed."""
     if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
@@ -250,9 +259,10 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
         session = make_session(nas, account, "known")
         batch = VoucherBatch.objects.create(name="Known", quantity=1, service_profile=account.service_profile)
         billed = {path: records.MAKE[model]().pk for path, model in BILLED.items()}
+        asked = {path: records.MAKE[model]().pk for path, model in ASKED.items()}
         rate = records.make_tax_rate()
     known = {
-        **billed, "billing/accounts": line.subscriber_id,
+        **billed, **asked, "billing/accounts": line.subscriber_id,
         "olts": onu.olt_id, "onus": onu.pk, "tasks": job.pk, "subscribers": line.subscriber_id, "services": line.pk,
         "zones": line.premise.zone_id, "internet-plans": line.plan_id, "products": line.plan_id,
         "premises": line.premise_id, "billing-profiles": line.subscriber.billing_profile_id,
@@ -270,6 +280,10 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
         **named, "subscriber_id": line.subscriber_id, "service_id": line.pk, "plan_id": line.plan_id,
         "invoice_id": billed["billing/invoices"], "gateway_id": billed["billing/gateways"],
         "payment_id": billed["billing/payments"], "rate_id": rate.pk,
+    }  # fmt: skip
+    named_in_support = {
+        "subscriber_id": line.subscriber_id, "service_id": line.pk, "zone_id": line.premise.zone_id,
+        "subject_id": asked["support/subjects"], "team_id": asked["support/teams"], "assignee_id": admin_user.pk,
     }  # fmt: skip
     token = access_tokens.mint(user_id=admin_user.pk, at=timezone.now())
     # No worker runs here: what starts a job answers with its task at once.
@@ -289,6 +303,7 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
             case.path_parameters = {"id": str(record)}
         if isinstance(case.body, dict) and len(statuses) % 2:
             names = named_in_billing if "/billing/" in case.path else named
+            names = named_in_support if "/support/" in case.path else names
             for name in case.body.keys() & names.keys():
                 if is_id(case.body[name]):
                     case.body[name] = str(names[name])

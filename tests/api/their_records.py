@@ -28,6 +28,7 @@ WITHOUT_RECORDS = {
     "billing/reports/cash": "names no record; tests/billing/test_reports.py asks it for two tenants",
     "billing/reports/journal": "names no record; tests/billing/test_reports.py asks it for two tenants",
     "billing/dunning/tonight": "names no record; tests/billing/test_dunning_api.py asks it for two tenants",
+    "support/settings": "one record of the caller's own tenant; tests/support/test_tickets_api.py asks it for two",
     "exports": "its filters are those of the lists; tests/files/test_exports.py exports for two tenants",
     "ipam/cgnat/lookup": "names no record; tests/ipam/test_cgnat.py asks it for two tenants",
     "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
@@ -47,6 +48,11 @@ RECORD = {
     "hardware/signal-limits": "signal_limits",
     "ping": "job",
     "support/diagnosis": "line",
+    "support/tickets": "ticket",
+    "support/subjects": "subject",
+    "support/teams": "team",
+    "support/canned-answers": "canned_answer",
+    "support/zones": "zone",
     "ipam/vrfs": "vrf",
     "ipam/subnets": "subnet",
     "ipam/pools": "pool",
@@ -129,6 +135,13 @@ BODIES: dict[str, Any] = {
         {"subscriber_id": "{customer}", "dry_run": True},
     ],
     "hardware/onu-presets": [],  # Names no record.
+    "support/canned-answers": [],  # Names no record.
+    "support/tickets": [
+        {"subject_id": "{subject}"},
+        {"subject_id": "{subject}", "service_id": "{line}"},
+    ],
+    "support/subjects": [{"name": "New", "team_id": "{team}"}],
+    "support/teams": [{"name": "New", "member_ids": ["{subject}"]}],
     "billing/gateways": [],  # Names no record.
     "billing/invoices": [
         {"subscriber_id": "{customer}", "lines": [{"description": "New", "unit_price": "1.00"}]},
@@ -231,6 +244,22 @@ BODIES: dict[str, Any] = {
     "premises": [{"address_line1": "1 New Road", "zone_id": "{zone}"}],
 }
 FILTERS = {
+    "support/tickets": [
+        "subject_id={subject}",
+        "subscriber_id={customer}",
+        "service_id={line}",
+        "zone_id={zone}",
+        "outage_id={outage}",
+        "team_id={team}",
+        "status=open",
+        "priority=normal",
+        "is_assigned=false",
+        "is_overdue=true",
+        "number=TKT-9*",
+    ],
+    "support/subjects": [],
+    "support/teams": ["name=Team*"],
+    "support/canned-answers": ["name=Answer*"],
     "billing/dunning/policies": ["billing_profile_id={billing_profile}"],
     "billing/dunning/promises": ["subscriber_id={customer}", "status=open"],
     "billing/dunning/exemptions": ["subscriber_id={customer}", "is_ended=false"],
