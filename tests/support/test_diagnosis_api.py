@@ -14,8 +14,8 @@ from support.api.diagnosis import OPERATIONS
 from support.services.diagnosis import PERMISSIONS, ActionCode
 from tests.billing.owing import invoice
 from tests.client import Api
+from tests.support.causes import hold, said
 from tests.support.homes import Home, make_home
-from tests.support.test_diagnosis import hold, said
 
 pytestmark = pytest.mark.django_db
 

@@ -260,7 +260,8 @@ def _why(ended: Ended) -> str:
     words = str(EndedBy(ended.ended_by).label)
     words = words if words.startswith("The NAS") else words[:1].lower() + words[1:]
     words = words.replace("The NAS", "the NAS")
-    return f"{words}: {ended.terminate_cause}" if ended.terminate_cause else words
+    cause = ended.terminate_cause.replace("-", " ").lower()  # RFC 2866 section 5.10.
+    return f"{words}: {cause}" if cause else words
 
 
 def _ago(then: datetime, at: datetime) -> str:

@@ -184,11 +184,12 @@ def outage_step(found: Found) -> Step:
     )
     words = str(outage.get_cause_display())
     what = words if words[:2].isupper() else words[:1].lower() + words[1:]
-    affected = f"{outage.onus_affected} ONUs and {outage.customers_affected} customers are affected"
+    onus, customers = outage.onus_affected, outage.customers_affected
+    affected = f"Affected: {onus} ONU{'s' * (onus != 1)}, {customers} customer{'s' * (customers != 1)}"
     return Step(
         step=StepName.OUTAGE,
         status=StepStatus.PROBLEM,
-        fact=f"{OutageStatus(outage.status).label} on {where} {found.since(outage.started_at)}: {what}; {affected}.",
+        fact=f"{OutageStatus(outage.status).label} on {where} {found.since(outage.started_at)}: {what}. {affected}.",
         source="Outages",
         observed_at=outage.confirmed_at or outage.started_at,
         action=Action(ActionCode.OPEN_OUTAGE, outage.pk),
