@@ -1,5 +1,5 @@
 """Support in the staff site."""
 
-from support.admin import diagnosis
+from support.admin import customers, dashboard, desk, diagnosis, tickets
 
-__all__ = ["diagnosis"]
+__all__ = ["customers", "dashboard", "desk", "diagnosis", "tickets"]

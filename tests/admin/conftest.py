@@ -52,6 +52,7 @@ from tests.admin.dunning_rows import fill_dunning
 from tests.admin.invoice_rows import fill_invoices
 from tests.admin.payment_rows import fill_payments
 from tests.admin.run_rows import fill_runs
+from tests.admin.support_rows import fill_support
 from tests.factories import (
     NasFactory,
     OltFactory,
@@ -132,6 +133,7 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             **fill_invoices(tenant, customers["subscribers.Subscription"]),
             **fill_payments(tenant, user, customers["subscribers.Subscription"]),
             **fill_runs(tenant, user, customers["subscribers.Subscription"]),
+            **fill_support(tenant, user, customers["subscribers.Subscription"]),
         }
 
 

@@ -1,0 +1,115 @@
+"""What a ticket's page shows: whose it is, when it is due, what was said, and which comes next."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from ispcore.admin import links
+from ispcore.admin.formats import DASH, moment, pill
+from support.models import RUNNING, Comment, Source, Ticket, TicketStatus
+
+STATUS_TONES = {
+    TicketStatus.OPEN: "warning",
+    TicketStatus.IN_PROGRESS: "info",
+    TicketStatus.WAITING: "plain",
+    TicketStatus.RESOLVED: "good",
+    TicketStatus.CLOSED: "plain",
+}
+
+
+def due_words(ticket: Ticket, *, at: datetime) -> str:
+    """Say when a ticket is due; of one that waits or is over, why its clock stands."""
+    if ticket.status in RUNNING:
+        return (
+            pill("Overdue", "danger") + " " + moment(ticket.due_at)
+            if ticket.due_at < at
+            else moment(ticket.due_at)
+        )
+    return "clock stands" if ticket.status == TicketStatus.WAITING else DASH
+
+
+def neighbours(rows: QuerySet[Ticket], ticket: Ticket) -> tuple[Ticket | None, Ticket | None]:
+    """Return the ticket before and the one after, as the queue is worked through: the first due first."""
+    at, pk = ticket.due_at, ticket.pk
+    before = (
+        rows.filter(Q(due_at__lt=at) | Q(due_at=at, pk__lt=pk)).order_by(F("due_at").desc(), "-pk").first()
+    )
+    after = rows.filter(Q(due_at__gt=at) | Q(due_at=at, pk__gt=pk)).order_by("due_at", "pk").first()
+    return before, after
+
+
+def _customer(ticket: Ticket) -> str:
+    customer = ticket.subscriber
+    return links.link(links.url_of("subscriber", customer.pk), customer.full_name) if customer else "unknown"
+
+
+def _outage_url(ticket: Ticket) -> str:
+    return reverse("admin:hardware_outage_change", args=[ticket.outage_id])
+
+
+def url_of(ticket: Ticket) -> str:
+    return reverse("admin:support_ticket_change", args=[ticket.pk])
+
+
+def facts_of(ticket: Ticket) -> list[tuple[str, Any]]:
+    line, customer = ticket.subscription, ticket.subscriber
+    answered = ticket.first_responded_at
+    return [
+        (
+            "Customer",
+            links.link(links.url_of("subscriber", customer.pk), customer.full_name)
+            if customer
+            else "unknown",
+        ),
+        *([("Phone", customer.phone)] if customer and customer.phone else []),
+        *([("Service", links.link(links.url_of("service", line.pk), str(line.number)))] if line else []),
+        ("Subject", ticket.subject.name),
+        ("Zone", ticket.zone or DASH),
+        ("Assigned to", ticket.assignee or "nobody yet"),
+        ("Team", ticket.team or DASH),
+        ("Due", due_words(ticket, at=timezone.now())),
+        (
+            "First answer",
+            moment(answered) if answered else format_html("due {}", moment(ticket.first_response_due_at)),
+        ),
+        ("Opened", moment(ticket.created_at)),
+        *([("Waits since", moment(ticket.waiting_since))] if ticket.waiting_since else []),
+        *([("Escalated", f"level {ticket.escalation_level}")] if ticket.escalation_level else []),
+        *(
+            [
+                (
+                    "Outage",
+                    links.link(
+                        reverse("admin:hardware_outage_change", args=[ticket.outage_id]), str(ticket.outage)
+                    ),
+                )
+            ]
+            if ticket.outage
+            else []
+        ),
+        *([("Resolved", moment(ticket.resolved_at))] if ticket.resolved_at else []),
+        *(
+            [("Merged into", links.link(url_of(ticket.merged_into), ticket.merged_into.number))]
+            if ticket.merged_into
+            else []
+        ),
+    ]
+
+
+def shown(comment: Comment) -> dict[str, Any]:
+    is_system = comment.source == Source.SYSTEM
+    return {
+        "who": comment.author_name or comment.get_source_display(),
+        "when": moment(comment.said_at),
+        "body": comment.body,
+        "kind": "done" if is_system else "internal" if comment.is_internal else comment.source,
+        "note": "for colleagues" if comment.is_internal and not is_system else "",
+        "files": [
+            (each.file.name, reverse("admin:download_file", args=[each.file_id]), each.file.size_bytes)
+            for each in comment.attachments.all()
+        ],
+    }
