@@ -58,7 +58,7 @@ def in_queue(rows: QuerySet[Ticket], queue: str | None, request: HttpRequest) ->
     if queue == "mine":
         return rows.filter(assignee_id=request.user.pk, status__in=UNRESOLVED)
     if queue == "team":
-        return rows.filter(team__members__user_id=request.user.pk or None, status__in=UNRESOLVED)
+        return rows.filter(team__members__user_id=str(request.user.pk), status__in=UNRESOLVED)
     if queue == "unassigned":
         return rows.filter(assignee=None, status__in=UNRESOLVED)
     if queue == "overdue":
