@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from ispcore.api.fields import BooleanField, ChoiceField, HouseSerializer, IdField
 from ispcore.api.fields import IntegerField as NumberField
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.views import ApiView, created, find_by_reference, valid
+from ispcore.api.views import ApiView, created, etag, find_by_reference, valid
 from subscribers.models import Zone
 from support.api.records import ListedRecordViewSet, RecordViewSet
 from support.models import CannedAnswer, Priority, Subject, Team
@@ -54,6 +54,7 @@ class SubjectsView(ApiView):
 
     app_label = "support"
     verbs: ClassVar[dict[str, str]] = {"post": "delete"}  # Who runs the desk.
+    answers_with_record = True
 
     @extend_schema(responses=SubjectGroupSerializer(many=True), operation_id="support_subjects_list")
     def get(self, request: Request) -> Response:
@@ -63,7 +64,8 @@ class SubjectsView(ApiView):
             {"priority": priority, "subjects": [each for each in rows if each.priority == priority]}
             for priority in MOST_URGENT_FIRST
         ]
-        return Response(SubjectGroupSerializer([one for one in groups if one["subjects"]], many=True).data)
+        data = SubjectGroupSerializer([one for one in groups if one["subjects"]], many=True).data
+        return Response(data, headers={"ETag": etag(Subject(pk=None), data)})
 
     @extend_schema(
         request=SubjectSerializer, responses={201: SubjectSerializer}, operation_id="support_subjects_create"
@@ -72,7 +74,9 @@ class SubjectsView(ApiView):
         """Add a subject to the catalogue."""
         subject = desk.create_subject(**valid(SubjectSerializer(data=request.data)))
         data = SubjectSerializer(subject).data
-        return created(request, view_name="subject-detail", pk=subject.pk, data=data)
+        answer = created(request, view_name="subject-detail", pk=subject.pk, data=data)
+        answer["ETag"] = etag(subject, data)
+        return answer
 
 
 class SubjectViewSet(RecordViewSet):

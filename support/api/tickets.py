@@ -215,7 +215,7 @@ class TicketViewSet(ListedRecordViewSet):
         newest = rows.prefetch_related("attachments__file").order_by("-id")[:MOST_COMMENTS]
         return Response(CommentSerializer(list(newest)[::-1], many=True).data)
 
-    @extend_schema(request=CommentInput, responses={201: CommentSerializer})
+    @extend_schema(request=CommentInput, responses=CommentSerializer)
     @comments.mapping.post
     def say(self, request: Request, pk: str) -> Response:
         """Add to the conversation. 409 `ticket_closed` once the ticket is closed."""
@@ -227,9 +227,9 @@ class TicketViewSet(ListedRecordViewSet):
         else:
             told = {"source": Source.STAFF if user_id else Source.API, "user_id": user_id}
         said = tickets.comment(ticket_id=found.pk, at=timezone.now(), **told, **data)
-        return Response(CommentSerializer(said).data, status=201)
+        return Response(CommentSerializer(said).data)
 
-    @extend_schema(request={"multipart/form-data": AttachmentInput}, responses={201: CommentSerializer})
+    @extend_schema(request={"multipart/form-data": AttachmentInput}, responses=CommentSerializer)
     @action(detail=True, methods=["post"])
     def attachments(self, request: Request, pk: str) -> Response:
         """Add a file to the conversation, with a text or without. What it is, its content tells and not its name."""
@@ -246,7 +246,7 @@ class TicketViewSet(ListedRecordViewSet):
             user_id=user_id,
             files=[tickets.Upload(file.name or "", file.chunks())],
         )
-        return Response(CommentSerializer(said).data, status=201)
+        return Response(CommentSerializer(said).data)
 
     @extend_schema(request=MergeInput, responses=TicketSerializer)
     @action(detail=True, methods=["post"])

@@ -1,4 +1,4 @@
-"""One record of each model of support that has a list."""
+"""Who may do what of support, and one record of each of its models that has a list."""
 
 from typing import Any
 
@@ -41,4 +41,34 @@ NAMED: dict = {
     "team": make_team,
     "canned_answer": make_answer,
     "ticket": make_ticket,
+}
+PERMISSIONS = {
+    ("get", "support/diagnosis/{pk}"): "support.view",
+    ("get", "support/tickets"): "support.view",
+    ("post", "support/tickets"): "support.add",
+    ("get", "support/tickets/{pk}"): "support.view",
+    ("patch", "support/tickets/{pk}"): "support.change",
+    ("get", "support/tickets/{pk}/comments"): "support.view",
+    ("post", "support/tickets/{pk}/comments"): "support.change",
+    ("post", "support/tickets/{pk}/attachments"): "support.change",
+    ("post", "support/tickets/{pk}/merge"): "support.change",
+    ("get", "support/tickets/{pk}/answers"): "support.view",
+    ("get", "support/subjects"): "support.view",
+    ("post", "support/subjects"): "support.delete",
+    ("get", "support/subjects/{pk}"): "support.view",
+    ("patch", "support/subjects/{pk}"): "support.delete",
+    ("delete", "support/subjects/{pk}"): "support.delete",
+    ("get", "support/teams"): "support.view",
+    ("post", "support/teams"): "support.delete",
+    ("get", "support/teams/{pk}"): "support.view",
+    ("patch", "support/teams/{pk}"): "support.delete",
+    ("delete", "support/teams/{pk}"): "support.delete",
+    ("get", "support/canned-answers"): "support.view",
+    ("post", "support/canned-answers"): "support.add",
+    ("get", "support/canned-answers/{pk}"): "support.view",
+    ("patch", "support/canned-answers/{pk}"): "support.change",
+    ("delete", "support/canned-answers/{pk}"): "support.delete",
+    ("get", "support/settings"): "support.view",
+    ("patch", "support/settings"): "support.delete",
+    ("get", "support/zones/{pk}/blocked"): "support.view",
 }

@@ -213,6 +213,8 @@ def test_no_list_shows_their_records(api, theirs, other_tenant):
         if route.path not in RECORD:
             continue
         for query in ("", "?cursor=", "?search=Theirs", *(f"?{each}" for each in FILTERS[route.path])):
+            if not hasattr(route.view, "search_fields") and query:
+                continue  # A short list in groups: no pages, no filters.
             if "search" in query and not route.view.search_fields:
                 continue
             response = api.get(route.path + query.format(**theirs))

@@ -8,6 +8,7 @@ from hardware.models import Olt
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import GRANTS, Role, allows
+from tests.api import support_records
 from tests.api.described import find_operation
 from tests.api.routes import operations
 
@@ -15,6 +16,7 @@ OPEN = "open to anybody"
 ANY = "any role"
 
 PERMISSIONS = {
+    **support_records.PERMISSIONS,
     ("post", "auth/token"): OPEN,
     ("get", "me"): ANY,
     ("get", "tasks"): "jobs.view",
@@ -98,34 +100,6 @@ PERMISSIONS = {
     ("get", "services/{pk}/device/status/live"): "hardware.operate",
     ("post", "services/{pk}/ping"): "hardware.operate",
     ("get", "ping/{pk}"): "hardware.view",
-    ("get", "support/diagnosis/{pk}"): "support.view",
-    ("get", "support/tickets"): "support.view",
-    ("post", "support/tickets"): "support.add",
-    ("get", "support/tickets/{pk}"): "support.view",
-    ("patch", "support/tickets/{pk}"): "support.change",
-    ("get", "support/tickets/{pk}/comments"): "support.view",
-    ("post", "support/tickets/{pk}/comments"): "support.change",
-    ("post", "support/tickets/{pk}/attachments"): "support.change",
-    ("post", "support/tickets/{pk}/merge"): "support.change",
-    ("get", "support/tickets/{pk}/answers"): "support.view",
-    ("get", "support/subjects"): "support.view",
-    ("post", "support/subjects"): "support.delete",
-    ("get", "support/subjects/{pk}"): "support.view",
-    ("patch", "support/subjects/{pk}"): "support.delete",
-    ("delete", "support/subjects/{pk}"): "support.delete",
-    ("get", "support/teams"): "support.view",
-    ("post", "support/teams"): "support.delete",
-    ("get", "support/teams/{pk}"): "support.view",
-    ("patch", "support/teams/{pk}"): "support.delete",
-    ("delete", "support/teams/{pk}"): "support.delete",
-    ("get", "support/canned-answers"): "support.view",
-    ("post", "support/canned-answers"): "support.add",
-    ("get", "support/canned-answers/{pk}"): "support.view",
-    ("patch", "support/canned-answers/{pk}"): "support.change",
-    ("delete", "support/canned-answers/{pk}"): "support.delete",
-    ("get", "support/settings"): "support.view",
-    ("patch", "support/settings"): "support.delete",
-    ("get", "support/zones/{pk}/blocked"): "support.view",
     ("get", "hardware/olts"): "hardware.view",
     ("post", "hardware/olts"): "hardware.add",
     ("get", "hardware/olts/{pk}"): "hardware.view",

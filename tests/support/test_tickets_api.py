@@ -46,7 +46,7 @@ class TestTickets:
             str(line.subscriber_id),
             str(line.premise.zone_id),
         )
-        assert said.status_code == 201
+        assert said.status_code == 200
         assert moved.json()["data"]["assignee_id"] == str(admin_user.pk)
         assert resolved.json()["data"]["status"] == "resolved"
         shown = api.get(f"{path}/comments").json()["data"]
@@ -127,7 +127,7 @@ class TestAttachments:
 
         said = attach(api, ticket, {"file": SimpleUploadedFile("box.png", PNG), "is_internal": "true"})
 
-        assert said.status_code == 201
+        assert said.status_code == 200
         [file] = said.json()["data"]["attachments"]
         assert (file["name"], file["media_type"], file["size_bytes"]) == ("box.png", "image/png", 28)
         fetched = api.get(f"files/{file['file_id']}/content")
@@ -140,8 +140,7 @@ class TestAttachments:
 
         said = attach(api, ticket, {"file": SimpleUploadedFile("box.png", b"MZ\x90\x00")})
 
-        assert said.status_code == 422
-        assert said.json()["error"]["fields"][0]["field"] == "files"
+        assert code_of(said) == (422, "validation_error")
         assert not Comment.objects.exists()
         assert not StoredFile.objects.exists()
 
