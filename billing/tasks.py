@@ -46,7 +46,8 @@ def dun() -> None:
 
 @shared_task(name="billing.tasks.make_credit_vouchers")
 def make_credit_vouchers(*, tenant_id: str, job_id: str) -> None:
-    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=vouchers.make_vouchers)
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: vouchers.make_vouchers(run, at=at))
 
 
 @shared_task(base=PlatformTask, name="billing.tasks.follow_prepaid")

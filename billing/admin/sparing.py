@@ -53,7 +53,7 @@ class PromiseAdmin(TenantModelAdmin):
         day_column("until", "Until"),
         choice_column("status", "State", PROMISE_TONES),
         "note",
-        time_column("created_at", "Made"),
+        time_column("made_at", "Made"),
     )
     list_filter = ("status",)
     list_select_related = ("subscriber",)
@@ -79,7 +79,8 @@ class PromiseAdmin(TenantModelAdmin):
         return request.user.has_perm("billing.change_promise")
 
     def save_model(self, request: HttpRequest, obj: Promise, form: Any, change: bool) -> None:
-        made = promises.make_promise(**answers(form), on=local_date(timezone.now()), user_id=request.user.pk)
+        at = timezone.now()
+        made = promises.make_promise(**answers(form), on=local_date(at), at=at, user_id=request.user.pk)
         saved(obj, made)
 
     @action(

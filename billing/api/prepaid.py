@@ -23,7 +23,7 @@ from billing.models import (
 )
 from billing.models.prepaid import MOST_CREDIT_VOUCHERS
 from billing.services import payments
-from billing.services.prepaid import vouchers
+from billing.services.prepaid import selling, vouchers
 from ispcore.api.errors import ApiError
 from ispcore.api.fields import (
     ChoiceField,
@@ -64,7 +64,7 @@ class CreditBatchSerializer(HouseSerializer[CreditVoucherBatch]):
         model = CreditVoucherBatch
         fields = [
             "id", "name", "quantity", "prefix", "amount", "currency", "use_before", "sheet_id", "unused", "used",
-            "revoked", "created_at", "updated_at",
+            "revoked", "sold_at", "sold_quantity", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -97,6 +97,13 @@ class CreditBatchMadeSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(help_text="Where the print sheet is fetched, for seven days.")
 
 
+class CreditSaleInput(StrictSerializer):
+    method = ChoiceField(
+        choices=[choice for choice in PaymentMethod.choices if choice[0] in selling.METHODS],
+        help_text="How it was paid.",
+    )
+
+
 class CreditRevokedSerializer(serializers.Serializer[Any]):
     revoked = serializers.IntegerField(help_text="How many became worthless.")
 
@@ -115,7 +122,7 @@ class CreditVoucherBatchViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSe
     filterset_class = CreditBatchFilter
     ordering_fields = ("name", "created_at")
     search_fields = ("name",)
-    verbs: ClassVar[dict[str, str]] = {"revoke": "change"}
+    verbs: ClassVar[dict[str, str]] = {"revoke": "change", "sell": "change"}
     may_be_a_task = True
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -150,6 +157,19 @@ class CreditVoucherBatchViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSe
         """Make the batch's unused vouchers worthless. Repeating it changes nothing."""
         count = vouchers.revoke_batch(batch_id=self.get_object().pk, at=timezone.now())
         return Response({"revoked": count})
+
+    @extend_schema(request=CreditSaleInput, responses=CreditBatchSerializer)
+    @action(detail=True, methods=["post"])
+    def sell(self, request: Request, pk: str) -> Response:
+        """Book what the batch was sold for: the worth of its vouchers that were not revoked. Once for each batch.
+
+        409 `batch_sold`, `batch_worthless`.
+        """
+        given = valid(CreditSaleInput(data=request.data))
+        user_id = caller_of(request._request).user_id
+        batch = selling.sell_batch(batch_id=self.get_object().pk, at=timezone.now(), user_id=user_id, **given)
+        self.record = self.get_queryset().get(pk=batch.pk)
+        return Response(self.get_serializer(self.record).data)
 
 
 class CreditVoucherSerializer(HouseSerializer[CreditVoucher]):

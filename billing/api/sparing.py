@@ -29,8 +29,8 @@ class PromiseSerializer(HouseSerializer[Promise]):
     class Meta:
         model = Promise
         fields = [
-            "id", "subscriber_id", "amount", "currency", "until", "note", "status", "settled_at", "created_at",
-            "updated_at",
+            "id", "subscriber_id", "amount", "currency", "until", "note", "status", "made_at", "settled_at",
+            "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -65,8 +65,9 @@ class PromiseViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def create(self, request: Request) -> Response:
         """Note a promise; a customer has one at a time."""
         data = valid(PromiseInput(data=request.data))
+        at = timezone.now()
         self.record = promises.make_promise(
-            **data, on=local_date(timezone.now()), user_id=caller_of(request._request).user_id
+            **data, on=local_date(at), at=at, user_id=caller_of(request._request).user_id
         )
         shown = self.get_serializer(self.record).data
         return created(request, view_name="promise-detail", pk=self.record.pk, data=shown)

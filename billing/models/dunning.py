@@ -205,6 +205,7 @@ class Promise(TenantModel):
     until = models.DateField(help_text="The last day to pay.")
     note = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=9, choices=PromiseStatus, default=PromiseStatus.OPEN)
+    made_at = models.DateTimeField(help_text="What is paid from then on keeps it.")
     settled_at = models.DateTimeField(null=True)
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
 

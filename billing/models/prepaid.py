@@ -2,7 +2,7 @@
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from billing.models.fields import CurrencyField, MoneyField
 from billing.models.payments import Payment
@@ -36,6 +36,10 @@ class CreditVoucherBatch(TenantModel):
     use_before = models.DateTimeField(
         null=True, blank=True, help_text="From then on they are worth nothing; empty: whenever."
     )
+    sold_at = models.DateTimeField(null=True, editable=False, help_text="When its worth was booked as sold.")
+    sold_quantity = models.PositiveIntegerField(
+        null=True, editable=False, help_text="How many were worth something when they were sold."
+    )
     sheet = TenantForeignKey(StoredFile, models.SET_NULL, null=True, editable=False, related_name="+")
     created_by = models.ForeignKey(
         User, models.PROTECT, null=True, editable=False, related_name="+", db_index=False
@@ -51,6 +55,11 @@ class CreditVoucherBatch(TenantModel):
             models.CheckConstraint(
                 condition=Q(quantity__range=(1, MOST_CREDIT_VOUCHERS)),
                 name="credit_voucher_batch_quantity_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(sold_at=None, sold_quantity=None)
+                | Q(sold_at__isnull=False, sold_quantity__gt=0, sold_quantity__lte=F("quantity")),
+                name="credit_voucher_batch_sold_is_counted",
             ),
         ]
         indexes = [

@@ -187,6 +187,33 @@ STATEMENTS: dict[LedgerInvariant, str] = {
         WHERE position.billed_until IS DISTINCT FROM billed.until
         ORDER BY service.number LIMIT %(most)s
     """,
+    LedgerInvariant.VOUCHERS: """
+        SELECT format('Voucher batch %%s', COALESCE(batch.name, booked.entry::text)),
+               format('booked %%s, sold for %%s %%s', trim_scale(COALESCE(booked.amount, 0)),
+                      trim_scale(COALESCE(batch.worth, 0)), COALESCE(batch.currency, booked.currency))
+        FROM (
+            SELECT entry, currency, sum(CASE WHEN credit = 'vouchers' THEN amount ELSE 0 END) AS amount
+            FROM billing_transfer WHERE tenant_id = %(tenant)s AND kind = 'sale' GROUP BY entry, currency
+        ) AS booked
+        FULL JOIN (
+            SELECT id, name, currency, amount * sold_quantity AS worth FROM billing_creditvoucherbatch
+            WHERE tenant_id = %(tenant)s AND sold_at IS NOT NULL
+        ) AS batch ON batch.id = booked.entry AND batch.currency = booked.currency
+        WHERE COALESCE(booked.amount, 0) <> COALESCE(batch.worth, 0)
+        UNION ALL
+        SELECT format('Voucher %%s…', voucher.shown),
+               format('used for %%s, worth %%s %%s', trim_scale(COALESCE(booked.amount, 0)), trim_scale(batch.amount),
+                      batch.currency)
+        FROM billing_creditvoucher AS voucher
+        JOIN billing_creditvoucherbatch AS batch
+            ON batch.tenant_id = %(tenant)s AND batch.id = voucher.batch_id
+        LEFT JOIN billing_transfer AS booked
+            ON booked.tenant_id = %(tenant)s AND booked.payment_id = voucher.payment_id AND booked.kind = 'payment'
+           AND booked.debit = 'vouchers' AND booked.currency = batch.currency
+        WHERE voucher.tenant_id = %(tenant)s AND voucher.state = 'used'
+          AND COALESCE(booked.amount, 0) <> batch.amount
+        ORDER BY 1 LIMIT %(most)s
+    """,
     LedgerInvariant.SHAPE: """
         SELECT format('Entry %%s', entry),
                CASE WHEN bool_or(amount <= 0) THEN 'moves no positive amount'

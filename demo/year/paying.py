@@ -169,7 +169,7 @@ class Counter:
                 return None
             return promises.make_promise(
                 subscriber_id=person.subscriber_id, amount=amount, currency=person.currency,
-                until=self.clock.in_days(30), on=self.clock.today,
+                until=self.clock.in_days(30), on=self.clock.today, at=self.clock.at(14),
             )  # fmt: skip
 
         self.done["promised"] += self.clock.do("promise", deed) is not None

@@ -55,8 +55,8 @@ def test_tonight_says_who_and_why(api, tenant, other_tenant, policy):
         "rows": [{
             "subscriber_id": str(line.subscriber_id), "number": line.subscriber.number,
             "name": line.subscriber.full_name, "verdict": "cut",
-            "why": f"Due since {due_on}, {(on - due_on).days} days", "amount": "31.00", "currency": "EUR",
-            "since": due_on.isoformat(), "services": 1,
+            "why": f"Due since {due_on.day} {due_on:%b %Y}, {(on - due_on).days} days", "amount": "31.00",
+            "currency": "EUR", "since": due_on.isoformat(), "services": 1,
         }],
         "next_offset": None,
     }  # fmt: skip

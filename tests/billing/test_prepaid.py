@@ -7,21 +7,25 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 
 from billing import tasks
 from billing.models import (
     AddOn,
     BillingPosition,
     CreditVoucher,
+    CreditVoucherBatch,
     Discount,
     Invoice,
+    LedgerInvariant,
     Payment,
     PrepaidLine,
     SubscriberBalance,
     TaxRate,
+    Transfer,
 )
-from billing.services import payments, planning
-from billing.services.prepaid import buying, renewing, vouchers
+from billing.services import ledger, payments, planning, reports
+from billing.services.prepaid import buying, renewing, selling, vouchers
 from ispcore.files.services import open_file
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
@@ -298,6 +302,93 @@ class TestVouchers:
     def test_are_worth_an_amount_there_is(self, acting, amount, currency):
         with pytest.raises(vouchers.VoucherAmountInvalid):
             self.make(amount=Decimal(amount), currency=currency)
+
+
+class TestSelling:
+    """What was sold stands in the ledger until it is used."""
+
+    def sold(self, batch_id: Any, method: str = "cash") -> CreditVoucherBatch:
+        return selling.sell_batch(batch_id=batch_id, method=method, at=AT, user_id=None)
+
+    def make(self, **fields) -> tuple[CreditVoucherBatch, list[str]]:
+        codes, _ = TestVouchers().make(**fields)
+        return CreditVoucherBatch.objects.latest("pk"), codes
+
+    def vouchers_account(self) -> Decimal:
+        rows = Transfer.objects.filter(Q(debit="vouchers") | Q(credit="vouchers"))
+        return sum((row.amount if row.credit == "vouchers" else -row.amount for row in rows), Decimal(0))
+
+    def test_books_the_worth_of_what_was_not_revoked(self, acting):
+        batch, _ = self.make()
+        vouchers.revoke_voucher(voucher_id=batch.vouchers.earliest("pk").pk)
+
+        self.sold(batch.pk)
+
+        batch.refresh_from_db()
+        assert (batch.sold_at, batch.sold_quantity) == (AT, 2)
+        (booked,) = Transfer.objects.all()
+        assert (booked.kind, booked.debit, booked.credit) == ("sale", "cash", "vouchers")
+        assert (booked.amount, booked.entry, booked.booked_on) == (40, batch.pk, date(2026, 1, 31))
+        assert ledger.recount() == []
+
+    def test_what_is_used_leaves_the_account_of_vouchers_sold(self, line):
+        batch, codes = self.make()
+        self.sold(batch.pk, "bank")
+
+        vouchers.redeem(subscriber_id=line.subscriber_id, code=codes[0], at=AT)
+        assert self.vouchers_account() == 40
+        for code in codes[1:]:
+            vouchers.redeem(subscriber_id=line.subscriber_id, code=code, at=AT)
+
+        assert self.vouchers_account() == 0
+        assert [each for each in ledger.recount() if each.invariant == LedgerInvariant.VOUCHERS] == []
+
+    def test_counts_in_the_takings_of_the_day(self, acting):
+        batch, _ = self.make()
+        self.sold(batch.pk, "card")
+
+        (row,) = reports.cash(since=date(2026, 1, 31), until=date(2026, 2, 1))
+
+        assert (row.method, row.payments, row.received, row.given_back) == ("card", 1, 60, 0)
+
+    def test_happens_once(self, acting):
+        batch, _ = self.make()
+        self.sold(batch.pk)
+
+        with pytest.raises(selling.CreditBatchSold) as refusal:
+            self.sold(batch.pk)
+
+        assert str(refusal.value) == "Shop was sold on 2026-01-31: 3 vouchers, 60.00 EUR."
+        assert Transfer.objects.count() == 1
+
+    def test_needs_vouchers_and_money(self, acting):
+        batch, _ = self.make()
+
+        with pytest.raises(selling.SaleMethodWrong):
+            self.sold(batch.pk, "voucher")
+        vouchers.revoke_batch(batch_id=batch.pk, at=AT)
+        with pytest.raises(selling.CreditBatchWorthless):
+            self.sold(batch.pk)
+
+        assert not Transfer.objects.exists()
+
+    def test_keeps_the_batch(self, acting):
+        batch, _ = self.make()
+        self.sold(batch.pk)
+
+        with pytest.raises(selling.CreditBatchSold):
+            vouchers.remove_batch(batch_id=batch.pk)
+
+        assert CreditVoucherBatch.objects.filter(pk=batch.pk).exists()
+
+    def test_a_recount_finds_a_sale_that_was_not_booked(self, acting):
+        batch, _ = self.make()
+        CreditVoucherBatch.objects.filter(pk=batch.pk).update(sold_at=AT, sold_quantity=3)
+
+        (found,) = ledger.recount()
+
+        assert (found.invariant, found.record) == (LedgerInvariant.VOUCHERS, "Voucher batch Shop")
+        assert found.detail == "booked 0, sold for 60 EUR"
 
 
 @pytest.mark.django_db(transaction=True)

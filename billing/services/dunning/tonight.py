@@ -211,10 +211,17 @@ def _why(
         case Verdict.EXEMPTION:
             return f"Exempt: {exemption}"
         case Verdict.PROMISE if promised_amount is not None:
-            return f"Promised {round_money(promised_amount, currency):f} until {promised_until:%Y-%m-%d}"
+            return (
+                f"Promised {round_money(promised_amount, currency):f} {currency} until {_day(promised_until)}"
+            )
         case Verdict.DAY_OFF:
-            return f"{on:%Y-%m-%d} is no working day: {reasons.get(policy_id, '')}"
+            return f"{_day(on)} is no working day: {reasons.get(policy_id, '')}"
         case Verdict.MINIMUM_BALANCE:
-            return f"Owes no more than the minimum of {round_money(minimum, currency):f}"
+            return f"Owes no more than the minimum of {round_money(minimum, currency):f} {currency}"
         case _:
-            return f"Due since {since:%Y-%m-%d}, {(on - since).days} days"
+            days = (on - since).days
+            return f"Due since {_day(since)}, {days} day{'' if days == 1 else 's'}"
+
+
+def _day(on: date | None) -> str:
+    return f"{on.day} {on:%b %Y}" if on else ""

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from billing.models import CreditVoucher, CreditVoucherBatch, CreditVoucherState, Payment, PaymentMethod
 from billing.services import payments
-from billing.services.prepaid import sheets
+from billing.services.prepaid import selling, sheets
 from ispcore import money
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.events.services import publish
@@ -24,6 +24,7 @@ from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Tenant
 from subscribers.services.customers import lock_subscriber
+from subscribers.services.periods import local_date
 
 KIND = "billing.make_credit_vouchers"
 # Without I, O, 0, 1 and L: 31 signs, so that twelve of them are 59 bits. They are money.
@@ -100,7 +101,7 @@ def create_batch(
     return batch, job
 
 
-def make_vouchers(run: jobs.Run) -> dict[str, Any]:
+def make_vouchers(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
     """Make a batch's vouchers and the sheet they are printed on: all or none. Safe to repeat: made once.
 
     Codes and sheet are made before the transaction; a worker that dies leaves nothing, and the next makes new ones.
@@ -127,7 +128,7 @@ def make_vouchers(run: jobs.Run) -> dict[str, Any]:
                 batch_size=2000,
             )
             with write_file(
-                name=f"credit-vouchers-{batch.created_at:%Y-%m-%d}-{batch.pk.hex[-6:]}.pdf",
+                name=f"credit-vouchers-{local_date(at)}-{batch.pk.hex[-6:]}.pdf",
                 media_type="application/pdf",
                 app_label="billing",
                 user_id=run.user_id,
@@ -197,11 +198,12 @@ def revoke_batch(*, batch_id: UUID, at: datetime) -> int:
 
 @transaction.atomic
 def remove_batch(*, batch_id: UUID) -> None:
-    """Delete a batch none of whose vouchers was used. Raises CreditBatchInUse."""
+    """Delete a batch none of whose vouchers was used or sold. Raises CreditBatchInUse, CreditBatchSold."""
     batch = CreditVoucherBatch.objects.select_for_update(of=("self",)).get(pk=batch_id)
     count = CreditVoucher.objects.filter(batch=batch, state=CreditVoucherState.USED).count()
     if count:
         raise CreditBatchInUse(name=batch.name, count=count)
+    selling.refuse_sold(batch)
     batch.delete()
 
 
