@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from billing.admin.prepaid_lines import customer_rows
 from billing.admin.returning import AllocateForm, BounceForm, RefundForm, ReleaseForm
 from billing.models import EventOutcome, GatewayEvent, Payment, PaymentStatus
 from billing.services import payments
@@ -393,6 +394,7 @@ def customer_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]
     rows = list(Payment.objects.filter(subscriber=subscriber).order_by("-id")[: ON_THE_TAB + 1])
     may_take = request.user.has_perm("billing.add_payment")
     return {
+        "prepaid": customer_rows(subscriber) if request.user.has_perm("billing.view_prepaidline") else [],
         "payments": [
             {
                 "url": reverse("admin:billing_payment_change", args=[one.pk]),

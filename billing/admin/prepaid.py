@@ -9,17 +9,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
-from billing.admin.days import customer_link, day_column
-from billing.models import CreditVoucher, CreditVoucherBatch, CreditVoucherState, PrepaidLine
+from billing.admin.days import customer_link
+from billing.models import CreditVoucher, CreditVoucherBatch, CreditVoucherState
 from billing.models.prepaid import MOST_CREDIT_VOUCHERS
-from billing.services.prepaid import vouchers
+from billing.services.prepaid import selling, vouchers
 from ispcore.admin import links, navigation
-from ispcore.admin.actions import action, run_on_each
+from ispcore.admin.actions import ActionForm, action, run_on_each
 from ispcore.admin.base import ReadOnlyAdmin, TenantForm, TenantModelAdmin
 from ispcore.admin.dashboard import Bar, Part, share
-from ispcore.admin.fields import NumberInput
-from ispcore.admin.formats import DASH, choice_column, facts, moment, money, pill, said, time_column
+from ispcore.admin.fields import NumberInput, Select
+from ispcore.admin.formats import DASH, choice_column, moment, money, said, time_column
 from ispcore.admin.site import register
 from ispcore.jobs.models import ACTIVE, Job
 from subscribers.admin.saving import answers
@@ -29,6 +30,15 @@ STATE_TONES = {
     CreditVoucherState.USED: "good",
     CreditVoucherState.REVOKED: "danger",
 }
+
+
+class SaleForm(ActionForm):
+    method = forms.ChoiceField(
+        label="Paid",
+        choices=[(method.value, method.label) for method in selling.METHODS],
+        widget=Select,
+        help_text="Where the money is: the journal books it there, and the day's takings count it.",
+    )
 
 
 class CreditBatchForm(TenantForm):
@@ -75,11 +85,21 @@ class CreditVoucherBatchAdmin(TenantModelAdmin):
     """Batches are made once and never changed: what is printed is printed."""
 
     form = CreditBatchForm
-    list_display = ("name", "worth", "made", "unused_count", "used_count", "revoked_count", "sheet_link")
+    list_display = (
+        "name",
+        "worth",
+        "made",
+        "sold",
+        "unused_count",
+        "used_count",
+        "revoked_count",
+        "sheet_link",
+    )
     search_fields = ("name",)
+    search_help_text = "Part of the batch's name"
     ordering = ("-id",)
     sortable_by = ("name",)
-    object_actions = ("revoke",)
+    object_actions = ("sell", "revoke")
     change_form_outer_before_template = "admin/billing/credit_batch.html"
     empty_title = "No credit voucher was made yet"
     empty_help = (
@@ -118,6 +138,9 @@ class CreditVoucherBatchAdmin(TenantModelAdmin):
     def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("billing.change_creditvoucher")
 
+    def has_sell_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("billing.change_creditvoucherbatch")
+
     def save_model(self, request: HttpRequest, obj: CreditVoucherBatch, form: Any, change: bool) -> None:
         batch, job = vouchers.create_batch(**answers(form), user_id=request.user.pk)
         obj.__dict__.update(batch.__dict__)
@@ -133,9 +156,9 @@ class CreditVoucherBatchAdmin(TenantModelAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         used = [
-            f"{obj}: vouchers of it were used. Revoke those that are left instead."
+            f"{obj}: vouchers of it were used or sold. Revoke those that are left instead."
             for obj in objs
-            if obj.used
+            if obj.used or obj.sold_at
         ]
         return [str(obj) for obj in objs], {"vouchers": sum(obj.made_total for obj in objs)}, set(), used
 
@@ -145,6 +168,26 @@ class CreditVoucherBatchAdmin(TenantModelAdmin):
         if batch := kwargs.get("obj"):
             context["batch"] = page_of(batch)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    @action(
+        description="Sold…",
+        permissions=["sell"],
+        confirm=(
+            "The worth of every voucher that was not revoked is booked as sold, once: money that came in, and that is "
+            "owed to whoever holds a voucher until they use it."
+        ),
+        button="Book it",
+        icon="point_of_sale",
+        form=SaleForm,
+        available=lambda batch: batch.sold_at is None and batch.unused + batch.used > 0,
+    )
+    def sell(
+        self, request: HttpRequest, queryset: QuerySet[CreditVoucherBatch], data: dict[str, Any]
+    ) -> None:
+        batch = selling.sell_batch(
+            batch_id=queryset.get().pk, method=data["method"], at=timezone.now(), user_id=request.user.pk
+        )
+        messages.success(request, f"Booked: {_sold_for(batch)}.")
 
     @action(
         description="Revoke unused",
@@ -166,6 +209,10 @@ class CreditVoucherBatchAdmin(TenantModelAdmin):
     @admin.display(description="Made")
     def made(self, obj: CreditVoucherBatch) -> str:
         return moment(obj.created_at)
+
+    @admin.display(description="Sold", ordering="sold_at")
+    def sold(self, obj: CreditVoucherBatch) -> str:
+        return moment(obj.sold_at, empty="not yet")
 
     @admin.display(description="Unused")
     def unused_count(self, obj: Any) -> str:
@@ -255,62 +302,10 @@ class CreditVoucherAdmin(ReadOnlyAdmin):
         return customer_link(obj.subscriber) if obj.subscriber else DASH
 
 
-@register(PrepaidLine)
-class PrepaidLineAdmin(ReadOnlyAdmin):
-    """Until when each prepaid service is paid."""
-
-    list_display = (
-        "service",
-        "customer_shown",
-        "state",
-        day_column("paid_until", "Ends on"),
-        "missing_shown",
-        time_column("waits_since", "Waits since"),
-    )
-    list_select_related = ("subscription__subscriber",)
-    search_fields = ("=subscription__number",)
-    ordering = ("paid_until",)
-    sortable_by = ("paid_until_day",)
-    fieldsets = ((None, {"fields": ("facts_shown",)}),)
-    readonly_fields = ("facts_shown",)
-    empty_title = "No prepaid service yet"
-    empty_help = (
-        "A customer whose billing profile is prepaid buys each period from credit. Until when a service is paid stands "
-        "here, and what is missing where one waits for a top-up."
-    )
-    docs_path = "/docs"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PrepaidLine]:
-        return super().get_queryset(request).select_related("subscription__subscriber")
-
-    @admin.display(description="Service")
-    def service(self, obj: PrepaidLine) -> str:
-        return str(obj.subscription)
-
-    @admin.display(description="Customer")
-    def customer_shown(self, obj: PrepaidLine) -> str:
-        return customer_link(obj.subscription.subscriber)
-
-    @admin.display(description="State")
-    def state(self, obj: PrepaidLine) -> str:
-        return pill("Waits for credit", "warning") if obj.waits_since else pill("Paid", "good")
-
-    @admin.display(description="Missing")
-    def missing_shown(self, obj: PrepaidLine) -> str:
-        return money(obj.missing, obj.currency) if obj.missing is not None else DASH
-
-    @admin.display(description="Prepaid")
-    def facts_shown(self, obj: PrepaidLine) -> str:
-        return facts(
-            [
-                ("Service", links.link(links.url_of("subscription", obj.subscription_id), self.service(obj))),
-                ("Customer", self.customer_shown(obj)),
-                ("State", self.state(obj)),
-                ("The first day not paid", f"{obj.paid_until:%Y-%m-%d}"),
-                ("Missing for the next period", self.missing_shown(obj)),
-                ("Waits since", moment(obj.waits_since)),
-            ]
-        )
+def _sold_for(batch: CreditVoucherBatch) -> str:
+    """Say how many were sold, and for how much."""
+    count = batch.sold_quantity or 0
+    return f"{count} vouchers, {said(batch.amount * count, batch.currency)}"
 
 
 def _listed(batch: CreditVoucherBatch, count: int, state: CreditVoucherState) -> str:
@@ -350,6 +345,10 @@ def page_of(batch: Any) -> dict[str, Any]:
             ("Use before", moment(batch.use_before, empty="whenever")),
             ("Codes begin with", batch.prefix or "nothing in common"),
             ("Made", moment(batch.created_at)),
+            (
+                "Sold",
+                format_html("{} {}", _sold_for(batch), moment(batch.sold_at)) if batch.sold_at else "not yet",
+            ),
             ("By", str(batch.created_by or "a program")),
         ],
         "sheet_url": sheet_url(batch),
@@ -371,12 +370,4 @@ navigation.add(
     icon="confirmation_number",
     allowed="billing.view_creditvoucherbatch",
     under="admin:billing_prepaidline_changelist",
-)
-navigation.add(
-    "Billing",
-    61,
-    "Prepaid services",
-    url_name="admin:billing_prepaidline_changelist",
-    icon="hourglass_bottom",
-    allowed="billing.view_prepaidline",
 )

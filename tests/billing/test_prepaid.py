@@ -25,7 +25,7 @@ from billing.models import (
     Transfer,
 )
 from billing.services import ledger, payments, planning, reports
-from billing.services.prepaid import buying, renewing, selling, vouchers
+from billing.services.prepaid import buying, outlook, renewing, selling, vouchers
 from ispcore.files.services import open_file
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
@@ -428,3 +428,33 @@ def test_buying_needs_a_prepaid_profile(acting):
 
     assert buying.buy_due(subscriber=line.subscriber, at=AT) == 0
     assert not Invoice.objects.exists()
+
+
+class TestOutlook:
+    """How long a line goes on, as staff see it."""
+
+    @pytest.mark.parametrize(
+        ("credit", "lasts_until", "missing"),
+        [("20", date(2026, 2, 28), 20), ("50", date(2026, 3, 31), 0), ("60", date(2026, 4, 30), 0)],
+    )
+    def test_counts_the_periods_the_credit_buys(self, line, credit, lasts_until, missing):
+        top_up(line, credit)
+        renew(line)
+
+        seen = outlook.outlook(line)
+
+        assert seen is not None
+        assert (seen.paid_until, seen.lasts_until, seen.missing) == (date(2026, 2, 28), lasts_until, missing)
+        assert (seen.credit, seen.price, seen.other_lines) == (Decimal(credit) - 20, 20, 0)
+
+    def test_of_a_line_that_waits_says_what_is_missing(self, line):
+        top_up(line, "15")
+        renew(line)
+
+        seen = outlook.outlook(line)
+
+        assert seen is not None
+        assert (seen.waits_since, seen.missing, seen.credit) == (AT, 5, 15)
+
+    def test_is_of_prepaid_lines_alone(self, acting):
+        assert outlook.outlook(owing.make_line(owing.make_profile())) is None

@@ -99,6 +99,13 @@ def credit_of(subscriber_id: UUID, currency: str) -> Decimal:
     return max(-balance, Decimal(0)) if balance is not None else Decimal(0)
 
 
+def end_of_period(line: Subscription, start: date, *, anchor_on: date) -> date:
+    """Return the first day after the period of a line that begins on `start`."""
+    # Periods begin on the day a row of them began, whatever the billing profile says of invoices.
+    rule = BillingProfile(cycle=Cycle.ANNIVERSARY)
+    return period_around(on=start, period=line.plan.period, profile=rule, began_on=anchor_on).end
+
+
 def _state(line: Subscription, today: date) -> PrepaidLine | None:
     """Return how far a line is paid; None when it is held for another reason, too, and buying would be in vain."""
     state: PrepaidLine | None = PrepaidLine.objects.filter(subscription=line).first()
@@ -155,9 +162,7 @@ def _write(
     line: Subscription, state: PrepaidLine, price: pricing.Price, *, start: date, at: datetime
 ) -> None:
     """Issue the invoice of one period and move the line's end; the credit pays it."""
-    # Periods begin on the day a row of them began, whatever the billing profile says of invoices.
-    rule = BillingProfile(cycle=Cycle.ANNIVERSARY)
-    end = period_around(on=start, period=line.plan.period, profile=rule, began_on=state.anchor_on).end
+    end = end_of_period(line, start, anchor_on=state.anchor_on)
     state.paid_until, state.waits_since, state.missing = end, None, None
     state.save()
     BillingPosition.objects.update_or_create(
