@@ -300,6 +300,25 @@ class TestWhatCannotBeExplained:
         )  # fmt: skip
         assert runs.WHAT_TO_DO[parked.reason]
 
+    def test_does_not_come_back_once_a_person_is_done_with_it(self, settings):
+        line, other = make_lines(2)
+        issued()
+        billed = Invoice.objects.get(subscriber=line.subscriber)
+        invoices.credit(invoice_id=billed.pk, amount=Decimal("20.00"), reason="Down for weeks", at=LEFT)
+        leave(line)
+        issued(NIGHT)
+        again = issued(NIGHT + timedelta(days=1))
+        parked = ParkedAccount.objects.get(run=again)
+
+        for _ in range(2):
+            runs.resolve_parked(parked_id=parked.pk, at=NIGHT + timedelta(days=1))
+
+        later = issued(NIGHT + timedelta(days=2))
+        assert (again.parked, later.parked, later.invoices_planned) == (1, 0, 0)
+        positions = BillingPosition.objects.values_list("subscription", "is_closed")
+        assert dict(positions) == {line.pk: True, other.pk: False}
+        assert ledger.recount() == []
+
     def test_is_parked_when_no_invoice_billed_it(self, settings):
         (line,) = make_lines()
         BillingPosition.objects.create(

@@ -47,7 +47,8 @@ class ParkedAccountAdmin(ReadOnlyAdmin):
     @action(
         description="Done with it",
         permissions=["steer"],
-        confirm="It leaves the list; the next run tries the account again.",
+        confirm="It leaves the list; the next run tries the account again. Where more would be given back than was "
+        "billed, services that ended are settled as they stand.",
         icon="check",
         available=lambda parked: parked.resolved_at is None,
     )
