@@ -124,6 +124,7 @@ SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the state of an OIDC login 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("SECURE_COOKIES") == "1"
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["ispcore.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"

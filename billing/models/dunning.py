@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from billing.models.charges import OneOffCharge
-from billing.models.fields import CurrencyField, MoneyField
+from billing.models.fields import CurrencyField, MoneyField, day_words
 from billing.models.invoices import Invoice
 from ispcore import audit
 from ispcore.jobs.models import Job
@@ -227,7 +227,7 @@ class Promise(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{round_money(self.amount, self.currency):f} {self.currency} until {self.until}"
+        return f"{round_money(self.amount, self.currency):f} {self.currency} until {day_words(self.until)}"
 
 
 @audit.track()
@@ -298,4 +298,4 @@ class DunningNight(TenantModel):
         indexes = [models.Index(fields=["tenant", "-on"], name="dunning_night_newest")]
 
     def __str__(self) -> str:
-        return f"Night of {self.on}"
+        return f"Night of {day_words(self.on)}"

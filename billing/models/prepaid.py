@@ -1,10 +1,12 @@
 """Credit bought before it is used: vouchers, and how far a prepaid line is paid."""
 
+from datetime import timedelta
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
-from billing.models.fields import CurrencyField, MoneyField
+from billing.models.fields import CurrencyField, MoneyField, day_words
 from billing.models.payments import Payment
 from ispcore import audit
 from ispcore.files.models import StoredFile
@@ -130,4 +132,4 @@ class PrepaidLine(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"paid until {self.paid_until}"
+        return f"paid until {day_words(self.paid_until - timedelta(days=1))}"
