@@ -191,6 +191,8 @@ def _environment(current: Run, backends: Backends) -> dict[str, str]:
     (current.home.data_dir / "static").mkdir(exist_ok=True)
     hidden = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_PLATFORM_URL")
     environment = {name: value for name, value in current.given.items() if name not in hidden}
+    # What links in e-mails and the way back from a payment begin with.
+    environment["PUBLIC_URL"] = environment.get("PUBLIC_URL") or current.url
     return (
         environment
         | backends.environment
