@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from billing.admin.terms import AmountForm, day, ends, percent, starts, state, today
+from billing.admin.terms import AmountForm, amount_said, day, ends, percent, starts, state, today
 from billing.models import AddOn, ChargeKind, Discount, OneOffCharge, OveragePrice
 from billing.services.charges import add_ons, discounts, one_off, overage
 from ispcore.admin import links, navigation
@@ -52,6 +52,7 @@ class AddOnAdmin(TenantModelAdmin):
     list_display = ("name", "service", "customer", "price_shown", starts, ends, state)
     list_select_related = ("subscription__subscriber",)
     search_fields = ("name",)
+    search_help_text = "Part of the add-on's name"
     autocomplete_fields = ("subscription",)
     sortable_by = ("name",)
     fieldsets = (
@@ -103,6 +104,7 @@ class ChargeForm(AmountForm):
         model = OneOffCharge
         fields: tuple[str, ...] = ()
         help_texts = {
+            "subscriber": "Who is charged: type a name, number or phone.",
             "subscription": "What it is for, if it is for one service. Tax follows that service's place.",
             "name": "As the invoice says it: an installation, a router that is sold.",
             "amount": "In all, before tax.",
@@ -120,7 +122,7 @@ class ChargeAdmin(TenantModelAdmin):
     form = ChargeForm
     list_display = (
         "name",
-        choice_column("kind", "Kind", {ChargeKind.LATE_FEE: "warn"}),
+        choice_column("kind", "Kind", {ChargeKind.LATE_FEE: "warning"}),
         "customer",
         "service",
         "amount_shown",
@@ -130,6 +132,7 @@ class ChargeAdmin(TenantModelAdmin):
     list_filter = ("kind",)
     list_select_related = ("subscriber", "subscription")
     search_fields = ("name",)
+    search_help_text = "Part of the charge's name"
     autocomplete_fields = ("subscriber", "subscription")
     sortable_by = ("name", "due")
     fieldsets = (
@@ -147,6 +150,13 @@ class ChargeAdmin(TenantModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OneOffCharge]:
         return super().get_queryset(request).select_related("subscriber", "subscription")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fieldsets
+        amount = amount_said("amount", "Amount, before tax")
+        what = ("subscriber", "subscription", "name", amount, "tax_class", "progress")
+        return ((None, {"fields": what}), self.fieldsets[1])
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("subscriber", "subscription", "currency") if obj else ()
@@ -227,6 +237,7 @@ class DiscountForm(AmountForm):
         model = Discount
         fields: tuple[str, ...] = ()
         help_texts = {
+            "subscriber": "Who gets it: type a name, number or phone.",
             "subscription": "Empty: of all services of the customer. An amount is of one.",
             "percent": "Off the plan's price. Give this or an amount.",
             "amount": "Off each whole period, in the currency of the service's plan. Of a part of a period, its part.",
@@ -261,6 +272,7 @@ class DiscountAdmin(TenantModelAdmin):
     list_display = ("name", "customer", "service", "taken_off", starts, ends, state)
     list_select_related = ("subscriber", "subscription__plan")
     search_fields = ("name",)
+    search_help_text = "Part of the discount's name"
     autocomplete_fields = ("subscriber", "subscription")
     sortable_by = ("name",)
     fieldsets = (

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from billing.admin.days import customer, day_column
+from billing.admin.terms import amount_said
 from billing.models import Exemption, Promise, PromiseStatus
 from billing.services.dunning import exemptions, promises
 from ispcore.admin.actions import action, run_on_each
@@ -35,6 +36,7 @@ class PromiseForm(TenantForm):
         widgets: ClassVar = {"until": DateInput}
         labels: ClassVar = {"subscriber": "Customer"}
         help_texts: ClassVar = {
+            "subscriber": "Who promised: type a name, number or phone.",
             "amount": "What the customer said they would pay.",
             "currency": "ISO 4217, for example EUR.",
             "until": "The last day to pay, within three months. Until then nobody reminds or cuts them.",
@@ -58,11 +60,11 @@ class PromiseAdmin(TenantModelAdmin):
     list_filter = ("status",)
     list_select_related = ("subscriber",)
     search_fields = ("subscriber__number",)
+    search_help_text = "A customer's number"
     autocomplete_fields = ("subscriber",)
     ordering = ("-id",)
     sortable_by = ()
     object_actions = ("withdraw",)
-    fieldsets = ((None, {"fields": ("subscriber", "amount", "currency", "until", "note")}),)
     empty_title = "Nobody has promised anything yet"
     empty_help = (
         "When a customer says they will pay by a day, write it down here or from tonight's list: until then nobody "
@@ -74,6 +76,21 @@ class PromiseAdmin(TenantModelAdmin):
         return False
 
     has_delete_permission = has_change_permission
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("subscriber", "amount", "currency", "until", "note")}),)
+        shown = (
+            customer,
+            amount_said("amount", "Amount"),
+            day_column("until", "Until"),
+            choice_column("status", "State", PROMISE_TONES),
+            "note",
+            time_column("made_at", "Made"),
+            "created_by",
+            time_column("settled_at", "Settled", empty="not yet"),
+        )
+        return ((None, {"fields": shown}),)
 
     def has_withdraw_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("billing.change_promise")
@@ -112,7 +129,10 @@ class ExemptionForm(TenantForm):
         fields: tuple[str, ...] = ()
         widgets: ClassVar = {"until": DateInput}
         labels: ClassVar = {"subscriber": "Customer"}
-        help_texts: ClassVar = {"reason": "As colleagues should read it: a hospital, a dispute, a decision."}
+        help_texts: ClassVar = {
+            "subscriber": "Who is spared: type a name, number or phone.",
+            "reason": "As colleagues should read it: a hospital, a dispute, a decision.",
+        }
 
 
 @register(Exemption)
@@ -129,11 +149,11 @@ class ExemptionAdmin(TenantModelAdmin):
     )
     list_select_related = ("subscriber",)
     search_fields = ("subscriber__number",)
+    search_help_text = "A customer's number"
     autocomplete_fields = ("subscriber",)
     ordering = ("-id",)
     sortable_by = ()
     object_actions = ("end",)
-    fieldsets = ((None, {"fields": ("subscriber", "reason", "until")}),)
     empty_title = "Nobody is exempt"
     empty_help = (
         "An exempt customer is neither reminded nor cut, nor charged a late fee, until a day or until somebody ends "
@@ -145,6 +165,20 @@ class ExemptionAdmin(TenantModelAdmin):
         return False
 
     has_delete_permission = has_change_permission
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("subscriber", "reason", "until")}),)
+        shown = (
+            customer,
+            "state",
+            "reason",
+            day_column("until", "Until", empty="ended by hand"),
+            time_column("created_at", "Since"),
+            "created_by",
+            time_column("ended_at", "Ended", empty="not yet"),
+        )
+        return ((None, {"fields": shown}),)
 
     def has_end_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("billing.change_exemption")

@@ -61,6 +61,7 @@ class TaxRateAdmin(TenantModelAdmin):
     list_display = ("name", "percent_shown", "class_shown", "zone_shown", "is_inclusive", starts, ends, state)
     list_select_related = ("zone",)
     search_fields = ("name",)
+    search_help_text = "Part of the tax's name"
     autocomplete_fields = ("zone",)
     ordering = ("name", "starts_on")
     sortable_by = ("name",)
@@ -81,10 +82,19 @@ class TaxRateAdmin(TenantModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaxRate]:
         return super().get_queryset(request).select_related("zone")
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or (obj.starts_on > today() and self.has_change_permission(request, obj)):
+            return self.fieldsets
+        return (
+            (None, {"fields": ("name", "percent_shown", "is_inclusive")}),
+            ("On what", {"fields": ("class_shown", "zone_shown")}),
+            self.fieldsets[2],
+        )
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None or obj.starts_on > today():
             return ()
-        return ("name", "percent", "is_inclusive", "tax_class", "zone", "starts_on")
+        return ("name", "percent_shown", "is_inclusive", "class_shown", "zone_shown", "starts_on")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return (obj is None or obj.starts_on > today()) and super().has_delete_permission(request, obj)
@@ -148,6 +158,7 @@ class TaxExemptionAdmin(TenantModelAdmin):
     list_display = ("reason", "customer", "rate_shown", starts, ends, state)
     list_select_related = ("subscriber", "rate")
     search_fields = ("reason",)
+    search_help_text = "Part of the reason"
     autocomplete_fields = ("subscriber", "rate")
     sortable_by = ("reason",)
     fieldsets = (

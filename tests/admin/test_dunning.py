@@ -239,7 +239,7 @@ class TestPrepaid:
 
         page = browser.get(reverse("admin:subscribers_subscriber_change", args=[line.subscriber_id]))
 
-        assert "Prepaid" not in page.content.decode()
+        assert "Prepaid until" not in page.content.decode()
 
     def test_costs_the_same_for_one_or_six(self, browser, line, query_count):
         url = f"{reverse('admin:subscribers_subscriber_change', args=[line.subscriber_id])}?tab=payments"

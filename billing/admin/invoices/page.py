@@ -56,7 +56,7 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
                 "text": line.description,
                 "kind": line.get_kind_display(),
                 "service": links.link(
-                    links.url_of("subscription", line.subscription_id), line.subscription.number
+                    links.url_of("subscription", line.subscription_id), str(line.subscription)
                 )
                 if line.subscription
                 else "",

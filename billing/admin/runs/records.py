@@ -36,6 +36,7 @@ class RunForm(TenantForm):
     class Meta:
         model = BillingRun
         fields = ("on",)
+        labels = {"on": "Day"}
         help_texts = {
             "on": "Lines billed until this day or earlier are due. Nothing is issued before you have seen and "
             "approved the plan."
@@ -217,6 +218,8 @@ def _concerns(request: HttpRequest) -> list[Concern]:
             detail="It stopped before its end." if is_stopped(run) else "Its plan waits for approval.",
             url=reverse("admin:billing_billingrun_change", args=[run.pk]),
             at=run.planned_at or run.created_at,
+            word="stopped" if is_stopped(run) else "to approve",
+            tone="danger" if is_stopped(run) else "warning",
         )
         for run in found
         if is_stopped(run) or run.status == RunStatus.PLANNED
