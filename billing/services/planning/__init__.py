@@ -91,6 +91,7 @@ def _plan(terms: Terms, subscribers: Sequence[UUID], *, looks_for_billed: bool) 
         overage.add_items(cursor, values)
         for statement in (
             standing.CLOSE_SQL,
+            standing.SETTLE_SQL,
             drafts.PARK_SQL,
             *([drafts.PARK_BILLED_SQL] if looks_for_billed else []),
             drafts.LEAVE_PARKED_SQL,
