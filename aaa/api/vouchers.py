@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aaa.api.records import NO_STORE, BytesField, RecordViewSet
+from aaa.api.records import NO_STORE, BytesField
 from aaa.models import Voucher, VoucherBatch, VoucherState
 from aaa.models.fields import LONGEST_TEXT
 from aaa.models.vouchers import MOST_VOUCHERS
@@ -17,7 +17,7 @@ from aaa.services import vouchers
 from ispcore.api.fields import HouseSerializer, IdField, IntegerField, StrictSerializer, TextField
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.request import caller_of
-from ispcore.api.views import ApiView, ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
+from ispcore.api.views import ApiView, RecordViewSet, valid
 from ispcore.jobs.api import TaskSerializer, accepted
 
 PRINT_WAIT_SECONDS = 20
@@ -143,7 +143,7 @@ class VoucherFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class VoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class VoucherViewSet(RecordViewSet):
     """Codes that are a log-in once."""
 
     model = Voucher
@@ -156,8 +156,7 @@ class VoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, pk: str) -> Response:
         """Make an unused voucher worthless. Repeating it changes nothing."""
-        self.record = vouchers.revoke_voucher(voucher_id=self.get_object().pk)
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(vouchers.revoke_voucher(voucher_id=self.get_object().pk))
 
 
 class RedeemInput(StrictSerializer):

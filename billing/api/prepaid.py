@@ -38,6 +38,7 @@ from ispcore.api.request import caller_of
 from ispcore.api.views import (
     ApiView,
     ListModelMixin,
+    RecordViewSet,
     RetrieveModelMixin,
     TenantViewSet,
     created,
@@ -114,7 +115,7 @@ class CreditBatchFilter(HouseFilterSet):
         fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
 
 
-class CreditVoucherBatchViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class CreditVoucherBatchViewSet(RecordViewSet):
     """Credit vouchers that were made together."""
 
     model = CreditVoucherBatch
@@ -168,8 +169,7 @@ class CreditVoucherBatchViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSe
         given = valid(CreditSaleInput(data=request.data))
         user_id = caller_of(request._request).user_id
         batch = selling.sell_batch(batch_id=self.get_object().pk, at=timezone.now(), user_id=user_id, **given)
-        self.record = self.get_queryset().get(pk=batch.pk)
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(batch)
 
 
 class CreditVoucherSerializer(HouseSerializer[CreditVoucher]):
@@ -200,7 +200,7 @@ class CreditVoucherFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class CreditVoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class CreditVoucherViewSet(RecordViewSet):
     """Codes that are a payment once."""
 
     model = CreditVoucher
@@ -213,8 +213,7 @@ class CreditVoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, pk: str) -> Response:
         """Make an unused voucher worthless. Repeating it changes nothing."""
-        self.record = vouchers.revoke_voucher(voucher_id=self.get_object().pk)
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(vouchers.revoke_voucher(voucher_id=self.get_object().pk))
 
 
 @extend_schema_field({"type": ["string", "null"], "pattern": AMOUNT, "examples": ["15.00"]})
