@@ -12,13 +12,13 @@ from billing.models import LedgerCheck, LedgerInvariant
 from billing.services import ledger
 from ispcore.admin import navigation
 from ispcore.admin.actions import action
-from ispcore.admin.base import BegunByForm, DrawnPage, ReadOnlyAdmin
+from ispcore.admin.base import BegunByForm, ReadOnlyAdmin
 from ispcore.admin.formats import moment, pill, time_column
 from ispcore.admin.site import register
 
 
 @register(LedgerCheck)
-class LedgerCheckAdmin(DrawnPage, BegunByForm, ReadOnlyAdmin):
+class LedgerCheckAdmin(BegunByForm, ReadOnlyAdmin):
     """What each night's recount found."""
 
     title_of_new = "Count now"
