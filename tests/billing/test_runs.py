@@ -87,17 +87,21 @@ def test_one_run_is_open_at_a_time(settings):
     make_lines()
     run = planned()
 
-    with pytest.raises(runs.RunOpen):
+    with pytest.raises(runs.RunOpen, match=r"The run of 1 Mar 2026 is not over \(waits for approval\)"):
         planned(APRIL)
 
     assert list(BillingRun.objects.all()) == [run]
 
 
 @pytest.mark.parametrize(
-    ("on", "refusal"), [("2026-04-02", runs.DayTooFar), ("2026-02-28", runs.DayBeforeBeginning)]
+    ("on", "refusal", "said"),
+    [
+        ("2026-04-02", runs.DayTooFar, "choose 1 Apr 2026 or an earlier day"),
+        ("2026-02-28", runs.DayBeforeBeginning, "before 1 Mar 2026, the first day billed here"),
+    ],
 )
-def test_a_day_out_of_range_is_refused(settings, on, refusal):
-    with pytest.raises(refusal):
+def test_a_day_out_of_range_is_refused(settings, on, refusal, said):
+    with pytest.raises(refusal, match=said):
         planned(on=date.fromisoformat(on))
 
     assert not BillingRun.objects.exists()
@@ -206,7 +210,7 @@ class TestParking:
         assert Invoice.objects.get(run=run).subscriber_id == other.subscriber_id
         parked = ParkedAccount.objects.get()
         assert (parked.subscriber_id, parked.reason) == (line.subscriber_id, "billed")
-        assert parked.detail.endswith("from 2026-03-01 is on a draft already.")
+        assert parked.detail.endswith("from 1 Mar 2026 is on a draft already.")
 
     def test_is_resolved_once(self, settings):
         make_lines(price="10.50", currency="JPY")
