@@ -1,9 +1,9 @@
 """Prepaid: vouchers that become credit, top-ups, and until when each line is paid."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import django_filters
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -21,7 +21,6 @@ from billing.models import (
     PaymentMethod,
     PrepaidLine,
 )
-from billing.models.prepaid import MOST_CREDIT_VOUCHERS
 from billing.services import payments
 from billing.services.prepaid import selling, vouchers
 from ispcore.api.errors import ApiError
@@ -46,8 +45,14 @@ from ispcore.api.views import (
     valid,
 )
 from ispcore.jobs.api import TaskSerializer, accepted
-
-PRINT_WAIT_SECONDS = 20
+from ispcore.vouchers.api import (
+    PRINT_WAIT_SECONDS,
+    BatchViewSet,
+    PrefixField,
+    RevokedSerializer,
+    VoucherBatchMadeSerializer,
+)
+from ispcore.vouchers.codes import MOST_VOUCHERS
 
 
 class CreditBatchSerializer(HouseSerializer[CreditVoucherBatch]):
@@ -72,16 +77,11 @@ class CreditBatchSerializer(HouseSerializer[CreditVoucherBatch]):
 
 class CreditBatchInput(StrictSerializer):
     name = TextField(max_length=80)
-    quantity = IntegerField(min_value=1, max_value=MOST_CREDIT_VOUCHERS)
-    prefix = TextField(required=False, allow_blank=True, max_length=8, help_text="Letters and digits.")
+    quantity = IntegerField(min_value=1, max_value=MOST_VOUCHERS)
+    prefix = PrefixField()
     amount = PaidField(help_text="What each voucher is worth.")
     currency = serializers.RegexField(r"^[A-Z]{3}\Z", help_text="ISO 4217, for example EUR.")
     use_before = serializers.DateTimeField(required=False, allow_null=True)
-
-    def validate_prefix(self, value: str) -> str:
-        if value and not (value.isascii() and value.isalnum()):
-            raise serializers.ValidationError("Letters and digits only.")
-        return value
 
     def validate_name(self, value: str) -> str:
         if CreditVoucherBatch.objects.filter(name=value).exists():
@@ -91,11 +91,8 @@ class CreditBatchInput(StrictSerializer):
         return value
 
 
-class CreditBatchMadeSerializer(serializers.Serializer[Any]):
-    batch_id = serializers.UUIDField()
-    vouchers = serializers.IntegerField()
-    file_id = serializers.UUIDField()
-    url = serializers.CharField(help_text="Where the print sheet is fetched, for seven days.")
+class CreditBatchMadeSerializer(VoucherBatchMadeSerializer):
+    pass
 
 
 class CreditSaleInput(StrictSerializer):
@@ -105,8 +102,8 @@ class CreditSaleInput(StrictSerializer):
     )
 
 
-class CreditRevokedSerializer(serializers.Serializer[Any]):
-    revoked = serializers.IntegerField(help_text="How many became worthless.")
+class CreditRevokedSerializer(RevokedSerializer):
+    pass
 
 
 class CreditBatchFilter(HouseFilterSet):
@@ -115,27 +112,14 @@ class CreditBatchFilter(HouseFilterSet):
         fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
 
 
-class CreditVoucherBatchViewSet(RecordViewSet):
+class CreditVoucherBatchViewSet(BatchViewSet):
     """Credit vouchers that were made together."""
 
     model = CreditVoucherBatch
     serializer_class = CreditBatchSerializer
     filterset_class = CreditBatchFilter
-    ordering_fields = ("name", "created_at")
-    search_fields = ("name",)
+    used_states = (CreditVoucherState.USED,)
     verbs: ClassVar[dict[str, str]] = {"revoke": "change", "sell": "change"}
-    may_be_a_task = True
-
-    def get_queryset(self) -> QuerySet[Any]:
-        rows = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False) or self.action == "destroy":
-            return rows  # A row that is locked cannot be grouped.
-        counted: QuerySet[Any] = rows.annotate(
-            unused=Count("vouchers", filter=Q(vouchers__state=CreditVoucherState.UNUSED)),
-            used=Count("vouchers", filter=Q(vouchers__state=CreditVoucherState.USED)),
-            revoked=Count("vouchers", filter=Q(vouchers__state=CreditVoucherState.REVOKED)),
-        )
-        return counted
 
     @extend_schema(request=CreditBatchInput, responses={200: CreditBatchMadeSerializer, 202: TaskSerializer})
     def create(self, request: Request) -> Response:
@@ -166,10 +150,12 @@ class CreditVoucherBatchViewSet(RecordViewSet):
 
         409 `batch_sold`, `batch_worthless`.
         """
+        found = self.get_object()
         given = valid(CreditSaleInput(data=request.data))
         user_id = caller_of(request._request).user_id
-        batch = selling.sell_batch(batch_id=self.get_object().pk, at=timezone.now(), user_id=user_id, **given)
-        return self.show_changed(batch)
+        return self.show_changed(
+            selling.sell_batch(batch_id=found.pk, at=timezone.now(), user_id=user_id, **given)
+        )
 
 
 class CreditVoucherSerializer(HouseSerializer[CreditVoucher]):

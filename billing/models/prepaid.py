@@ -13,9 +13,8 @@ from ispcore.files.models import StoredFile
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User
+from ispcore.vouchers.codes import MOST_VOUCHERS
 from subscribers.models import Subscriber, Subscription
-
-MOST_CREDIT_VOUCHERS = 10_000
 
 
 class CreditVoucherState(models.TextChoices):
@@ -30,7 +29,7 @@ class CreditVoucherBatch(TenantModel):
 
     name = models.CharField(max_length=80)
     quantity = models.PositiveIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_CREDIT_VOUCHERS)]
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_VOUCHERS)]
     )
     prefix = models.CharField("codes begin with", max_length=8, blank=True)
     amount = MoneyField(help_text="What each voucher is worth.")
@@ -55,7 +54,7 @@ class CreditVoucherBatch(TenantModel):
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="credit_voucher_batch_amount_positive"),
             models.CheckConstraint(
-                condition=Q(quantity__range=(1, MOST_CREDIT_VOUCHERS)),
+                condition=Q(quantity__range=(1, MOST_VOUCHERS)),
                 name="credit_voucher_batch_quantity_in_range",
             ),
             models.CheckConstraint(

@@ -33,6 +33,7 @@ from demo.year.clock import Clock
 from demo.year.people import Offer, Person
 from ispcore.money import round_money
 from ispcore.tenants.context import tenant_context
+from ispcore.vouchers.codes import hash_code
 
 Deed = Callable[[], None]
 
@@ -240,7 +241,7 @@ class Counter:
                 name=f"Counter, {code}", quantity=1, amount=value, currency=person.currency,
                 use_before=self.clock.at(9) + timedelta(days=days),
             )  # fmt: skip
-            CreditVoucher.objects.create(batch=batch, code_hash=vouchers.hash_code(code), shown=code[:4])
+            CreditVoucher.objects.create(batch=batch, code_hash=hash_code(code), shown=code[:4])
             return selling.sell_batch(
                 batch_id=batch.pk, method="cash", at=self.clock.at(16, 55), user_id=None
             )

@@ -29,6 +29,7 @@ from billing.services.prepaid import buying, outlook, renewing, selling, voucher
 from ispcore.files.services import open_file
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
+from ispcore.vouchers.codes import hash_code, new_codes
 from subscribers.models import Hold, Subscriber, Subscription
 from subscribers.services import lines
 from tests.billing import owing
@@ -244,9 +245,9 @@ class TestVouchers:
             "user_id": None,
         }
         batch, job = vouchers.create_batch(**values | fields)
-        codes = vouchers._codes(batch)
+        codes = new_codes(batch.quantity, prefix=batch.prefix, random_signs=12)
         CreditVoucher.objects.bulk_create(
-            CreditVoucher(batch=batch, code_hash=vouchers.hash_code(code), shown=code[:4]) for code in codes
+            CreditVoucher(batch=batch, code_hash=hash_code(code), shown=code[:4]) for code in codes
         )
         return codes, job
 
