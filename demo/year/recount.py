@@ -4,14 +4,12 @@ What a line costs is added up day by day as fractions: the price of the plan it 
 of that plan's period. Beside it stands what was billed, with what rounding left over, which each item keeps.
 """
 
-from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,6 +26,7 @@ from billing.models import (
     OneOffCharge,
     ParkedAccount,
 )
+from demo.year.days import days_of, period
 from subscribers.models import Hold, HoldReason, PlanChange, Subscription
 
 NOTHING = UUID(int=0)
@@ -36,7 +35,6 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 # items say how much.
 BY_RULE = Q(invoice__kind=InvoiceKind.INVOICE) | Q(invoice__run__isnull=False)
 ISSUED = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID)
-DAY = timedelta(days=1)
 DIGITS = {"EUR": 100, "JPY": 1}
 NEARLY = Fraction(1, 10**7)  # Each item keeps ten digits of its remainder.
 WITHOUT_CONTAINED = Fraction(10, 11)  # Prices in yen contain ten percent.
@@ -104,31 +102,6 @@ class TakenOff:
         return -Fraction(self.amount) / terms.period_days(day, MONTHS[terms.plan_on(day).period])
 
 
-@cache
-def period(day: date, months: int, anchor: date, cycle_day: int) -> tuple[date, date]:
-    """Return the period a day lies in, walked to from where the row of periods began."""
-    year, month = anchor.year, anchor.month
-    start = _on(year, month, cycle_day)
-    while start > day:
-        year, month = _months_on(year, month, -months)
-        start = _on(year, month, cycle_day)
-    while True:
-        year, month = _months_on(year, month, months)
-        end = _on(year, month, cycle_day)
-        if day < end:
-            return start, end
-        start = end
-
-
-def _on(year: int, month: int, day: int) -> date:
-    return date(year, month, min(day, monthrange(year, month)[1]))
-
-
-def _months_on(year: int, month: int, months: int) -> tuple[int, int]:
-    count = year * 12 + month - 1 + months
-    return count // 12, count % 12 + 1
-
-
 def recount_lines(
     *,
     bills_from: date,
@@ -157,7 +130,7 @@ def recount_lines(
         got = Billed()
         for source in {NOTHING, *(change.pk for change in line.plan_changes.all())}:
             got.add(billed.pop((line.pk, source), Billed()))
-        days = [day for day in _days(terms.began, terms.until) if terms.is_billed(day)]
+        days = [day for day in days_of(terms.began, terms.until) if terms.is_billed(day)]
         compare.tell("plan", (_cost(terms, day) for day in days), got)
         for added in line.add_ons.all():
             got = billed.pop((line.pk, added.pk), Billed())
@@ -239,12 +212,6 @@ def _cost(terms: Terms, day: date) -> Fraction:
         if since <= day < until:
             return Fraction(plan.price) / days
     return Fraction(plan.price) / terms.period_days(day, months)
-
-
-def _days(since: date, until: date) -> Iterator[date]:
-    while since < until:
-        yield since
-        since += DAY
 
 
 @dataclass

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from billing.services import ledger, payments
-from demo.year import recount, table, walk
+from demo.year import days, table, walk
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from tests.billing.paying import NOON, payer
@@ -70,7 +70,7 @@ def test_the_books_see_what_was_booked_wrong(make_tenant) -> None:
     ],
 )
 def test_the_second_calendar(day, months, anchor, cycle_day, wanted) -> None:
-    assert recount.period(day, months, anchor, cycle_day) == wanted
+    assert days.period(day, months, anchor, cycle_day) == wanted
 
 
 @pytest.mark.django_db
