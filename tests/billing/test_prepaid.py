@@ -117,7 +117,7 @@ class TestPeriods:
         assert stands(line) == ("suspended", date(2026, 2, 28), Decimal(5))
         assert PrepaidLine.objects.get().missing == 15
         assert list(Hold.objects.values_list("reason", "note")) == [
-            ("non_payment", "Prepaid until 2026-02-28")
+            ("non_payment", "Prepaid until 27 Feb 2026")
         ]
 
         top_up(line, "14.99", over + timedelta(days=5))
@@ -267,6 +267,19 @@ class TestVouchers:
         with open_file(batch.sheet) as stream:
             assert stream.read().startswith(b"%PDF-")
 
+    def test_are_made_by_a_worker_that_is_bound_to_nobody(self, tenant):
+        pytest.importorskip("typst")
+        with tenant_context(tenant.pk):
+            batch, job = vouchers.create_batch(
+                name="Shop", quantity=2, amount=Decimal(20), currency="EUR", user_id=None
+            )
+
+        tasks.make_credit_vouchers(tenant_id=str(tenant.pk), job_id=str(job.pk))
+
+        with tenant_context(tenant.pk):
+            job.refresh_from_db()
+            assert (job.status, batch.vouchers.count()) == ("succeeded", 2)
+
     def test_become_a_payment_and_bring_a_line_back(self, line):
         renew(line)
         assert stands(line)[0] == "suspended"
@@ -359,7 +372,7 @@ class TestSelling:
         with pytest.raises(selling.CreditBatchSold) as refusal:
             self.sold(batch.pk)
 
-        assert str(refusal.value) == "Shop was sold on 2026-01-31: 3 vouchers, 60.00 EUR."
+        assert str(refusal.value) == "Shop was sold on 31 Jan 2026: 3 vouchers, 60.00 EUR."
         assert Transfer.objects.count() == 1
 
     def test_needs_vouchers_and_money(self, acting):

@@ -97,11 +97,13 @@ def create_batch(
 
 def make_vouchers(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
     """Make a batch's vouchers and their sheet, as `ispcore.vouchers.services.make_vouchers` does."""
+    with run.tenant():
+        day = local_date(at)
     return services.make_vouchers(
         run,
         batches=CreditVoucherBatch.objects.all(),
         random_signs=RANDOM_SIGNS,
-        sheet_name=f"credit-vouchers-{local_date(at)}",
+        sheet_name=f"credit-vouchers-{day}",
         render=sheets.render_vouchers,
     )
 
