@@ -145,8 +145,11 @@ STATEMENTS: dict[LedgerInvariant, str] = {
     """,
     LedgerInvariant.BILLED_ONCE: """
         SELECT format('Service %%s', service.number),
-               format('%%s is billed again until %%s, by an item that begins on %%s', billed.kind,
-                      LEAST(billed.before, billed.period_end), billed.period_start)
+               format('%%s is billed again until %%s, by an item that begins on %%s',
+                      CASE billed.kind WHEN 'plan' THEN 'The plan' WHEN 'add_on' THEN 'An add-on'
+                                       ELSE 'Data above the cap' END,
+                      to_char(LEAST(billed.before, billed.period_end), 'FMDD Mon YYYY'),
+                      to_char(billed.period_start, 'FMDD Mon YYYY'))
         FROM (
             SELECT subscription_id, kind, source, period_start, period_end,
                    max(period_end) OVER (PARTITION BY subscription_id, kind,
@@ -165,7 +168,8 @@ STATEMENTS: dict[LedgerInvariant, str] = {
     LedgerInvariant.POSITION: """
         SELECT format('Service %%s', service.number),
                format('stands at %%s, its invoices go until %%s',
-                      COALESCE(position.billed_until::text, 'the beginning'), billed.until)
+                      COALESCE(to_char(position.billed_until, 'FMDD Mon YYYY'), 'the beginning'),
+                      to_char(billed.until, 'FMDD Mon YYYY'))
         FROM (
             -- A line that ended stands at its end: what was billed after it was given back.
             SELECT line.subscription_id,

@@ -1,7 +1,7 @@
 """Periods bought from credit when they begin; without credit the line is held, and a top-up brings it back."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from billing.models import (
     PrepaidLine,
     SubscriberBalance,
 )
+from billing.models.fields import day_words
 from billing.services import invoices
 from billing.services.dunning import debts
 from billing.services.prepaid import pricing
@@ -221,7 +222,7 @@ def _wait(line: Subscription, state: PrepaidLine, *, missing: Decimal, at: datet
             reason=HoldReason.NON_PAYMENT,
             at=at,
             until=None,
-            note=f"Prepaid until {state.paid_until}",
+            note=f"Prepaid until {day_words(state.paid_until - timedelta(days=1))}",
             user_id=None,
         )
     if began:

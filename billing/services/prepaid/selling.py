@@ -18,6 +18,7 @@ from billing.models import (
     Transfer,
     TransferKind,
 )
+from billing.models.fields import day_words
 from billing.services.payments.receiving import ACCOUNTS
 from ispcore.errors import DomainError
 from ispcore.money import round_money
@@ -78,7 +79,7 @@ def refuse_sold(batch: CreditVoucherBatch) -> None:
     if batch.sold_at is not None and batch.sold_quantity:
         raise CreditBatchSold(
             name=batch.name,
-            day=local_date(batch.sold_at),
+            day=day_words(local_date(batch.sold_at)),
             count=batch.sold_quantity,
             amount=round_money(batch.amount * batch.sold_quantity, batch.currency),
             currency=batch.currency,
