@@ -217,6 +217,7 @@ SPECTACULAR_SETTINGS = {
         "InvoiceLineKind": "billing.models.LineKind",
         "BookingKind": "billing.models.TransferKind",
         "PaymentMethod": "billing.models.PaymentMethod",
+        "MoneyMethod": "billing.models.payments.MONEY_METHODS",
         "PaymentStatus": "billing.models.PaymentStatus",
         "GatewayKind": "billing.models.GatewayKind",
         "CheckoutStatus": "billing.models.CheckoutStatus",

@@ -14,11 +14,11 @@ from rest_framework.response import Response
 from billing.api.amounts import AMOUNT, AmountField
 from billing.api.payments import PaidField, PaymentDetailSerializer
 from billing.models import (
+    MONEY_METHODS,
     CreditVoucher,
     CreditVoucherBatch,
     CreditVoucherState,
     Payment,
-    PaymentMethod,
     PrepaidLine,
 )
 from billing.services import payments
@@ -96,10 +96,7 @@ class CreditBatchMadeSerializer(VoucherBatchMadeSerializer):
 
 
 class CreditSaleInput(StrictSerializer):
-    method = ChoiceField(
-        choices=[choice for choice in PaymentMethod.choices if choice[0] in selling.METHODS],
-        help_text="How it was paid.",
-    )
+    method = ChoiceField(choices=MONEY_METHODS, help_text="How it was paid.")
 
 
 class CreditRevokedSerializer(RevokedSerializer):
@@ -279,7 +276,7 @@ class CreditTopUpInput(StrictSerializer):
     subscriber_id = IdField()
     amount = PaidField()
     currency = TextField(max_length=3, help_text="ISO 4217, for example EUR.")
-    method = ChoiceField(choices=[choice for choice in PaymentMethod.choices if choice[0] != "voucher"])
+    method = ChoiceField(choices=MONEY_METHODS)
     reference = TextField(
         required=False,
         allow_blank=True,

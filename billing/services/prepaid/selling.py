@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from billing.models import (
+    MONEY_METHODS,
     CreditVoucher,
     CreditVoucherBatch,
     CreditVoucherState,
@@ -23,8 +24,6 @@ from billing.services.payments.receiving import ACCOUNTS
 from ispcore.errors import DomainError
 from ispcore.money import round_money
 from subscribers.services.periods import local_date
-
-METHODS = (PaymentMethod.CASH, PaymentMethod.BANK, PaymentMethod.CARD)
 
 
 class CreditBatchSold(DomainError):
@@ -52,7 +51,7 @@ def sell_batch(*, batch_id: UUID, method: str, at: datetime, user_id: UUID | Non
     SaleMethodWrong.
     """
     batch: CreditVoucherBatch = CreditVoucherBatch.objects.select_for_update(of=("self",)).get(pk=batch_id)
-    if method not in METHODS:
+    if method not in dict(MONEY_METHODS):
         raise SaleMethodWrong
     refuse_sold(batch)
     count = CreditVoucher.objects.filter(batch=batch).exclude(state=CreditVoucherState.REVOKED).count()
