@@ -33,7 +33,7 @@ def wait_for(worker: "subprocess.Popen[bytes]", condition: Callable[[], bool], l
         time.sleep(0.02)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
