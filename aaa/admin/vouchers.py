@@ -188,11 +188,4 @@ def limits_of(batch: VoucherBatch) -> str:
 
 
 links.add("batch", "admin:aaa_voucherbatch_change")
-navigation.add(
-    "Access",
-    80,
-    "Vouchers",
-    url_name="admin:aaa_voucherbatch_changelist",
-    icon="confirmation_number",
-    allowed="aaa.view_voucherbatch",
-)
+navigation.add_list("Access", 80, "Vouchers", VoucherBatch, icon="confirmation_number")

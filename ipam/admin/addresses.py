@@ -228,11 +228,4 @@ class AddressAdmin(TenantModelAdmin):
 
 
 links.add("address", "admin:ipam_address_change")
-navigation.add(
-    "Addresses",
-    40,
-    "Addresses",
-    url_name="admin:ipam_address_changelist",
-    icon="pin",
-    allowed="ipam.view_address",
-)
+navigation.add_list("Addresses", 40, "Addresses", Address, icon="pin")

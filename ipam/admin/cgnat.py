@@ -236,11 +236,4 @@ def _examples(rule: CgnatRule) -> list[tuple[str, str, str]]:
 
 
 links.add("cgnat_rule", "admin:ipam_cgnatrule_change")
-navigation.add(
-    "Addresses",
-    50,
-    "CGNAT",
-    url_name="admin:ipam_cgnatrule_changelist",
-    icon="call_split",
-    allowed="ipam.view_cgnatrule",
-)
+navigation.add_list("Addresses", 50, "CGNAT", CgnatRule, icon="call_split")

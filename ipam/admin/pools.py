@@ -263,11 +263,4 @@ class PoolAdmin(TenantModelAdmin):
 
 
 links.add("pool", "admin:ipam_pool_change")
-navigation.add(
-    "Addresses",
-    30,
-    "Pools",
-    url_name="admin:ipam_pool_changelist",
-    icon="water_drop",
-    allowed="ipam.view_pool",
-)
+navigation.add_list("Addresses", 30, "Pools", Pool, icon="water_drop")

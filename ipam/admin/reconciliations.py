@@ -380,19 +380,5 @@ class DriftAdmin(DrawnPage, ReadOnlyAdmin):
 
 links.add("reconciliation", "admin:ipam_reconciliation_change")
 links.add("drift", "admin:ipam_drift_change")
-navigation.add(
-    "Addresses",
-    80,
-    "Reconciliations",
-    url_name="admin:ipam_reconciliation_changelist",
-    icon="compare_arrows",
-    allowed="ipam.view_reconciliation",
-)
-navigation.add(
-    "Addresses",
-    90,
-    "Drift",
-    url_name="admin:ipam_drift_changelist",
-    icon="rule",
-    allowed="ipam.view_drift",
-)
+navigation.add_list("Addresses", 80, "Reconciliations", Reconciliation, icon="compare_arrows")
+navigation.add_list("Addresses", 90, "Drift", Drift, icon="rule")

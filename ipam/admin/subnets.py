@@ -254,11 +254,4 @@ def subnet_bar(subnet: Subnet, counts: usage.Counts) -> str:
 
 
 links.add("subnet", "admin:ipam_subnet_change")
-navigation.add(
-    "Addresses",
-    20,
-    "Subnets",
-    url_name="admin:ipam_subnet_changelist",
-    icon="lan",
-    allowed="ipam.view_subnet",
-)
+navigation.add_list("Addresses", 20, "Subnets", Subnet, icon="lan")
