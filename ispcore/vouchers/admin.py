@@ -155,6 +155,7 @@ class BatchAdmin(TenantModelAdmin):
             label, count = str(state.label), counts.get(state.value, 0)
             parts = [Part(label, count, share(count, total), self.tones[state])]
             bars.append(Bar(label, f"{count} of {total}", parts, url=self._vouchers_url(batch, state.value)))
+        is_being_made = bool(job and job.status in ACTIVE)
         return {
             "name": batch.name,
             "facts": self.facts(batch),
@@ -162,9 +163,12 @@ class BatchAdmin(TenantModelAdmin):
             "sheet_until": moment(batch.sheet.expires_at, empty="it is deleted") if batch.sheet else "",
             "is_gone": batch.sheet is None and bool(total),
             "job_url": reverse("admin:jobs_job_change", args=[job.pk]) if job else "",
-            "is_being_made": bool(job and job.status in ACTIVE),
-            "has_failed": bool(job and job.status not in ACTIVE and not total),
-            "chart": {"bars": bars, "empty": "The codes are being made."},
+            "is_being_made": is_being_made,
+            "has_failed": bool(job and not is_being_made and not total),
+            "chart": {
+                "bars": bars,
+                "empty": "The codes are being made." if is_being_made else "There are no codes.",
+            },
         }
 
 
