@@ -7,24 +7,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from billing.admin.terms import AmountForm, amount_said, day, ends, percent, starts, state, today
+from billing.admin.terms import AmountForm, amount_said, ends, percent, starts, state, today
+from billing.admin.words import amount_column, customer, customer_link, line_link
 from billing.models import AddOn, ChargeKind, Discount, OneOffCharge, OveragePrice
 from billing.services.charges import add_ons, discounts, one_off, overage
-from ispcore.admin import links, navigation
+from ispcore.admin import navigation
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import TenantModelAdmin
-from ispcore.admin.formats import DASH, choice_column, money, pill
+from ispcore.admin.formats import choice_column, day, money, pill
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
-from subscribers.models import Subscription
-
-
-def line_link(line: Subscription | None) -> str:
-    return links.link(links.url_of("subscription", line.pk), str(line)) if line else DASH
-
-
-def customer_link(customer: Any) -> str:
-    return links.link(links.url_of("subscriber", customer.pk), str(customer))
 
 
 class AddOnForm(AmountForm):
@@ -49,7 +41,7 @@ class AddOnAdmin(TenantModelAdmin):
     """What services have besides their plans; rented equipment is one of them."""
 
     form = AddOnForm
-    list_display = ("name", "service", "customer", "price_shown", starts, ends, state)
+    list_display = ("name", "service", "customer", amount_column("price", "Price"), starts, ends, state)
     list_select_related = ("subscription__subscriber",)
     search_fields = ("name",)
     search_help_text = "Part of the add-on's name"
@@ -92,10 +84,6 @@ class AddOnAdmin(TenantModelAdmin):
     def customer(self, obj: AddOn) -> str:
         return customer_link(obj.subscription.subscriber)
 
-    @admin.display(description="Price")
-    def price_shown(self, obj: AddOn) -> str:
-        return money(obj.price, obj.currency)
-
 
 class ChargeForm(AmountForm):
     amounts = ("amount",)
@@ -123,9 +111,9 @@ class ChargeAdmin(TenantModelAdmin):
     list_display = (
         "name",
         choice_column("kind", "Kind", {ChargeKind.LATE_FEE: "warning"}),
-        "customer",
+        customer,
         "service",
-        "amount_shown",
+        amount_column("amount", "Amount"),
         "due",
         "progress",
     )
@@ -198,17 +186,9 @@ class ChargeAdmin(TenantModelAdmin):
             done="{count} cancelled.",
         )
 
-    @admin.display(description="Customer")
-    def customer(self, obj: OneOffCharge) -> str:
-        return customer_link(obj.subscriber)
-
     @admin.display(description="Service")
     def service(self, obj: OneOffCharge) -> str:
         return line_link(obj.subscription)
-
-    @admin.display(description="Amount")
-    def amount_shown(self, obj: OneOffCharge) -> str:
-        return money(obj.amount, obj.currency)
 
     @admin.display(description="Due", ordering="due_on")
     def due(self, obj: OneOffCharge) -> str:
@@ -269,7 +249,7 @@ class DiscountAdmin(TenantModelAdmin):
     """What is taken off the price of plans."""
 
     form = DiscountForm
-    list_display = ("name", "customer", "service", "taken_off", starts, ends, state)
+    list_display = ("name", customer, "service", "taken_off", starts, ends, state)
     list_select_related = ("subscriber", "subscription__plan")
     search_fields = ("name",)
     search_help_text = "Part of the discount's name"
@@ -303,10 +283,6 @@ class DiscountAdmin(TenantModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Discount) -> None:
         discounts.remove_discount(discount_id=obj.pk)
-
-    @admin.display(description="Customer")
-    def customer(self, obj: Discount) -> str:
-        return customer_link(obj.subscriber)
 
     @admin.display(description="Service")
     def service(self, obj: Discount) -> str:
@@ -350,7 +326,7 @@ class OveragePriceAdmin(TenantModelAdmin):
     """What data above a plan's cap costs."""
 
     form = OverageForm
-    list_display = ("plan_name", "price_shown", starts, ends, state)
+    list_display = ("plan_name", amount_column("price", "Per GB"), starts, ends, state)
     list_select_related = ("plan",)
     autocomplete_fields = ("plan",)
     sortable_by = ()
@@ -386,23 +362,9 @@ class OveragePriceAdmin(TenantModelAdmin):
     def plan_name(self, obj: OveragePrice) -> str:
         return str(obj.plan)
 
-    @admin.display(description="Per GB")
-    def price_shown(self, obj: OveragePrice) -> str:
-        return money(obj.price, obj.currency)
 
-
-for order, title, name, icon in (
-    (70, "Charges", "oneoffcharge", "receipt"),
-    (71, "Add-ons", "addon", "add_shopping_cart"),
-    (72, "Discounts", "discount", "sell"),
-    (73, "Data above caps", "overageprice", "data_usage"),
-):
-    navigation.add(
-        "Billing",
-        order,
-        title,
-        url_name=f"admin:billing_{name}_changelist",
-        icon=icon,
-        allowed=f"billing.view_{name}",
-        under="" if name == "oneoffcharge" else "admin:billing_oneoffcharge_changelist",
-    )
+CHARGES = "admin:billing_oneoffcharge_changelist"
+navigation.add_list("Billing", 70, "Charges", OneOffCharge, icon="receipt")
+navigation.add_list("Billing", 71, "Add-ons", AddOn, icon="add_shopping_cart", under=CHARGES)
+navigation.add_list("Billing", 72, "Discounts", Discount, icon="sell", under=CHARGES)
+navigation.add_list("Billing", 73, "Data above caps", OveragePrice, icon="data_usage", under=CHARGES)

@@ -13,7 +13,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from billing.admin.days import day
 from billing.models import (
     DunningNight,
     DunningPolicy,
@@ -25,7 +24,7 @@ from ispcore.admin.actions import ActionForm, action
 from ispcore.admin.base import ReadOnlyAdmin
 from ispcore.admin.dashboard import Concern, Tile
 from ispcore.admin.fields import NumberInput
-from ispcore.admin.formats import DASH, choice_column, facts, figures, money, pill
+from ispcore.admin.formats import DASH, choice_column, day, facts, figures, money, pill
 from ispcore.admin.site import register
 from ispcore.money import round_money
 

@@ -111,12 +111,6 @@ def _pill(count: int) -> str:
     return pill(str(count), "danger") if count else pill("holds", "good")
 
 
-navigation.add(
-    "Billing",
-    89,
-    "Ledger checks",
-    url_name="admin:billing_ledgercheck_changelist",
-    icon="fact_check",
-    allowed="billing.view_ledgercheck",
-    under="admin:billing_report_debt",
+navigation.add_list(
+    "Billing", 89, "Ledger checks", LedgerCheck, icon="fact_check", under="admin:billing_report_debt"
 )

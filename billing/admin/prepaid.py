@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
-from billing.admin.days import customer_link
-from billing.models import CreditVoucher, CreditVoucherBatch, CreditVoucherState
+from billing.admin.words import customer_link
+from billing.models import MONEY_METHODS, CreditVoucher, CreditVoucherBatch, CreditVoucherState
 from billing.services.prepaid import selling, vouchers
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, action
@@ -30,7 +30,7 @@ STATE_TONES = {
 class SaleForm(ActionForm):
     method = forms.ChoiceField(
         label="Paid",
-        choices=[(method.value, method.label) for method in selling.METHODS],
+        choices=MONEY_METHODS,
         widget=Select,
         help_text="Where the money is: the journal books it there, and the day's takings count it.",
     )
@@ -180,12 +180,11 @@ def _sold_for(batch: CreditVoucherBatch) -> str:
 
 
 links.add("credit_batch", "admin:billing_creditvoucherbatch_change")
-navigation.add(
+navigation.add_list(
     "Billing",
     63,
     "Vouchers",
-    url_name="admin:billing_creditvoucherbatch_changelist",
+    CreditVoucherBatch,
     icon="confirmation_number",
-    allowed="billing.view_creditvoucherbatch",
     under="admin:billing_prepaidline_changelist",
 )

@@ -9,13 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from billing.admin.days import customer_link
-from billing.admin.terms import day
+from billing.admin.words import customer_link
 from billing.models import PrepaidLine
 from billing.services.prepaid import outlook
 from ispcore.admin import links, navigation
 from ispcore.admin.base import ReadOnlyAdmin
-from ispcore.admin.formats import DASH, facts, moment, money, pill, said, time_column
+from ispcore.admin.formats import DASH, day, facts, moment, money, pill, said, time_column
 from ispcore.admin.site import register
 from subscribers.admin import tabs
 from subscribers.models import ServiceStatus, Subscriber, Subscription
@@ -166,11 +165,4 @@ tabs.add_panel(
     allowed="billing.view_prepaidline",
     read=service_panel,
 )
-navigation.add(
-    "Billing",
-    61,
-    "Prepaid services",
-    url_name="admin:billing_prepaidline_changelist",
-    icon="hourglass_bottom",
-    allowed="billing.view_prepaidline",
-)
+navigation.add_list("Billing", 61, "Prepaid services", PrepaidLine, icon="hourglass_bottom")

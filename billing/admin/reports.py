@@ -20,7 +20,7 @@ from billing.services import reports
 from ispcore.admin import links, navigation
 from ispcore.admin.columns import Column, columns
 from ispcore.admin.dashboard import Bar, Chart, Part, share
-from ispcore.admin.formats import DASH, money, pill, said
+from ispcore.admin.formats import DASH, day, money, pill, said
 from ispcore.errors import DomainError
 
 MAY_SEE = "billing.view_invoice"
@@ -217,7 +217,7 @@ def cash_view(admin: Any, request: HttpRequest) -> HttpResponseBase:
     found = reports.cash(since=since, until=last + timedelta(days=1))
     rows = [
         {
-            "day": formats.date_format(each.day, "j M Y"),
+            "day": day(each.day),
             "method": pill(PaymentMethod(each.method).label, METHOD_TONES[PaymentMethod(each.method)]),
             "who": each.user_name or "The system",
             "payments": each.payments,

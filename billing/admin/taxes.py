@@ -7,14 +7,15 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from billing.admin.charges import customer_link
-from billing.admin.terms import AmountForm, day, ends, percent, starts, state, today
+from billing.admin.terms import AmountForm, ends, percent, starts, state, today
+from billing.admin.words import customer
 from billing.models import TaxExemption, TaxRate
 from billing.services.charges import taxes
 from ispcore.admin import navigation
 from ispcore.admin.actions import ActionForm, action
 from ispcore.admin.base import TenantModelAdmin
 from ispcore.admin.fields import DateInput, NumberInput
+from ispcore.admin.formats import day
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 
@@ -155,7 +156,7 @@ class TaxExemptionAdmin(TenantModelAdmin):
     """Customers who do not pay a tax, or any."""
 
     form = ExemptionForm
-    list_display = ("reason", "customer", "rate_shown", starts, ends, state)
+    list_display = ("reason", customer, "rate_shown", starts, ends, state)
     list_select_related = ("subscriber", "rate")
     search_fields = ("reason",)
     search_help_text = "Part of the reason"
@@ -188,25 +189,11 @@ class TaxExemptionAdmin(TenantModelAdmin):
     def delete_model(self, request: HttpRequest, obj: TaxExemption) -> None:
         taxes.remove_exemption(exemption_id=obj.pk)
 
-    @admin.display(description="Customer")
-    def customer(self, obj: TaxExemption) -> str:
-        return customer_link(obj.subscriber)
-
     @admin.display(description="Exempt from")
     def rate_shown(self, obj: TaxExemption) -> str:
         return str(obj.rate) if obj.rate else "every tax"
 
 
-for order, title, name, icon in (
-    (94, "Taxes", "taxrate", "account_balance"),
-    (95, "Tax exemptions", "taxexemption", "verified"),
-):
-    navigation.add(
-        "Billing",
-        order,
-        title,
-        url_name=f"admin:billing_{name}_changelist",
-        icon=icon,
-        allowed=f"billing.view_{name}",
-        under="admin:billing_billingsettings_changelist",
-    )
+SETTINGS = "admin:billing_billingsettings_changelist"
+navigation.add_list("Billing", 94, "Taxes", TaxRate, icon="account_balance", under=SETTINGS)
+navigation.add_list("Billing", 95, "Tax exemptions", TaxExemption, icon="verified", under=SETTINGS)

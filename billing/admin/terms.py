@@ -7,10 +7,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.formats import date_format
 
 from ispcore.admin.base import TenantForm
-from ispcore.admin.formats import DASH, pill, said
+from ispcore.admin.formats import day, pill, said
 from ispcore.money import minor_units
 from subscribers.services.periods import local_date
 
@@ -18,10 +17,6 @@ from subscribers.services.periods import local_date
 def today() -> date:
     """Return which day it is at the bound tenant's."""
     return local_date(timezone.now())
-
-
-def day(value: date | None, *, empty: str = DASH) -> str:
-    return date_format(value, "j M Y") if value else empty
 
 
 def percent(value: Decimal) -> str:
