@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -331,6 +332,21 @@ def refuse_unknown_parameters(request: Request, allowed: frozenset[str]) -> None
             raise ApiError(400, "malformed_request", f"`{name}` is empty.", field=name)
         if "\x00" in values[0]:
             raise ApiError(400, "malformed_request", f"`{name}` holds a NUL character.", field=name)
+
+
+def day_of_query(request: Request, name: str) -> date | None:
+    """Return the day a query parameter names; None without it. Raises ApiError for what is no day."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  (a day has no zone)
+    except ValueError as error:
+        message = f"`{name}` must be a day such as 2026-01-31."
+        raise ApiError(422, "validation_error", message, field=name) from error
+    if not 1970 <= day.year <= 9998:
+        raise ApiError(422, "validation_error", f"`{name}` lies outside the calendar.", field=name)
+    return day
 
 
 def _strong(tag: str) -> str:
