@@ -8,21 +8,9 @@ import pytest
 from billing.models import Allocation, LedgerInvariant, Payment, Refund, Transfer
 from billing.services import ledger, payments
 from billing.services.payments import returning
-from tests.billing.paying import NOON, balance_of, open_of, owe, payer
+from tests.billing.paying import NOON, balance_of, booked, open_of, owe, payer, receive
 
 pytestmark = pytest.mark.django_db
-
-
-def receive(subscriber, amount, **told):
-    told = {"currency": "EUR", "method": "cash", "received_at": NOON, **told}
-    return payments.receive(subscriber_id=subscriber.pk, amount=Decimal(amount), **told)
-
-
-def booked() -> list[tuple[str, str, str, Decimal]]:
-    return [
-        (one.kind, one.debit, one.credit, one.amount)
-        for one in Transfer.objects.exclude(kind="invoice").order_by("id")
-    ]
 
 
 class TestGoingBack:

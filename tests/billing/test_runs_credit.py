@@ -57,6 +57,12 @@ def pay(line: Subscription, amount: str) -> None:
     )  # fmt: skip
 
 
+def cut_for_debt(line: Subscription) -> None:
+    Hold.objects.create(subscription=line, reason="non_payment", opened_at=NIGHT)
+    line.status = "suspended"
+    line.save()
+
+
 class TestWhoLeaves:
     """The line ended on the 16th: of March's 30.00 and 20 % tax, 16 days of 31 are given back."""
 
@@ -247,9 +253,7 @@ class TestWhoLeaves:
         issued()
         pay(line, "25.00")
         leave(line)
-        Hold.objects.create(subscription=other, reason="non_payment", opened_at=NIGHT)
-        other.status = "suspended"
-        other.save()
+        cut_for_debt(other)
 
         issued(datetime(2026, 3, 25, 3, tzinfo=UTC))
 
@@ -264,9 +268,7 @@ class TestWhoLeaves:
         issued()
         pay(line, "45.00")
         leave(line)
-        Hold.objects.create(subscription=other, reason="non_payment", opened_at=NIGHT)
-        other.status = "suspended"
-        other.save()
+        cut_for_debt(other)
 
         issued(datetime(2026, 3, 25, 3, tzinfo=UTC))
 
