@@ -24,7 +24,6 @@ from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Tenant
 from ispcore.vouchers import services
 from ispcore.vouchers.codes import normal_code
-from subscribers.services.periods import local_date
 
 KIND = "aaa.make_vouchers"
 RANDOM_SIGNS = 10
@@ -88,8 +87,9 @@ def make_vouchers(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
         run,
         batches=VoucherBatch.objects.select_related("policy"),
         random_signs=RANDOM_SIGNS,
-        sheet_name=f"vouchers-{local_date(at)}",
+        sheet_name="vouchers",
         render=sheets.render_vouchers,
+        at=at,
     )
 
 

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
@@ -18,7 +20,13 @@ TEMPLATE = Path(settings.BASE_DIR) / "templates" / "ispcore" / "vouchers.typ"
 
 
 def make_vouchers(
-    run: jobs.Run, *, batches: QuerySet[Any], random_signs: int, sheet_name: str, render: Callable[..., bytes]
+    run: jobs.Run,
+    *,
+    batches: QuerySet[Any],
+    random_signs: int,
+    sheet_name: str,
+    render: Callable[..., bytes],
+    at: datetime,
 ) -> dict[str, Any]:
     """Make a batch's vouchers and the sheet they are printed on: all or none. Safe to repeat: made once.
 
@@ -26,12 +34,12 @@ def make_vouchers(
     """
     with run.tenant():
         batch = batches.get(pk=run.params["batch_id"])
-        provider = Tenant.objects.get(pk=current_tenant_id()).name
+        tenant = Tenant.objects.get(pk=current_tenant_id())
         if batch.vouchers.exists():
             return _made(batch)
     codes = new_codes(batch.quantity, prefix=batch.prefix, random_signs=random_signs)
     run.progress(0, batch.quantity, "Printing the sheet")
-    pdf = render(batch, codes, provider=provider)
+    pdf = render(batch, codes, provider=tenant.name)
     with run.tenant():
         run.hold()
         batch = batches.select_for_update(of=("self",)).get(pk=batch.pk)
@@ -43,7 +51,7 @@ def make_vouchers(
             ]
             batch.vouchers.bulk_create(rows, batch_size=2000)
             with write_file(
-                name=f"{sheet_name}-{batch.pk.hex[-6:]}.pdf",
+                name=f"{sheet_name}-{at.astimezone(ZoneInfo(tenant.timezone)).date()}-{batch.pk.hex[-6:]}.pdf",
                 media_type="application/pdf",
                 app_label=batch._meta.app_label,
                 user_id=run.user_id,

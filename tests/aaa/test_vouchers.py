@@ -69,6 +69,18 @@ class TestABatch:
         assert hashes == {hash_code(code) for code in codes}
         assert not any(code in str(Voucher.objects.values()) for code in codes)
 
+    def test_is_made_by_a_worker_that_is_bound_to_nobody(self, tenant: Any) -> None:
+        pytest.importorskip("typst")
+        with tenant_context(tenant.pk):
+            batch = make_batch()
+            job = Job.objects.get()
+
+        tasks.make_vouchers(tenant_id=str(tenant.pk), job_id=str(job.pk))
+
+        with tenant_context(tenant.pk):
+            job.refresh_from_db()
+            assert (job.status, batch.vouchers.count()) == ("succeeded", 3)
+
     def test_says_what_it_is_good_for(self, acting: Any) -> None:
         policy = policies.create_policy(name="20", down_kbps=20_000, up_kbps=5_000)
         batch = make_batch(valid_minutes=1530, data_bytes=5 * GB, policy_id=policy.pk)

@@ -21,7 +21,6 @@ from ispcore.jobs.models import Job
 from ispcore.vouchers import services
 from ispcore.vouchers.codes import normal_code
 from subscribers.services.customers import lock_subscriber
-from subscribers.services.periods import local_date
 
 KIND = "billing.make_credit_vouchers"
 RANDOM_SIGNS = 12  # They are money.
@@ -97,14 +96,13 @@ def create_batch(
 
 def make_vouchers(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
     """Make a batch's vouchers and their sheet, as `ispcore.vouchers.services.make_vouchers` does."""
-    with run.tenant():
-        day = local_date(at)
     return services.make_vouchers(
         run,
         batches=CreditVoucherBatch.objects.all(),
         random_signs=RANDOM_SIGNS,
-        sheet_name=f"credit-vouchers-{day}",
+        sheet_name="credit-vouchers",
         render=sheets.render_vouchers,
+        at=at,
     )
 
 
