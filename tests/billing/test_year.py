@@ -12,8 +12,8 @@ from ispcore.tenants.models import Tenant
 from tests.billing.paying import NOON, payer
 
 WANTED = {
-    "invoices", "credit notes", "made void", "paid", "paid by gateway", "paid twice with one reference", "statements",
-    "vouchers", "bounced", "refunded", "reminders", "lines cut", "plan changes", "holidays", "stopped by staff",
+    "invoices", "credit notes", "made void", "paid", "paid by gateway", "paid twice with one reference", "vouchers",
+    "bounced", "refunded", "reminders", "lines cut", "plan changes", "holidays", "stopped by staff",
     "add-ons changed", "ended",
 }  # fmt: skip
 
