@@ -20,7 +20,7 @@ from billing.models import (
 from billing.selectors import with_line_counts
 from billing.services import bank
 from ispcore.admin import links, navigation, results
-from ispcore.admin.base import BegunByForm, TenantForm, TenantModelAdmin
+from ispcore.admin.base import BegunByForm, ServiceForm, TenantModelAdmin
 from ispcore.admin.dashboard import Bar, Chart, Part, share
 from ispcore.admin.formats import DASH, choice_column, day, facts, figures, moment, money, pill, time_column
 from ispcore.admin.site import register
@@ -37,7 +37,7 @@ STATUS_TONES = {
 }
 
 
-class UploadForm(TenantForm):
+class UploadForm(ServiceForm):
     # Not the model's own name: Django would put the upload itself where a stored file belongs.
     refused_fields: ClassVar = {"file": "upload"}
 
@@ -68,12 +68,6 @@ class UploadForm(TenantForm):
         if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
             raise forms.ValidationError("Three letters of ISO 4217, such as EUR.")
         return code
-
-    def validate_constraints(self) -> None:
-        return None
-
-    def _check_unique_in_tenant(self) -> None:
-        return None
 
 
 @register(BankStatement)

@@ -9,14 +9,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from ipam.admin import look_up
-from ipam.admin.fields import AddressField, ServiceForm, only_vrf
+from ipam.admin.fields import AddressField, only_vrf
 from ipam.admin.filters import VrfFilter
 from ipam.admin.words import figures
 from ipam.models import CgnatRule, Pool, Purpose
 from ipam.services import cgnat, ranges
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, action
-from ispcore.admin.base import TenantModelAdmin
+from ispcore.admin.base import ServiceForm, TenantModelAdmin
 from ispcore.admin.fields import MomentInput
 from ispcore.admin.formats import DASH, moment, pill, time_column
 from ispcore.admin.site import register

@@ -11,14 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from ipam.admin.fields import ServiceForm
 from ipam.admin.filters import VrfFilter, chosen_filter
 from ipam.admin.words import DRIFT_TONES, figures, service_link
 from ipam.models import Drift, DriftKind, Reconciliation, ReconciliationStatus, Repair, SeenIn
 from ipam.services import reconciliation
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
-from ispcore.admin.base import BegunByForm, DrawnPage, ReadOnlyAdmin, TenantModelAdmin
+from ispcore.admin.base import BegunByForm, DrawnPage, ReadOnlyAdmin, ServiceForm, TenantModelAdmin
 from ispcore.admin.dashboard import Bar, Chart, Part, share
 from ispcore.admin.fields import Select
 from ispcore.admin.formats import DASH, choice_column, moment, pill, time_column

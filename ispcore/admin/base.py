@@ -74,6 +74,16 @@ class TenantForm(ModelForm):
         return next((each for each in (name, name.removesuffix("_id")) if each in self.fields), None)
 
 
+class ServiceForm(TenantForm):
+    """A form whose service makes the row and refuses what the database would: it says more."""
+
+    def validate_constraints(self) -> None:
+        return None
+
+    def _check_unique_in_tenant(self) -> None:
+        return None
+
+
 class StaffModelAdmin(ActionsMixin, ModelAdmin):
     """What all pages share. History is written by database triggers, so Django's own log stays empty.
 
