@@ -10,8 +10,8 @@ from django.test import Client
 from billing.models import Payment
 from billing.services.gateways import checkouts
 from ispcore.tenants.context import tenant_context
+from tests.billing.notices import make_checkout, make_gateway
 from tests.billing.paying import open_of, owe, payer
-from tests.billing.test_gateways import make_checkout, make_gateway
 
 pytestmark = pytest.mark.django_db
 

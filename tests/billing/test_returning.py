@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -56,12 +57,13 @@ class TestGoingBack:
 
     def test_an_equal_reference_goes_back_once(self, acting):
         payment = receive(payer(), "10")
-        asked = {"payment_id": payment.pk, "reason": "asked for", "reference": "re_1", "at": NOON}
+        refund = partial(
+            payments.refund, payment_id=payment.pk, reason="asked for", reference="re_1", at=NOON
+        )
 
-        first = payments.refund(amount=Decimal(4), **asked)
-        again = payments.refund(amount=Decimal(4), **asked)
+        first, again = refund(amount=Decimal(4)), refund(amount=Decimal(4))
         with pytest.raises(returning.DuplicateRefund):
-            payments.refund(amount=Decimal(5), **asked)
+            refund(amount=Decimal(5))
 
         assert again == first
         assert Refund.objects.count() == 1
