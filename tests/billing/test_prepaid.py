@@ -15,12 +15,12 @@ from billing.models import (
     PrepaidLine,
     TaxRate,
 )
-from billing.services import planning
+from billing.services import planning, runs
 from billing.services.prepaid import buying, outlook, renewing
 from ispcore.tenants.context import tenant_context
 from subscribers.models import Hold
 from subscribers.services import lines
-from tests.billing import owing
+from tests.billing import cycles, owing
 from tests.billing.prepaying import AT, prepaid_line, renew, stands, top_up
 from tests.factories import PremiseFactory, ZoneFactory
 
@@ -138,6 +138,22 @@ class TestPeriods:
 
         assert renew(line, datetime(2026, 2, 10, tzinfo=UTC)) == 1
         assert stands(line) == ("active", date(2026, 3, 10), Decimal(0))
+
+    def test_wait_for_a_run_that_bills_the_line_still(self, acting):
+        cycles.make_settings()
+        (line,) = cycles.make_lines()
+        run = cycles.planned()
+        line.subscriber.billing_profile = owing.make_profile(payment_kind="prepaid")
+        line.subscriber.save()
+
+        top_up(line, "60.00", cycles.MARCH)
+        assert not PrepaidLine.objects.exists()
+
+        runs.approve_run(run_id=run.pk, plan_hash=run.plan_hash, at=cycles.MARCH)
+        runs.issue_run(runs.Inline(), run_id=run.pk, at=cycles.MARCH)
+        assert renew(line, cycles.MARCH) == 0
+        assert stands(line) == ("active", date(2026, 4, 1), Decimal(30))
+        assert renew(line, cycles.APRIL) == 1
 
     def test_of_two_lines_are_bought_as_far_as_the_credit_goes(self, line):
         second = owing.make_line(None, subscriber=line.subscriber, plan=line.plan)

@@ -13,6 +13,7 @@ from billing.models import (
     BillingPosition,
     Invoice,
     InvoiceLine,
+    LineKind,
     LineTax,
     PrepaidLine,
     SubscriberBalance,
@@ -111,6 +112,10 @@ def _state(line: Subscription, today: date) -> PrepaidLine | None:
     """Return how far a line is paid; None when it is held for another reason, too, and buying would be in vain."""
     state: PrepaidLine | None = PrepaidLine.objects.filter(subscription=line).first()
     if state is None:
+        if InvoiceLine.objects.filter(
+            subscription=line, kind=LineKind.PLAN, invoice__status="draft"
+        ).exists():
+            return None  # A run that waits for approval bills it still: where invoices end is not known yet.
         # A line that was billed by invoices goes on where these end.
         billed = (
             BillingPosition.objects.filter(subscription=line).values_list("billed_until", flat=True).first()
