@@ -3526,6 +3526,11 @@ class Migration(migrations.Migration):
                         name="invoice_by_run",
                     ),
                     models.Index(
+                        condition=models.Q(("run__isnull", False)),
+                        fields=["tenant", "period_end"],
+                        name="invoice_by_period_end",
+                    ),
+                    models.Index(
                         condition=models.Q(("corrects__isnull", False)),
                         fields=["tenant", "corrects"],
                         name="invoice_by_corrected",

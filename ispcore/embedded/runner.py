@@ -193,6 +193,8 @@ def _environment(current: Run, backends: Backends) -> dict[str, str]:
     environment = {name: value for name, value in current.given.items() if name not in hidden}
     # What links in e-mails and the way back from a payment begin with.
     environment["PUBLIC_URL"] = environment.get("PUBLIC_URL") or current.url
+    if not environment.get("EMAIL_HOST"):
+        environment["EMAIL_FILE_PATH"] = str(current.home.data_dir / "mail")
     return (
         environment
         | backends.environment
