@@ -14,7 +14,8 @@ from ispcore.tenants.context import current_tenant_id
 BATCH = 5000  # Subscribers per transaction.
 FIRST = UUID(int=0)
 # What a batch looks up lies in memory. Priced as if it came from a disk, each batch would read whole tables instead.
-BY_KEY_SQL = "SET LOCAL random_page_cost = 1"
+# Compiling a statement takes longer than running it for one batch.
+BY_KEY_SQL = "SET LOCAL random_page_cost = 1; SET LOCAL jit = off"
 
 
 @dataclass(frozen=True)
