@@ -154,4 +154,5 @@ def purge_old() -> None:
 
 @shared_task(name="aaa.tasks.make_vouchers")
 def make_vouchers(*, tenant_id: str, job_id: str) -> None:
-    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=vouchers.make_vouchers)
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: vouchers.make_vouchers(run, at=at))

@@ -62,10 +62,10 @@ def values(
     number: int, *, language: str = "en", has_logo: bool = True, has_code: bool = True
 ) -> dict[str, Any]:
     """Return what the template shows of one invoice; no two are alike."""
-    from billing.services.documents.languages import words_of
     from billing.models import BillingIdentity
     from billing.services.documents import codes
     from billing.services.documents.invoices import frame
+    from billing.services.documents.languages import words_of
 
     words, name = words_of(language), f"INV-2026-{number:06d}"
     identity = BillingIdentity(

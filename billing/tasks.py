@@ -1,6 +1,8 @@
 """Billing's work in the background."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
@@ -46,7 +48,8 @@ def dun() -> None:
 
 @shared_task(name="billing.tasks.make_credit_vouchers")
 def make_credit_vouchers(*, tenant_id: str, job_id: str) -> None:
-    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=vouchers.make_vouchers)
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: vouchers.make_vouchers(run, at=at))
 
 
 @shared_task(base=PlatformTask, name="billing.tasks.follow_prepaid")
@@ -65,33 +68,18 @@ def buy_periods() -> int:
 
 @shared_task(name="billing.tasks.plan_run")
 def plan_run(*, tenant_id: str, job_id: str) -> None:
-    at = timezone.now()
-    jobs.perform(
-        tenant_id=tenant_id,
-        job_id=job_id,
-        work=lambda run: runs.plan_run(run, run_id=UUID(run.params["run_id"]), at=at),
-    )
+    _work_on_run(runs.plan_run, tenant_id=tenant_id, job_id=job_id)
 
 
 @shared_task(name="billing.tasks.issue_run")
 def issue_run(*, tenant_id: str, job_id: str) -> None:
-    at = timezone.now()
-    jobs.perform(
-        tenant_id=tenant_id,
-        job_id=job_id,
-        work=lambda run: runs.issue_run(run, run_id=UUID(run.params["run_id"]), at=at),
-    )
+    _work_on_run(runs.issue_run, tenant_id=tenant_id, job_id=job_id)
 
 
 @shared_task(name="billing.tasks.drop_run")
 def drop_run(*, tenant_id: str, job_id: str) -> None:
     """Delete the drafts of a run that was given up."""
-    at = timezone.now()
-    jobs.perform(
-        tenant_id=tenant_id,
-        job_id=job_id,
-        work=lambda run: runs.drop_drafts(run, run_id=UUID(run.params["run_id"]), at=at),
-    )
+    _work_on_run(runs.drop_drafts, tenant_id=tenant_id, job_id=job_id)
 
 
 @shared_task(base=TenantTask, name="billing.tasks.approve_within_bounds")
@@ -151,3 +139,13 @@ def send_when_issued(*, tenant_id: str, invoice_id: str, subscriber_id: str = ""
 def recount_ledger(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: ledger.perform_check(run, at=at))
+
+
+def _work_on_run(work: Callable[..., Any], *, tenant_id: str, job_id: str) -> None:
+    """Do what a job has to do with its billing run."""
+    at = timezone.now()
+    jobs.perform(
+        tenant_id=tenant_id,
+        job_id=job_id,
+        work=lambda run: work(run, run_id=UUID(run.params["run_id"]), at=at),
+    )

@@ -47,7 +47,7 @@ def load(*, at: datetime, country: str = "PT") -> None:
         _pay(clock, dice, until=now)
     clock.today = now.date()
     _take_in_statement(clock, now)
-    _promise(clock)
+    _promise(clock, now)
     # The next cycle, planned ahead: it waits for somebody to look at it and approve it.
     coming = next(day for ahead in range(1, 32) if (day := clock.in_days(ahead)).day in CYCLE_DAYS)
     runs.start_run(on=coming, at=now)
@@ -143,7 +143,7 @@ def _take_in_statement(clock: Clock, now: datetime) -> None:
     clock.work_off(now)
 
 
-def _promise(clock: Clock) -> None:
+def _promise(clock: Clock, now: datetime) -> None:
     """One of those who owe has promised to pay next week."""
     overdue = (
         Invoice.objects.filter(open_amount__gt=0, kind="invoice", due_on__lt=clock.today)
@@ -158,5 +158,6 @@ def _promise(clock: Clock) -> None:
             currency=overdue.currency,
             until=clock.in_days(7),
             on=clock.today,
+            at=now,
             note="By telephone",
         )

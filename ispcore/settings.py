@@ -125,6 +125,7 @@ SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the state of an OIDC login 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("SECURE_COOKIES") == "1"
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["ispcore.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
@@ -226,6 +227,7 @@ SPECTACULAR_SETTINGS = {
         "InvoiceLineKind": "billing.models.LineKind",
         "BookingKind": "billing.models.TransferKind",
         "PaymentMethod": "billing.models.PaymentMethod",
+        "MoneyMethod": "billing.models.payments.MONEY_METHODS",
         "PaymentStatus": "billing.models.PaymentStatus",
         "GatewayKind": "billing.models.GatewayKind",
         "CheckoutStatus": "billing.models.CheckoutStatus",
@@ -293,6 +295,9 @@ EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = os.environ.get("EMAIL_USE_TLS") == "1"
 EMAIL_TIMEOUT = 20
+# Or a folder that takes them instead, each as a file: `make run` without EMAIL_HOST sends nobody anything.
+EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH")
+EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if EMAIL_FILE_PATH else 'smtp'}.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "billing@localhost")
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "https://api.stripe.com")

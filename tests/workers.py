@@ -26,7 +26,14 @@ def celery_worker(
         yield process
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
+def wait_for(worker: "subprocess.Popen[bytes]", condition: Callable[[], bool], log: Path) -> None:
+    """Wait until it has come so far, however long that takes on a busy machine; a worker that ends fails the test."""
+    while not condition():
+        assert worker.poll() is None, log.read_text()[-3000:]
+        time.sleep(0.02)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -392,11 +392,4 @@ def state_of(account: Any) -> AccountState | None:
 
 
 links.add("account", "admin:aaa_account_change")
-navigation.add(
-    "Access",
-    20,
-    "Accounts",
-    url_name="admin:aaa_account_changelist",
-    icon="badge",
-    allowed="aaa.view_account",
-)
+navigation.add_list("Access", 20, "Accounts", Account, icon="badge")

@@ -183,11 +183,4 @@ def steer(request: HttpRequest, sessions: QuerySet[Session], *, ends: bool) -> H
     return redirect("admin:aaa_sessionaction_changelist")
 
 
-navigation.add(
-    "Access",
-    65,
-    "CoA log",
-    url_name="admin:aaa_sessionaction_changelist",
-    icon="outgoing_mail",
-    allowed="aaa.view_sessionaction",
-)
+navigation.add_list("Access", 65, "CoA log", SessionAction, icon="outgoing_mail")

@@ -302,6 +302,4 @@ def page_of(nas: Nas) -> dict[str, Any]:
 
 
 links.add("nas", "admin:aaa_nas_change")
-navigation.add(
-    "Access", 40, "NAS", url_name="admin:aaa_nas_changelist", icon="router", allowed="aaa.view_nas"
-)
+navigation.add_list("Access", 40, "NAS", Nas, icon="router")

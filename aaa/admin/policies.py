@@ -190,11 +190,4 @@ def told(policy: Policy) -> list[dict[str, Any]]:
 
 
 links.add("policy", "admin:aaa_policy_change")
-navigation.add(
-    "Access",
-    30,
-    "Policies",
-    url_name="admin:aaa_policy_changelist",
-    icon="speed",
-    allowed="aaa.view_policy",
-)
+navigation.add_list("Access", 30, "Policies", Policy, icon="speed")

@@ -158,19 +158,5 @@ class VirtualServerAdmin(TenantModelAdmin):
         return _accounts_link(obj, "virtual")
 
 
-navigation.add(
-    "Access",
-    70,
-    "RADIUS services",
-    url_name="admin:aaa_serviceprofile_changelist",
-    icon="settings_ethernet",
-    allowed="aaa.view_serviceprofile",
-)
-navigation.add(
-    "Access",
-    75,
-    "Virtual servers",
-    url_name="admin:aaa_virtualserver_changelist",
-    icon="lan",
-    allowed="aaa.view_virtualserver",
-)
+navigation.add_list("Access", 70, "RADIUS services", ServiceProfile, icon="settings_ethernet")
+navigation.add_list("Access", 75, "Virtual servers", VirtualServer, icon="lan")

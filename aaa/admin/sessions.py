@@ -340,14 +340,7 @@ def _clock(at: Any) -> str:
 
 
 links.add("session", "admin:aaa_session_change")
-navigation.add(
-    "Access",
-    10,
-    "Live sessions",
-    url_name="admin:aaa_session_changelist",
-    icon="podcasts",
-    allowed="aaa.view_session",
-)
+navigation.add_list("Access", 10, "Live sessions", Session, icon="podcasts")
 navigation.add(
     "Access",
     60,

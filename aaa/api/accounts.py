@@ -17,7 +17,6 @@ from aaa.api.records import (
     AddressField,
     BytesField,
     IdPrefixFilter,
-    RecordViewSet,
     UsernameFilter,
 )
 from aaa.models import Account, Nas, OverCap, TopUp
@@ -35,7 +34,7 @@ from ispcore.api.fields import (
 )
 from ispcore.api.filters import BooleanFilter, HouseFilterSet, HouseOrdering, HouseSearch, MomentFilter
 from ispcore.api.request import caller_of, who
-from ispcore.api.views import valid
+from ispcore.api.views import RecordViewSet, valid
 
 GIGABYTE = 10**9
 MOST_WORDS = 4

@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aaa.api.records import NO_STORE
-from aaa.api.usage import DAY, DAYS_SHOWN, day_of_query, show_row
+from aaa.api.usage import DAY, DAYS_SHOWN, show_row
 from aaa.models import Account, AuthAttempt, PastSession, Reason, Session
 from aaa.services import accounts, usage
 from ispcore.api.errors import ApiError
 from ispcore.api.request import caller_of, who
-from ispcore.api.views import ApiView
+from ispcore.api.views import ApiView, day_of_query
 from ispcore.crypto import MASK
 from ispcore.errors import NotRegistered
 from ispcore.tenants.roles import allows

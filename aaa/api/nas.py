@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aaa import selectors
-from aaa.api.records import AddressField, AddressFilter, RecordViewSet
+from aaa.api.records import AddressField, AddressFilter
 from aaa.models import Nas, NasRealm, NasType, OctetsMode
 from aaa.services import nas
 from ispcore.api.fields import (
@@ -22,6 +22,7 @@ from ispcore.api.fields import (
     WriteOnlySecret,
 )
 from ispcore.api.filters import BooleanFilter, HouseFilterSet
+from ispcore.api.views import RecordViewSet
 
 # RFC 2865 section 3: at least one octet, and 16 make it as good as unguessable; printable, so that it can be typed.
 SECRET = RegexValidator(r"^[!-~]{8,64}\Z", "8 to 64 printable ASCII characters without spaces.")

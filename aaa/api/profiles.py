@@ -8,12 +8,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aaa.api.records import RecordViewSet
 from aaa.models import CapPeriod, MacLock, NasType, Policy, ServiceProfile, VirtualServer
 from aaa.models.nas import REALM
 from aaa.services import policies, profiles
 from ispcore.api.fields import ChoiceField, HouseSerializer, IdField, TextField
 from ispcore.api.filters import HouseFilterSet
+from ispcore.api.views import RecordViewSet
 
 
 class VirtualServerSerializer(HouseSerializer[VirtualServer]):

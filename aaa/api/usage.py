@@ -1,4 +1,4 @@
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from aaa.models import Account
 from aaa.services import usage
 from ispcore.api.errors import ApiError
-from ispcore.api.views import ApiView
+from ispcore.api.views import ApiView, day_of_query
 from subscribers.models import Subscription
 
 DAYS_SHOWN = 31
@@ -130,17 +130,3 @@ def _zone(request: Request, accounts: list[Account]) -> ZoneInfo:
     except (KeyError, ValueError, OSError) as error:
         message = "`timezone` must be an IANA time zone such as Africa/Johannesburg."
         raise ApiError(422, "validation_error", message, field="timezone") from error
-
-
-def day_of_query(request: Request, name: str) -> date | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  (a day has no zone)
-    except ValueError as error:
-        message = f"`{name}` must be a day such as 2026-01-31."
-        raise ApiError(422, "validation_error", message, field=name) from error
-    if not 1970 <= day.year <= 9998:
-        raise ApiError(422, "validation_error", f"`{name}` lies outside the calendar.", field=name)
-    return day

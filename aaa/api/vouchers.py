@@ -1,7 +1,6 @@
 from typing import Any, ClassVar
 
 import django_filters
-from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,18 +8,24 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aaa.api.records import NO_STORE, BytesField, RecordViewSet
+from aaa.api.records import NO_STORE, BytesField
 from aaa.models import Voucher, VoucherBatch, VoucherState
 from aaa.models.fields import LONGEST_TEXT
-from aaa.models.vouchers import MOST_VOUCHERS
 from aaa.services import vouchers
 from ispcore.api.fields import HouseSerializer, IdField, IntegerField, StrictSerializer, TextField
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.request import caller_of
-from ispcore.api.views import ApiView, ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
+from ispcore.api.views import ApiView, RecordViewSet, valid
 from ispcore.jobs.api import TaskSerializer, accepted
+from ispcore.vouchers.api import (
+    PRINT_WAIT_SECONDS,
+    BatchViewSet,
+    PrefixField,
+    RevokedSerializer,
+    VoucherBatchMadeSerializer,
+)
+from ispcore.vouchers.codes import MOST_VOUCHERS
 
-PRINT_WAIT_SECONDS = 20
 MAX_MINUTES = 366 * 24 * 60
 
 
@@ -28,7 +33,7 @@ class VoucherBatchSerializer(HouseSerializer[VoucherBatch]):
     service_id = IdField(source="service_profile_id", help_text="The RADIUS service, of `aaa/services`.")
     profile_id = IdField(source="policy_id", required=False, allow_null=True, help_text="Of `aaa/policies`.")
     quantity = IntegerField(min_value=1, max_value=MOST_VOUCHERS)
-    prefix = TextField(required=False, allow_blank=True, max_length=8, help_text="Letters and digits.")
+    prefix = PrefixField()
     valid_minutes = IntegerField(required=False, allow_null=True, min_value=1, max_value=MAX_MINUTES)
     data_bytes = BytesField(required=False, allow_null=True)
     use_before = serializers.DateTimeField(required=False, allow_null=True)
@@ -48,22 +53,6 @@ class VoucherBatchSerializer(HouseSerializer[VoucherBatch]):
             "use_before", "sheet_id", "unused", "used", "revoked", "created_at", "updated_at",
         ]  # fmt: skip
 
-    def validate_prefix(self, value: str) -> str:
-        if value and not (value.isascii() and value.isalnum()):
-            raise serializers.ValidationError("Letters and digits only.")
-        return value.upper()
-
-
-class VoucherBatchMadeSerializer(serializers.Serializer[Any]):
-    batch_id = serializers.UUIDField()
-    vouchers = serializers.IntegerField()
-    file_id = serializers.UUIDField()
-    url = serializers.CharField(help_text="Where the print sheet is fetched, for seven days.")
-
-
-class RevokedSerializer(serializers.Serializer[Any]):
-    revoked = serializers.IntegerField(help_text="How many became worthless.")
-
 
 class VoucherBatchFilter(HouseFilterSet):
     class Meta:
@@ -71,30 +60,13 @@ class VoucherBatchFilter(HouseFilterSet):
         fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
 
 
-class VoucherBatchViewSet(RecordViewSet):
+class VoucherBatchViewSet(BatchViewSet):
     """Vouchers that were made together."""
 
     model = VoucherBatch
     serializer_class = VoucherBatchSerializer
     filterset_class = VoucherBatchFilter
-    ordering_fields = ("name", "created_at")
-    search_fields = ("name",)
-    verbs: ClassVar[dict[str, str]] = {"revoke": "change"}
-    may_be_a_task = True
-
-    def get_queryset(self) -> QuerySet[Any]:
-        rows = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False):
-            return rows
-        used = Q(vouchers__state__in=(VoucherState.ACTIVE, VoucherState.USED_UP))
-        if self.action == "destroy":
-            return rows  # A row that is locked cannot be grouped.
-        counted: QuerySet[Any] = rows.annotate(
-            unused=Count("vouchers", filter=Q(vouchers__state=VoucherState.UNUSED)),
-            used=Count("vouchers", filter=used),
-            revoked=Count("vouchers", filter=Q(vouchers__state=VoucherState.REVOKED)),
-        )
-        return counted
+    used_states = (VoucherState.ACTIVE, VoucherState.USED_UP)
 
     @extend_schema(
         request=VoucherBatchSerializer, responses={200: VoucherBatchMadeSerializer, 202: TaskSerializer}
@@ -143,7 +115,7 @@ class VoucherFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class VoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class VoucherViewSet(RecordViewSet):
     """Codes that are a log-in once."""
 
     model = Voucher
@@ -156,8 +128,7 @@ class VoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, pk: str) -> Response:
         """Make an unused voucher worthless. Repeating it changes nothing."""
-        self.record = vouchers.revoke_voucher(voucher_id=self.get_object().pk)
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(vouchers.revoke_voucher(voucher_id=self.get_object().pk))
 
 
 class RedeemInput(StrictSerializer):

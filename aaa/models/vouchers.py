@@ -12,8 +12,7 @@ from ispcore.files.models import StoredFile
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User
-
-MOST_VOUCHERS = 10_000
+from ispcore.vouchers.codes import MOST_VOUCHERS
 
 
 @audit.track(ignore=("sheet",))

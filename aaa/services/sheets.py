@@ -1,36 +1,17 @@
-"""Print sheets, set by typst from a template and values: nothing a person typed is ever markup."""
+"""What the print sheets of hotspot vouchers say."""
 
-import json
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
-
-from django.conf import settings
 
 from aaa.models import VoucherBatch
+from ispcore.vouchers.services import render_sheet
 
-TEMPLATE = Path(settings.BASE_DIR) / "templates" / "aaa" / "vouchers.typ"
 GIGABYTE = 10**9
 
 
 def render_vouchers(batch: VoucherBatch, codes: Sequence[str], *, provider: str) -> bytes:
-    """Return the PDF of a batch: a card for each code, 24 on an A4 page, to be cut along the lines."""
-    import typst  # A library of 34 MB that only the worker needs that makes a sheet.
-
-    values = {
-        "provider": provider,
-        "batch": batch.name,
-        "limits": limits_of(batch),
-        "before": f"{batch.use_before:%Y-%m-%d}" if batch.use_before else "",
-        "codes": list(codes),
-    }
-    pdf: bytes = typst.compile(
-        TEMPLATE.read_bytes(),
-        format="pdf",
-        sys_inputs={"values": json.dumps(values)},
-        ignore_system_fonts=True,
-    )
-    return pdf
+    """Return the PDF of a batch, with the codes as they are typed at the hotspot's page."""
+    return render_sheet(batch, codes, provider=provider, good_for=limits_of(batch))
 
 
 def limits_of(batch: VoucherBatch) -> str:

@@ -5,8 +5,6 @@ makes the account that logs in with the code as user name and password, so that 
 goes on working until the time or the data is used up.
 """
 
-import hashlib
-import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,17 +18,15 @@ from aaa.services import settling, sheets
 from aaa.services.accounts import ProfileUnknown, RadiusServiceUnknown
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.events.services import publish
-from ispcore.files.services import write_file
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Tenant
+from ispcore.vouchers import services
+from ispcore.vouchers.codes import normal_code
 
 KIND = "aaa.make_vouchers"
-# Without I, O, 0, 1 and L: 31 signs, so that ten of them are 49 bits.
-ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 RANDOM_SIGNS = 10
-SHOWN_SIGNS = 4
 # How long the account of a voucher that is used up stays, for its owner to ask about.
 KEPT_HOURS = 7 * 24
 
@@ -85,42 +81,16 @@ def create_batch(*, user_id: UUID | None, **fields: Any) -> tuple[VoucherBatch, 
     return batch, job
 
 
-def make_vouchers(run: jobs.Run) -> dict[str, Any]:
-    """Make a batch's vouchers and the sheet they are printed on: all or none. Safe to repeat: made once.
-
-    Codes and sheet are made before the transaction; a worker that dies leaves nothing, and the next makes new ones.
-    """
-    with run.tenant():
-        batch = VoucherBatch.objects.select_related("policy").get(pk=run.params["batch_id"])
-        provider = Tenant.objects.get(pk=current_tenant_id()).name
-        if batch.sheet_id:
-            return _made(batch)
-    codes = _codes(batch)
-    run.progress(0, batch.quantity, "Printing the sheet")
-    pdf = sheets.render_vouchers(batch, codes, provider=provider)
-    with run.tenant():
-        run.hold()
-        batch = VoucherBatch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
-        if batch.sheet_id is None:
-            Voucher.objects.bulk_create(
-                [
-                    Voucher(
-                        batch=batch, code_hash=hash_code(code), shown=code[: len(batch.prefix) + SHOWN_SIGNS]
-                    )
-                    for code in codes
-                ],
-                batch_size=2000,
-            )
-            with write_file(
-                name=f"vouchers-{batch.created_at:%Y-%m-%d}-{batch.pk.hex[-6:]}.pdf",
-                media_type="application/pdf",
-                app_label="aaa",
-                user_id=run.user_id,
-            ) as (file, stream):
-                stream.write(pdf)
-            batch.sheet = file
-            batch.save(update_fields=["sheet", "updated_at"])
-    return _made(batch)
+def make_vouchers(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
+    """Make a batch's vouchers and their sheet, as `ispcore.vouchers.services.make_vouchers` does."""
+    return services.make_vouchers(
+        run,
+        batches=VoucherBatch.objects.select_related("policy"),
+        random_signs=RANDOM_SIGNS,
+        sheet_name="vouchers",
+        render=sheets.render_vouchers,
+        at=at,
+    )
 
 
 @transaction.atomic
@@ -130,12 +100,7 @@ def redeem(*, code: str, at: datetime, station: str = "") -> Account:
     `station` is the device it is bound to, where the portal knows it. Raises VoucherUnknown, VoucherUsed, VoucherOver.
     """
     normal = normal_code(code)
-    found: Voucher | None = (
-        Voucher.objects.select_for_update(of=("self",))
-        .select_related("batch")
-        .filter(code_hash=hash_code(normal))
-        .first()
-    )
+    found: Voucher | None = services.lock_voucher(Voucher.objects.all(), normal)
     if found is None:
         raise VoucherUnknown
     if found.state == VoucherState.ACTIVE and found.used_at is not None:
@@ -203,29 +168,3 @@ def end_vouchers(*, at: datetime, account_ids: Sequence[UUID] = ()) -> int:
     over = Q(ends_at__lte=at) | Q(account__in=list(account_ids))
     ended = Voucher.objects.filter(over, state=VoucherState.ACTIVE)
     return int(ended.update(state=VoucherState.USED_UP, updated_at=at))
-
-
-def normal_code(code: str) -> str:
-    """Return what two spellings of one code share: capitals and digits."""
-    return "".join(sign for sign in code.upper() if sign.isascii() and sign.isalnum())
-
-
-def hash_code(normal: str) -> bytes:
-    """Return what is kept of a code: SHA-256 over the tenant's id and the normal code."""
-    return hashlib.sha256(f"{current_tenant_id()}:{normal}".encode()).digest()
-
-
-def _codes(batch: VoucherBatch) -> list[str]:
-    codes: set[str] = set()
-    while len(codes) < batch.quantity:
-        codes.add(batch.prefix + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_SIGNS)))
-    return sorted(codes)
-
-
-def _made(batch: VoucherBatch) -> dict[str, Any]:
-    return {
-        "batch_id": str(batch.pk),
-        "vouchers": batch.quantity,
-        "file_id": str(batch.sheet_id),
-        "url": f"/api/v1/files/{batch.sheet_id}/content",
-    }

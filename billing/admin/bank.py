@@ -5,8 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import formats
 
@@ -21,9 +20,9 @@ from billing.models import (
 from billing.selectors import with_line_counts
 from billing.services import bank
 from ispcore.admin import links, navigation, results
-from ispcore.admin.base import TenantForm, TenantModelAdmin
+from ispcore.admin.base import BegunByForm, ServiceForm, TenantModelAdmin
 from ispcore.admin.dashboard import Bar, Chart, Part, share
-from ispcore.admin.formats import DASH, choice_column, facts, moment, money, pill, time_column
+from ispcore.admin.formats import DASH, choice_column, day, facts, figures, moment, money, pill, time_column
 from ispcore.admin.site import register
 from ispcore.jobs.admin import state_of
 from ispcore.jobs.models import Job
@@ -38,11 +37,7 @@ STATUS_TONES = {
 }
 
 
-def figures(count: int) -> str:
-    return f"{count:,}".replace(",", "\u202f")
-
-
-class UploadForm(TenantForm):
+class UploadForm(ServiceForm):
     # Not the model's own name: Django would put the upload itself where a stored file belongs.
     refused_fields: ClassVar = {"file": "upload"}
 
@@ -74,15 +69,9 @@ class UploadForm(TenantForm):
             raise forms.ValidationError("Three letters of ISO 4217, such as EUR.")
         return code
 
-    def validate_constraints(self) -> None:
-        return None
-
-    def _check_unique_in_tenant(self) -> None:
-        return None
-
 
 @register(BankStatement)
-class BankStatementAdmin(TenantModelAdmin):
+class BankStatementAdmin(BegunByForm, TenantModelAdmin):
     """Files of the bank. What becomes of their lines is steered line by line."""
 
     form = UploadForm
@@ -101,6 +90,7 @@ class BankStatementAdmin(TenantModelAdmin):
     search_fields = ("name",)
     search_help_text = "Part of the file's name"
     change_form_outer_before_template = "admin/billing/bank/statement.html"
+    title_of_new = "Upload a bank statement"
     add_fieldsets = ((None, {"fields": ("upload", "account", "currency")}),)
     empty_title = "No bank statement was taken in yet"
     empty_help = (
@@ -117,15 +107,6 @@ class BankStatementAdmin(TenantModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return with_line_counts(super().get_queryset(request)).select_related("job", "created_by")
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if obj else self.add_fieldsets
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def save_model(self, request: HttpRequest, obj: BankStatement, form: Any, change: bool) -> None:
         given = form.cleaned_data
         made = bank.request_reconciliation(
@@ -137,22 +118,11 @@ class BankStatementAdmin(TenantModelAdmin):
         )
         saved(obj, made)
 
-    def response_add(
-        self, request: HttpRequest, obj: BankStatement, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        return redirect("admin:billing_bankstatement_change", obj.pk)
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         if obj := kwargs.get("obj"):
             context |= _page(obj)
-        else:
-            context |= {
-                "title": "Upload a bank statement",
-                "show_save_and_add_another": False,
-                "show_save_and_continue": False,
-            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="Account")
@@ -176,7 +146,7 @@ class BankStatementAdmin(TenantModelAdmin):
 def _days(obj: BankStatement) -> str:
     if obj.from_on is None or obj.to_on is None:
         return DASH
-    last = formats.date_format(obj.to_on, "j M Y")
+    last = day(obj.to_on)
     return last if obj.from_on == obj.to_on else f"{formats.date_format(obj.from_on, 'j M')} – {last}"
 
 
@@ -234,7 +204,7 @@ def _row(line: Any) -> dict[str, Any]:
     best = line.best_first[0] if line.best_first else None
     return {
         "url": reverse("admin:billing_bankline_change", args=[line.pk]),
-        "day": formats.date_format(line.booked_on, "j M Y"),
+        "day": day(line.booked_on),
         "amount": money(line.amount, line.currency),
         "payer": line.payer_name or DASH,
         "text": line.text or DASH,
@@ -258,11 +228,4 @@ def result(job: Job) -> str:
 results.add(bank.KIND, result)
 links.add("statement", "admin:billing_bankstatement_change")
 links.add("bank_statement", "admin:billing_bankstatement_change")
-navigation.add(
-    "Billing",
-    50,
-    "Bank statements",
-    url_name="admin:billing_bankstatement_changelist",
-    icon="account_balance",
-    allowed="billing.view_bankstatement",
-)
+navigation.add_list("Billing", 50, "Bank statements", BankStatement, icon="account_balance")

@@ -5,16 +5,17 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import format_html
 
 from billing.admin.pairing import PairForm, ReasonForm
+from billing.admin.words import amount_column, numbered_link
 from billing.models import BankLine, BankSuggestion, LineState
 from billing.services import bank
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import DrawnPage, ReadOnlyAdmin
-from ispcore.admin.formats import DASH, moment, money, pill
+from ispcore.admin.formats import DASH, day, day_column, moment, money, pill
 from ispcore.admin.site import register
 
 STATE_TONES = {
@@ -57,7 +58,14 @@ def _is_suggested(line: Any) -> bool:
 class BankLineAdmin(DrawnPage, ReadOnlyAdmin):
     """The work list: what came in, and who may have paid it."""
 
-    list_display = ("booked", "amount_shown", "payer", "text_shown", "state_shown", "who")
+    list_display = (
+        day_column("booked_on", "Day"),
+        amount_column("amount", "Amount"),
+        "payer",
+        "text_shown",
+        "state_shown",
+        "who",
+    )
     list_filter = (StateFilter, ("statement", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("payment__subscriber",)
     ordering = ("-pk",)
@@ -84,7 +92,7 @@ class BankLineAdmin(DrawnPage, ReadOnlyAdmin):
     ) -> Any:
         if line := kwargs.get("obj"):
             context |= {
-                "title": f"{line.payer_name or 'A movement'}, {formats.date_format(line.booked_on, 'j M Y')}",
+                "title": f"{line.payer_name or 'A movement'}, {day(line.booked_on)}",
                 "amount": money(line.amount, line.currency),
                 "state": self.state_shown(line),
                 "facts": self._facts(line),
@@ -95,14 +103,14 @@ class BankLineAdmin(DrawnPage, ReadOnlyAdmin):
 
     def _facts(self, line: BankLine) -> list[tuple[str, Any]]:
         return [
-            ("Booked on", formats.date_format(line.booked_on, "j M Y")),
+            ("Booked on", day(line.booked_on)),
             ("Payer", line.payer_name or DASH),
             ("Payer's account", line.payer_account or DASH),
             ("Text", line.text or DASH),
             ("End-to-end id", line.end_to_end_id or DASH),
             ("The bank's reference", line.servicer_reference or DASH),
             ("Statement", links.link(links.url_of("statement", line.statement_id), str(line.statement))),
-            ("Booked for", _customer(line.payment.subscriber) if line.payment else DASH),
+            ("Booked for", numbered_link(line.payment.subscriber) if line.payment else DASH),
             ("Matched by", line.get_rule_display() or DASH),
             ("Settled", moment(line.settled_at)),
             ("Settled by", str(line.settled_by or ("the system" if line.settled_at else DASH))),
@@ -215,14 +223,6 @@ class BankLineAdmin(DrawnPage, ReadOnlyAdmin):
             done="Left out: {count}.",
         )
 
-    @admin.display(description="Day")
-    def booked(self, obj: BankLine) -> str:
-        return formats.date_format(obj.booked_on, "j M Y")
-
-    @admin.display(description="Amount")
-    def amount_shown(self, obj: BankLine) -> str:
-        return money(obj.amount, obj.currency)
-
     @admin.display(description="Payer")
     def payer(self, obj: BankLine) -> str:
         return obj.payer_name or DASH
@@ -238,21 +238,15 @@ class BankLineAdmin(DrawnPage, ReadOnlyAdmin):
     @admin.display(description="Customer")
     def who(self, obj: Any) -> Any:
         if obj.payment:
-            return _customer(obj.payment.subscriber)
+            return numbered_link(obj.payment.subscriber)
         if obj.best_first and _is_waiting(obj):
             return format_html("<span>{}?</span>", obj.best_first[0].subscriber.full_name)
         return DASH
 
 
-def _customer(subscriber: Any) -> str:
-    return links.link(
-        links.url_of("subscriber", subscriber.pk), f"{subscriber.full_name} ({subscriber.number})"
-    )
-
-
 def _suggested(each: BankSuggestion) -> dict[str, Any]:
     return {
-        "who": _customer(each.subscriber),
+        "who": numbered_link(each.subscriber),
         "reason": each.reason,
         "rule": pill(each.get_rule_display(), "info"),
         "invoice": str(each.invoice) if each.invoice else DASH,
@@ -260,12 +254,6 @@ def _suggested(each: BankSuggestion) -> dict[str, Any]:
     }
 
 
-navigation.add(
-    "Billing",
-    51,
-    "Bank lines",
-    url_name="admin:billing_bankline_changelist",
-    icon="rule",
-    allowed="billing.view_bankline",
-    under="admin:billing_bankstatement_changelist",
+navigation.add_list(
+    "Billing", 51, "Bank lines", BankLine, icon="rule", under="admin:billing_bankstatement_changelist"
 )

@@ -7,24 +7,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from billing.admin.terms import AmountForm, day, ends, percent, starts, state, today
+from billing.admin.terms import AmountForm, amount_said, ends, percent, starts, state, today
+from billing.admin.words import amount_column, customer, customer_link, line_link
 from billing.models import AddOn, ChargeKind, Discount, OneOffCharge, OveragePrice
 from billing.services.charges import add_ons, discounts, one_off, overage
-from ispcore.admin import links, navigation
+from ispcore.admin import navigation
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import TenantModelAdmin
-from ispcore.admin.formats import DASH, choice_column, money, pill
+from ispcore.admin.formats import choice_column, day, money, pill
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
-from subscribers.models import Subscription
-
-
-def line_link(line: Subscription | None) -> str:
-    return links.link(links.url_of("subscription", line.pk), str(line)) if line else DASH
-
-
-def customer_link(customer: Any) -> str:
-    return links.link(links.url_of("subscriber", customer.pk), str(customer))
 
 
 class AddOnForm(AmountForm):
@@ -49,9 +41,10 @@ class AddOnAdmin(TenantModelAdmin):
     """What services have besides their plans; rented equipment is one of them."""
 
     form = AddOnForm
-    list_display = ("name", "service", "customer", "price_shown", starts, ends, state)
+    list_display = ("name", "service", "customer", amount_column("price", "Price"), starts, ends, state)
     list_select_related = ("subscription__subscriber",)
     search_fields = ("name",)
+    search_help_text = "Part of the add-on's name"
     autocomplete_fields = ("subscription",)
     sortable_by = ("name",)
     fieldsets = (
@@ -91,10 +84,6 @@ class AddOnAdmin(TenantModelAdmin):
     def customer(self, obj: AddOn) -> str:
         return customer_link(obj.subscription.subscriber)
 
-    @admin.display(description="Price")
-    def price_shown(self, obj: AddOn) -> str:
-        return money(obj.price, obj.currency)
-
 
 class ChargeForm(AmountForm):
     amounts = ("amount",)
@@ -103,6 +92,7 @@ class ChargeForm(AmountForm):
         model = OneOffCharge
         fields: tuple[str, ...] = ()
         help_texts = {
+            "subscriber": "Who is charged: type a name, number or phone.",
             "subscription": "What it is for, if it is for one service. Tax follows that service's place.",
             "name": "As the invoice says it: an installation, a router that is sold.",
             "amount": "In all, before tax.",
@@ -120,16 +110,17 @@ class ChargeAdmin(TenantModelAdmin):
     form = ChargeForm
     list_display = (
         "name",
-        choice_column("kind", "Kind", {ChargeKind.LATE_FEE: "warn"}),
-        "customer",
+        choice_column("kind", "Kind", {ChargeKind.LATE_FEE: "warning"}),
+        customer,
         "service",
-        "amount_shown",
+        amount_column("amount", "Amount"),
         "due",
         "progress",
     )
     list_filter = ("kind",)
     list_select_related = ("subscriber", "subscription")
     search_fields = ("name",)
+    search_help_text = "Part of the charge's name"
     autocomplete_fields = ("subscriber", "subscription")
     sortable_by = ("name", "due")
     fieldsets = (
@@ -147,6 +138,13 @@ class ChargeAdmin(TenantModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OneOffCharge]:
         return super().get_queryset(request).select_related("subscriber", "subscription")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fieldsets
+        amount = amount_said("amount", "Amount, before tax")
+        what = ("subscriber", "subscription", "name", amount, "tax_class", "progress")
+        return ((None, {"fields": what}), self.fieldsets[1])
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("subscriber", "subscription", "currency") if obj else ()
@@ -188,17 +186,9 @@ class ChargeAdmin(TenantModelAdmin):
             done="{count} cancelled.",
         )
 
-    @admin.display(description="Customer")
-    def customer(self, obj: OneOffCharge) -> str:
-        return customer_link(obj.subscriber)
-
     @admin.display(description="Service")
     def service(self, obj: OneOffCharge) -> str:
         return line_link(obj.subscription)
-
-    @admin.display(description="Amount")
-    def amount_shown(self, obj: OneOffCharge) -> str:
-        return money(obj.amount, obj.currency)
 
     @admin.display(description="Due", ordering="due_on")
     def due(self, obj: OneOffCharge) -> str:
@@ -227,6 +217,7 @@ class DiscountForm(AmountForm):
         model = Discount
         fields: tuple[str, ...] = ()
         help_texts = {
+            "subscriber": "Who gets it: type a name, number or phone.",
             "subscription": "Empty: of all services of the customer. An amount is of one.",
             "percent": "Off the plan's price. Give this or an amount.",
             "amount": "Off each whole period, in the currency of the service's plan. Of a part of a period, its part.",
@@ -258,9 +249,10 @@ class DiscountAdmin(TenantModelAdmin):
     """What is taken off the price of plans."""
 
     form = DiscountForm
-    list_display = ("name", "customer", "service", "taken_off", starts, ends, state)
+    list_display = ("name", customer, "service", "taken_off", starts, ends, state)
     list_select_related = ("subscriber", "subscription__plan")
     search_fields = ("name",)
+    search_help_text = "Part of the discount's name"
     autocomplete_fields = ("subscriber", "subscription")
     sortable_by = ("name",)
     fieldsets = (
@@ -291,10 +283,6 @@ class DiscountAdmin(TenantModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Discount) -> None:
         discounts.remove_discount(discount_id=obj.pk)
-
-    @admin.display(description="Customer")
-    def customer(self, obj: Discount) -> str:
-        return customer_link(obj.subscriber)
 
     @admin.display(description="Service")
     def service(self, obj: Discount) -> str:
@@ -338,7 +326,7 @@ class OveragePriceAdmin(TenantModelAdmin):
     """What data above a plan's cap costs."""
 
     form = OverageForm
-    list_display = ("plan_name", "price_shown", starts, ends, state)
+    list_display = ("plan_name", amount_column("price", "Per GB"), starts, ends, state)
     list_select_related = ("plan",)
     autocomplete_fields = ("plan",)
     sortable_by = ()
@@ -374,23 +362,9 @@ class OveragePriceAdmin(TenantModelAdmin):
     def plan_name(self, obj: OveragePrice) -> str:
         return str(obj.plan)
 
-    @admin.display(description="Per GB")
-    def price_shown(self, obj: OveragePrice) -> str:
-        return money(obj.price, obj.currency)
 
-
-for order, title, name, icon in (
-    (70, "Charges", "oneoffcharge", "receipt"),
-    (71, "Add-ons", "addon", "add_shopping_cart"),
-    (72, "Discounts", "discount", "sell"),
-    (73, "Data above caps", "overageprice", "data_usage"),
-):
-    navigation.add(
-        "Billing",
-        order,
-        title,
-        url_name=f"admin:billing_{name}_changelist",
-        icon=icon,
-        allowed=f"billing.view_{name}",
-        under="" if name == "oneoffcharge" else "admin:billing_oneoffcharge_changelist",
-    )
+CHARGES = "admin:billing_oneoffcharge_changelist"
+navigation.add_list("Billing", 70, "Charges", OneOffCharge, icon="receipt")
+navigation.add_list("Billing", 71, "Add-ons", AddOn, icon="add_shopping_cart", under=CHARGES)
+navigation.add_list("Billing", 72, "Discounts", Discount, icon="sell", under=CHARGES)
+navigation.add_list("Billing", 73, "Data above caps", OveragePrice, icon="data_usage", under=CHARGES)

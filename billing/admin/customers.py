@@ -9,9 +9,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from billing.admin.charges import charge_state, taken_off
-from billing.admin.terms import day, standing, today
+from billing.admin.terms import standing, today
 from billing.models import AddOn, Discount, OneOffCharge, TaxExemption
-from ispcore.admin.formats import money
+from ispcore.admin.formats import day, money
 from subscribers.admin import tabs
 from subscribers.models import Subscriber, Subscription
 

@@ -12,7 +12,7 @@ from billing.models import BankLine
 from billing.services import reports
 from ispcore.admin import dashboard
 from ispcore.admin.dashboard import Bar, Chart, Part, Tile, share
-from ispcore.admin.formats import money, said
+from ispcore.admin.formats import figures, money, said
 
 
 def tiles(request: HttpRequest) -> list[Tile]:
@@ -20,8 +20,8 @@ def tiles(request: HttpRequest) -> list[Tile]:
     url = reverse("admin:billing_report_debt")
     return [
         Tile(
-            "Overdue",
-            money(overdue, each.currency),
+            f"Overdue, {each.currency}",
+            figures(round(overdue)),
             url,
             hint=f"of {said(each.total, each.currency)} open",
             tone="warning" if overdue else "good",

@@ -13,7 +13,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from billing.admin.days import day
 from billing.models import (
     DunningNight,
     DunningPolicy,
@@ -25,7 +24,7 @@ from ispcore.admin.actions import ActionForm, action
 from ispcore.admin.base import ReadOnlyAdmin
 from ispcore.admin.dashboard import Concern, Tile
 from ispcore.admin.fields import NumberInput
-from ispcore.admin.formats import DASH, choice_column, facts, money, pill
+from ispcore.admin.formats import DASH, choice_column, day, facts, figures, money, pill
 from ispcore.admin.site import register
 from ispcore.money import round_money
 
@@ -72,9 +71,9 @@ class DunningNightAdmin(ReadOnlyAdmin):
         "night",
         choice_column("status", "State", NIGHT_TONES),
         "found",
-        "suspended_lines",
-        "cap_lines",
-        "active_lines",
+        "cut",
+        "cap",
+        "running",
         "who",
     )
     list_filter = ("status",)
@@ -143,6 +142,20 @@ class DunningNightAdmin(ReadOnlyAdmin):
     @admin.display(description="Night", ordering="on")
     def night(self, obj: DunningNight) -> str:
         return day(obj.on)
+
+    @admin.display(description="Cut")
+    def cut(self, obj: DunningNight) -> str:
+        if not obj.suspended_lines:
+            return DASH
+        return f"{obj.suspended_lines} of {obj.suspended_subscribers} customers"
+
+    @admin.display(description="Cap")
+    def cap(self, obj: DunningNight) -> str:
+        return f"{obj.cap_lines} services"
+
+    @admin.display(description="Running services")
+    def running(self, obj: DunningNight) -> str:
+        return figures(obj.active_lines)
 
     @admin.display(description="To be cut")
     def found(self, obj: DunningNight) -> str:

@@ -7,14 +7,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from billing.admin.days import customer_link, day, step_words
 from billing.admin.terms import percent
-from billing.models import DunningPolicy, Reminder, ReminderStatus
+from billing.admin.words import customer_link, step_words
+from billing.models import DunningNight, DunningPolicy, Exemption, Promise, Reminder, ReminderStatus
 from billing.services.dunning import policies
 from ispcore.admin import navigation
 from ispcore.admin.base import ReadOnlyAdmin, TenantForm, TenantModelAdmin
 from ispcore.admin.fields import TextInput
-from ispcore.admin.formats import DASH, choice_column, facts, pill, time_column
+from ispcore.admin.formats import DASH, choice_column, day, facts, pill, time_column
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers
 
@@ -205,27 +205,9 @@ def _plain(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
 
-navigation.add(
-    "Billing",
-    41,
-    "Dunning policies",
-    url_name="admin:billing_dunningpolicy_changelist",
-    icon="gavel",
-    allowed="billing.view_dunningpolicy",
-    under="admin:billing_dunning_tonight",
-)
-for order, title, name, icon in (
-    (42, "Nights", "dunningnight", "bedtime"),
-    (43, "Promises", "promise", "handshake"),
-    (44, "Exemptions", "exemption", "shield_person"),
-    (45, "Reminders", "reminder", "mail"),
-):
-    navigation.add(
-        "Billing",
-        order,
-        title,
-        url_name=f"admin:billing_{name}_changelist",
-        icon=icon,
-        allowed=f"billing.view_{name}",
-        under="admin:billing_dunning_tonight",
-    )
+TONIGHT = "admin:billing_dunning_tonight"
+navigation.add_list("Billing", 41, "Dunning policies", DunningPolicy, icon="gavel", under=TONIGHT)
+navigation.add_list("Billing", 42, "Nights", DunningNight, icon="bedtime", under=TONIGHT)
+navigation.add_list("Billing", 43, "Promises", Promise, icon="handshake", under=TONIGHT)
+navigation.add_list("Billing", 44, "Exemptions", Exemption, icon="shield_person", under=TONIGHT)
+navigation.add_list("Billing", 45, "Reminders", Reminder, icon="mail", under=TONIGHT)

@@ -265,21 +265,19 @@ class GatewayEventAdmin(DrawnPage, ReadOnlyAdmin):
 
 links.add("gateway", "admin:billing_gatewayaccount_change")
 links.add("gateway_event", "admin:billing_gatewayevent_change")
-navigation.add(
+navigation.add_list(
     "Billing",
     96,
     "Payment gateways",
-    url_name="admin:billing_gatewayaccount_changelist",
+    GatewayAccount,
     icon="credit_card",
-    allowed="billing.view_gatewayaccount",
     under="admin:billing_billingsettings_changelist",
 )
-navigation.add(
+navigation.add_list(
     "Billing",
     31,
     "Gateway notices",
-    url_name="admin:billing_gatewayevent_changelist",
+    GatewayEvent,
     icon="notifications",
-    allowed="billing.view_gatewayevent",
     under="admin:billing_payment_changelist",
 )

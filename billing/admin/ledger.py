@@ -12,15 +12,26 @@ from billing.models import LedgerCheck, LedgerInvariant
 from billing.services import ledger
 from ispcore.admin import navigation
 from ispcore.admin.actions import action
-from ispcore.admin.base import DrawnPage, ReadOnlyAdmin
+from ispcore.admin.base import BegunByForm, ReadOnlyAdmin
 from ispcore.admin.formats import moment, pill, time_column
 from ispcore.admin.site import register
 
 
 @register(LedgerCheck)
-class LedgerCheckAdmin(DrawnPage, ReadOnlyAdmin):
+class LedgerCheckAdmin(BegunByForm, ReadOnlyAdmin):
     """What each night's recount found."""
 
+    title_of_new = "Count now"
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": (),
+                "description": "Everything is counted again in the background, and its page says how far it is. "
+                "Nothing is changed.",
+            },
+        ),
+    )
     list_display = (time_column("checked_at", "Counted"), "result")
     ordering = ("-checked_at",)
     sortable_by = ("checked_at_with_age",)
@@ -30,7 +41,7 @@ class LedgerCheckAdmin(DrawnPage, ReadOnlyAdmin):
     empty_title = "Nothing was counted yet"
     empty_help = (
         "Each night everything that must add up is counted again from the records themselves: balances, open amounts, "
-        "allocations, bookings, numbers, billed periods. `manage.py check_ledger` does it now."
+        "allocations, bookings, numbers, billed periods, vouchers."
     )
     docs_path = "/docs"
 
@@ -41,8 +52,18 @@ class LedgerCheckAdmin(DrawnPage, ReadOnlyAdmin):
             context |= {"counted": counted(found), "title": str(found)}
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_count_permission(request)
+
     def has_count_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.add_ledgercheck")
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "POST" and self.has_count_permission(request):
+            job = ledger.request_check(user_id=request.user.pk)
+            return redirect(reverse("admin:jobs_job_change", args=[job.pk]))
+        answer: HttpResponse = super().add_view(request, *args, **kwargs)
+        return answer
 
     @action(
         description="Count again",
@@ -90,12 +111,6 @@ def _pill(count: int) -> str:
     return pill(str(count), "danger") if count else pill("holds", "good")
 
 
-navigation.add(
-    "Billing",
-    89,
-    "Ledger checks",
-    url_name="admin:billing_ledgercheck_changelist",
-    icon="fact_check",
-    allowed="billing.view_ledgercheck",
-    under="admin:billing_report_debt",
+navigation.add_list(
+    "Billing", 89, "Ledger checks", LedgerCheck, icon="fact_check", under="admin:billing_report_debt"
 )

@@ -12,7 +12,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from billing.admin.prepaid_lines import customer_rows
 from billing.admin.returning import AllocateForm, BounceForm, RefundForm, ReleaseForm
+from billing.admin.words import numbered_link
 from billing.models import EventOutcome, GatewayEvent, Payment, PaymentStatus
 from billing.services import payments
 from billing.services.gateways import refunds
@@ -20,7 +22,7 @@ from billing.services.payments import checks
 from billing.services.payments.allocating import left_of
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action
-from ispcore.admin.base import DrawnPage, TenantForm, TenantModelAdmin
+from ispcore.admin.base import DrawnPage, KeptMixin, TenantForm, TenantModelAdmin
 from ispcore.admin.fields import MomentInput, TextInput
 from ispcore.admin.formats import DASH, moment, money, pill, said, time_column
 from ispcore.admin.site import register
@@ -114,7 +116,7 @@ def _is_left(payment: Payment) -> bool:
 
 
 @register(Payment)
-class PaymentAdmin(DrawnPage, TenantModelAdmin):
+class PaymentAdmin(DrawnPage, KeptMixin, TenantModelAdmin):
     """A payment is booked once; what becomes of it is done by actions, never by a field."""
 
     form = PaymentForm
@@ -159,12 +161,6 @@ class PaymentAdmin(DrawnPage, TenantModelAdmin):
             return queryset, False
         payer = Subscriber.objects.filter(number=wanted.upper()).values("pk")
         return queryset.filter(Q(reference=wanted) | Q(subscriber__in=payer)), False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_book_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether this person may say what becomes of a payment; the page itself only shows."""
@@ -284,10 +280,7 @@ class PaymentAdmin(DrawnPage, TenantModelAdmin):
 
     @admin.display(description="Subscriber")
     def payer(self, obj: Payment) -> str:
-        return links.link(
-            links.url_of("subscriber", obj.subscriber_id),
-            f"{obj.subscriber.full_name} ({obj.subscriber.number})",
-        )
+        return numbered_link(obj.subscriber)
 
     @admin.display(description="Status")
     def state(self, obj: Payment) -> str:
@@ -369,12 +362,8 @@ def notice_row(event: GatewayEvent) -> dict[str, Any]:
 
 
 def _facts(payment: Payment) -> list[tuple[str, Any]]:
-    payer = payment.subscriber
     rows = [
-        (
-            "Subscriber",
-            links.link(links.url_of("subscriber", payer.pk), f"{payer.full_name} ({payer.number})"),
-        ),
+        ("Subscriber", numbered_link(payment.subscriber)),
         ("Method", payment.get_method_display()),
         ("Received", moment(payment.received_at)),
         ("Reference", payment.reference or DASH),
@@ -393,6 +382,7 @@ def customer_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]
     rows = list(Payment.objects.filter(subscriber=subscriber).order_by("-id")[: ON_THE_TAB + 1])
     may_take = request.user.has_perm("billing.add_payment")
     return {
+        "prepaid": customer_rows(subscriber) if request.user.has_perm("billing.view_prepaidline") else [],
         "payments": [
             {
                 "url": reverse("admin:billing_payment_change", args=[one.pk]),
@@ -422,11 +412,4 @@ tabs.add(
     allowed="billing.view_payment",
     read=customer_tab,
 )
-navigation.add(
-    "Billing",
-    30,
-    "Payments",
-    url_name="admin:billing_payment_changelist",
-    icon="payments",
-    allowed="billing.view_payment",
-)
+navigation.add_list("Billing", 30, "Payments", Payment, icon="payments")

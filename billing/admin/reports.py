@@ -1,7 +1,7 @@
 """Reports: who owes what, what comes in each month, taxes, takings, and the journal for the accountant."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,7 @@ from billing.services import reports
 from ispcore.admin import links, navigation
 from ispcore.admin.columns import Column, columns
 from ispcore.admin.dashboard import Bar, Chart, Part, share
-from ispcore.admin.formats import DASH, money, pill, said
+from ispcore.admin.formats import DASH, day, money, pill, said
 from ispcore.errors import DomainError
 
 MAY_SEE = "billing.view_invoice"
@@ -217,7 +217,7 @@ def cash_view(admin: Any, request: HttpRequest) -> HttpResponseBase:
     found = reports.cash(since=since, until=last + timedelta(days=1))
     rows = [
         {
-            "day": formats.date_format(each.day, "j M Y"),
+            "day": day(each.day),
             "method": pill(PaymentMethod(each.method).label, METHOD_TONES[PaymentMethod(each.method)]),
             "who": each.user_name or "The system",
             "payments": each.payments,
@@ -262,8 +262,16 @@ def _takings(rows: list[reports.CashRow], currency: str, since: date, last: date
         ],
         names=[(str(method.label), tone) for method, tone in METHOD_TONES.items()],
         unit="",
-        summary=f"{said(sum(of_day.values(), Decimal()), currency)} were received in the whole period.",
+        summary=_received(rows, currency),
     )
+
+
+def _received(rows: Sequence[reports.CashRow], currency: str) -> str:
+    """Say what came in; a voucher that was used brought its money when it was sold."""
+    used = sum((each.received for each in rows if each.method == PaymentMethod.VOUCHER), Decimal())
+    came = sum((each.received for each in rows), Decimal()) - used
+    words = f"{said(came, currency)} were received in the whole period"
+    return f"{words}, besides vouchers that were used for {said(used, currency)}." if used else f"{words}."
 
 
 def _answer(admin: Any, request: HttpRequest, name: str, more: dict[str, Any]) -> HttpResponseBase:

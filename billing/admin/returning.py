@@ -5,14 +5,13 @@ from uuid import UUID
 
 from django import forms
 
-from billing.admin.terms import day
 from billing.models import Invoice, InvoiceKind, Payment
 from billing.services.gateways import refunds
 from billing.services.payments import Share
 from billing.services.payments.allocating import OPEN, left_of
 from ispcore.admin.actions import ActionForm
 from ispcore.admin.fields import CheckBox, Select, TextInput
-from ispcore.admin.formats import said
+from ispcore.admin.formats import day, said
 
 OLDEST = "oldest"
 MOST_LISTED = 200

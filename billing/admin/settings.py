@@ -6,12 +6,13 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from billing.admin.terms import AmountForm, day, today
+from billing.admin.terms import AmountForm, today
 from billing.models import BillingSettings
 from billing.services.charges import settings
 from ispcore.admin import navigation
 from ispcore.admin.base import TenantModelAdmin
 from ispcore.admin.fields import CheckBoxes
+from ispcore.admin.formats import day
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 from subscribers.models import HoldReason
@@ -80,11 +81,4 @@ class BillingSettingsAdmin(TenantModelAdmin):
         return f"{obj.bound_percent} %"
 
 
-navigation.add(
-    "Billing",
-    92,
-    "Billing settings",
-    url_name="admin:billing_billingsettings_changelist",
-    icon="settings",
-    allowed="billing.view_billingsettings",
-)
+navigation.add_list("Billing", 92, "Billing settings", BillingSettings, icon="settings")

@@ -7,13 +7,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from billing.admin.days import customer, day_column
+from billing.admin.terms import amount_said
+from billing.admin.words import amount_column, customer
 from billing.models import Exemption, Promise, PromiseStatus
 from billing.services.dunning import exemptions, promises
 from ispcore.admin.actions import action, run_on_each
-from ispcore.admin.base import TenantForm, TenantModelAdmin
+from ispcore.admin.base import KeptMixin, TenantForm, TenantModelAdmin
 from ispcore.admin.fields import DateInput
-from ispcore.admin.formats import choice_column, money, pill, time_column
+from ispcore.admin.formats import choice_column, day_column, pill, time_column
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 from subscribers.services.periods import local_date
@@ -26,6 +27,18 @@ PROMISE_TONES = {
 }
 
 
+class SparingAdmin(KeptMixin, TenantModelAdmin):
+    """Who is spared, and until when: noted once, and ended by a button."""
+
+    list_select_related = ("subscriber",)
+    search_fields = ("subscriber__number",)
+    search_help_text = "A customer's number"
+    autocomplete_fields = ("subscriber",)
+    ordering = ("-id",)
+    sortable_by = ()
+    docs_path = "/docs"
+
+
 class PromiseForm(TenantForm):
     refused_fields: ClassVar = {"subscriber_id": "subscriber"}
 
@@ -35,6 +48,7 @@ class PromiseForm(TenantForm):
         widgets: ClassVar = {"until": DateInput}
         labels: ClassVar = {"subscriber": "Customer"}
         help_texts: ClassVar = {
+            "subscriber": "Who promised: type a name, number or phone.",
             "amount": "What the customer said they would pay.",
             "currency": "ISO 4217, for example EUR.",
             "until": "The last day to pay, within three months. Until then nobody reminds or cuts them.",
@@ -43,43 +57,47 @@ class PromiseForm(TenantForm):
 
 
 @register(Promise)
-class PromiseAdmin(TenantModelAdmin):
+class PromiseAdmin(SparingAdmin):
     """Promises to pay."""
 
     form = PromiseForm
     list_display = (
         customer,
-        "amount_shown",
+        amount_column("amount", "Amount"),
         day_column("until", "Until"),
         choice_column("status", "State", PROMISE_TONES),
         "note",
-        time_column("created_at", "Made"),
+        time_column("made_at", "Made"),
     )
     list_filter = ("status",)
-    list_select_related = ("subscriber",)
-    search_fields = ("subscriber__number",)
-    autocomplete_fields = ("subscriber",)
-    ordering = ("-id",)
-    sortable_by = ()
     object_actions = ("withdraw",)
-    fieldsets = ((None, {"fields": ("subscriber", "amount", "currency", "until", "note")}),)
     empty_title = "Nobody has promised anything yet"
     empty_help = (
         "When a customer says they will pay by a day, write it down here or from tonight's list: until then nobody "
         "reminds or cuts them. The day after, the promise is kept or broken by what was paid."
     )
-    docs_path = "/docs"
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    has_delete_permission = has_change_permission
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("subscriber", "amount", "currency", "until", "note")}),)
+        shown = (
+            customer,
+            amount_said("amount", "Amount"),
+            day_column("until", "Until"),
+            choice_column("status", "State", PROMISE_TONES),
+            "note",
+            time_column("made_at", "Made"),
+            "created_by",
+            time_column("settled_at", "Settled", empty="not yet"),
+        )
+        return ((None, {"fields": shown}),)
 
     def has_withdraw_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("billing.change_promise")
 
     def save_model(self, request: HttpRequest, obj: Promise, form: Any, change: bool) -> None:
-        made = promises.make_promise(**answers(form), on=local_date(timezone.now()), user_id=request.user.pk)
+        at = timezone.now()
+        made = promises.make_promise(**answers(form), on=local_date(at), at=at, user_id=request.user.pk)
         saved(obj, made)
 
     @action(
@@ -98,10 +116,6 @@ class PromiseAdmin(TenantModelAdmin):
             done="Withdrawn: {count}.",
         )
 
-    @admin.display(description="Amount")
-    def amount_shown(self, obj: Promise) -> str:
-        return money(obj.amount, obj.currency)
-
 
 class ExemptionForm(TenantForm):
     refused_fields: ClassVar = {"subscriber_id": "subscriber"}
@@ -111,11 +125,14 @@ class ExemptionForm(TenantForm):
         fields: tuple[str, ...] = ()
         widgets: ClassVar = {"until": DateInput}
         labels: ClassVar = {"subscriber": "Customer"}
-        help_texts: ClassVar = {"reason": "As colleagues should read it: a hospital, a dispute, a decision."}
+        help_texts: ClassVar = {
+            "subscriber": "Who is spared: type a name, number or phone.",
+            "reason": "As colleagues should read it: a hospital, a dispute, a decision.",
+        }
 
 
 @register(Exemption)
-class ExemptionAdmin(TenantModelAdmin):
+class ExemptionAdmin(SparingAdmin):
     """Customers who are neither reminded nor cut."""
 
     form = ExemptionForm
@@ -126,24 +143,26 @@ class ExemptionAdmin(TenantModelAdmin):
         "state",
         time_column("created_at", "Since"),
     )
-    list_select_related = ("subscriber",)
-    search_fields = ("subscriber__number",)
-    autocomplete_fields = ("subscriber",)
-    ordering = ("-id",)
-    sortable_by = ()
     object_actions = ("end",)
-    fieldsets = ((None, {"fields": ("subscriber", "reason", "until")}),)
     empty_title = "Nobody is exempt"
     empty_help = (
         "An exempt customer is neither reminded nor cut, nor charged a late fee, until a day or until somebody ends "
         "it: a hospital, a dispute, a decision of yours."
     )
-    docs_path = "/docs"
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    has_delete_permission = has_change_permission
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("subscriber", "reason", "until")}),)
+        shown = (
+            customer,
+            "state",
+            "reason",
+            day_column("until", "Until", empty="ended by hand"),
+            time_column("created_at", "Since"),
+            "created_by",
+            time_column("ended_at", "Ended", empty="not yet"),
+        )
+        return ((None, {"fields": shown}),)
 
     def has_end_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("billing.change_exemption")

@@ -7,14 +7,15 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from billing.admin.charges import customer_link
-from billing.admin.terms import AmountForm, day, ends, percent, starts, state, today
+from billing.admin.terms import AmountForm, ends, percent, starts, state, today
+from billing.admin.words import customer
 from billing.models import TaxExemption, TaxRate
 from billing.services.charges import taxes
 from ispcore.admin import navigation
 from ispcore.admin.actions import ActionForm, action
 from ispcore.admin.base import TenantModelAdmin
 from ispcore.admin.fields import DateInput, NumberInput
+from ispcore.admin.formats import day
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 
@@ -61,6 +62,7 @@ class TaxRateAdmin(TenantModelAdmin):
     list_display = ("name", "percent_shown", "class_shown", "zone_shown", "is_inclusive", starts, ends, state)
     list_select_related = ("zone",)
     search_fields = ("name",)
+    search_help_text = "Part of the tax's name"
     autocomplete_fields = ("zone",)
     ordering = ("name", "starts_on")
     sortable_by = ("name",)
@@ -81,10 +83,19 @@ class TaxRateAdmin(TenantModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaxRate]:
         return super().get_queryset(request).select_related("zone")
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or (obj.starts_on > today() and self.has_change_permission(request, obj)):
+            return self.fieldsets
+        return (
+            (None, {"fields": ("name", "percent_shown", "is_inclusive")}),
+            ("On what", {"fields": ("class_shown", "zone_shown")}),
+            self.fieldsets[2],
+        )
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None or obj.starts_on > today():
             return ()
-        return ("name", "percent", "is_inclusive", "tax_class", "zone", "starts_on")
+        return ("name", "percent_shown", "is_inclusive", "class_shown", "zone_shown", "starts_on")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return (obj is None or obj.starts_on > today()) and super().has_delete_permission(request, obj)
@@ -145,9 +156,10 @@ class TaxExemptionAdmin(TenantModelAdmin):
     """Customers who do not pay a tax, or any."""
 
     form = ExemptionForm
-    list_display = ("reason", "customer", "rate_shown", starts, ends, state)
+    list_display = ("reason", customer, "rate_shown", starts, ends, state)
     list_select_related = ("subscriber", "rate")
     search_fields = ("reason",)
+    search_help_text = "Part of the reason"
     autocomplete_fields = ("subscriber", "rate")
     sortable_by = ("reason",)
     fieldsets = (
@@ -177,25 +189,11 @@ class TaxExemptionAdmin(TenantModelAdmin):
     def delete_model(self, request: HttpRequest, obj: TaxExemption) -> None:
         taxes.remove_exemption(exemption_id=obj.pk)
 
-    @admin.display(description="Customer")
-    def customer(self, obj: TaxExemption) -> str:
-        return customer_link(obj.subscriber)
-
     @admin.display(description="Exempt from")
     def rate_shown(self, obj: TaxExemption) -> str:
         return str(obj.rate) if obj.rate else "every tax"
 
 
-for order, title, name, icon in (
-    (94, "Taxes", "taxrate", "account_balance"),
-    (95, "Tax exemptions", "taxexemption", "verified"),
-):
-    navigation.add(
-        "Billing",
-        order,
-        title,
-        url_name=f"admin:billing_{name}_changelist",
-        icon=icon,
-        allowed=f"billing.view_{name}",
-        under="admin:billing_billingsettings_changelist",
-    )
+SETTINGS = "admin:billing_billingsettings_changelist"
+navigation.add_list("Billing", 94, "Taxes", TaxRate, icon="account_balance", under=SETTINGS)
+navigation.add_list("Billing", 95, "Tax exemptions", TaxExemption, icon="verified", under=SETTINGS)

@@ -1,15 +1,15 @@
 """What the pages of charges, discounts and taxes have in common."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.formats import date_format
 
 from ispcore.admin.base import TenantForm
-from ispcore.admin.formats import DASH, pill
+from ispcore.admin.formats import day, pill, said
 from ispcore.money import minor_units
 from subscribers.services.periods import local_date
 
@@ -17,10 +17,6 @@ from subscribers.services.periods import local_date
 def today() -> date:
     """Return which day it is at the bound tenant's."""
     return local_date(timezone.now())
-
-
-def day(value: date | None, *, empty: str = DASH) -> str:
-    return date_format(value, "j M Y") if value else empty
 
 
 def percent(value: Decimal) -> str:
@@ -34,6 +30,17 @@ def standing(starts_on: date, ends_on: date | None, on: date) -> str:
     if starts_on > on:
         return pill("Coming", "info")
     return pill("In force", "good")
+
+
+def amount_said(field: str, description: str) -> Callable[[Any], str]:
+    """Make a read-only field of an amount, with the digits of its currency."""
+
+    @admin.display(description=description)
+    def shown(obj: Any) -> str:
+        return said(getattr(obj, field), obj.currency)
+
+    shown.__name__ = f"{field}_said"
+    return shown
 
 
 @admin.display(description="From", ordering="starts_on")

@@ -61,6 +61,7 @@ class AccountView(ApiView):
     """What belongs to one customer's account."""
 
     app_label = "billing"
+    more_errors = ("409", "422")
 
     def customer(self, reference: str) -> Subscriber:
         rows = Subscriber.objects.select_related("billing_profile")

@@ -10,12 +10,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.api.records import CurrencyCodeField, PercentField, PriceField, RecordViewSet, today
+from billing.api.records import CurrencyCodeField, PercentField, PriceField, today
 from billing.models import AddOn, ChargeKind, Discount, OneOffCharge, OveragePrice
 from billing.services.charges import add_ons, discounts, one_off, overage
 from ispcore.api.fields import HouseSerializer, IdField, IntegerField
 from ispcore.api.filters import BooleanFilter, HouseFilterSet
-from ispcore.api.views import valid
+from ispcore.api.views import RecordViewSet, valid
 
 
 class AddOnSerializer(HouseSerializer[AddOn]):

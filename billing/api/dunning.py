@@ -30,9 +30,9 @@ from ispcore.api.request import caller_of
 from ispcore.api.views import (
     ApiView,
     ListModelMixin,
+    RecordViewSet,
     RetrieveModelMixin,
     TenantViewSet,
-    created,
     valid,
 )
 
@@ -191,7 +191,7 @@ class DunningPolicyFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class DunningPolicyViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class DunningPolicyViewSet(RecordViewSet):
     """What happens to open invoices, of all customers or of those with one billing profile."""
 
     model = DunningPolicy
@@ -200,17 +200,12 @@ class DunningPolicyViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def create(self, request: Request) -> Response:
         """Add a policy. From then on it reminds and cuts."""
-        data = valid(self.get_serializer(data=request.data))
-        self.record = policies.save_policy(policy=DunningPolicy(), **data)
-        shown = self.get_serializer(self.record).data
-        return created(request, view_name="dunning-policy-detail", pk=self.record.pk, data=shown)
+        return self.show_created(policies.save_policy(policy=DunningPolicy(), **self.input_of_new()))
 
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change a policy; the coming night and the next letters follow it."""
         found = self.get_object()
-        data = valid(self.get_serializer(found, data=request.data, partial=True))
-        self.record = policies.save_policy(policy=found, **data)
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(policies.save_policy(policy=found, **self.input_of_change(found)))
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Remove a policy: nobody is reminded or cut by it any more."""
@@ -254,7 +249,7 @@ class DunningNightFilter(HouseFilterSet):
         fields = {"on": ["exact", "gte", "lte"]}
 
 
-class DunningNightViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class DunningNightViewSet(RecordViewSet):
     """Nights: how many services each cut, and those that stopped at the cap."""
 
     model = DunningNight
@@ -272,20 +267,18 @@ class DunningNightViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """
         night = self.get_object()
         data = valid(NightApprovalInput(data=request.data))
-        self.record = suspending.approve_night(
-            night_id=night.pk,
-            lines=data["services"],
-            at=timezone.now(),
-            user_id=caller_of(request._request).user_id,
+        user_id = caller_of(request._request).user_id
+        return self.show_changed(
+            suspending.approve_night(
+                night_id=night.pk, lines=data["services"], at=timezone.now(), user_id=user_id
+            )
         )
-        return Response(self.get_serializer(self.record).data)
 
     @extend_schema(request=None, responses=DunningNightSerializer)
     @action(detail=True, methods=["post"], url_path="call-off")
     def call_off(self, request: Request, pk: str) -> Response:
         """Cut nobody more that night. Repeating it changes nothing."""
-        self.record = suspending.call_off_night(night_id=self.get_object().pk, at=timezone.now())
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(suspending.call_off_night(night_id=self.get_object().pk, at=timezone.now()))
 
 
 class ReminderSerializer(HouseSerializer[Reminder]):

@@ -28,9 +28,9 @@ from ispcore.api.request import caller_of
 from ispcore.api.views import (
     ApiView,
     ListModelMixin,
+    RecordViewSet,
     RetrieveModelMixin,
     TenantViewSet,
-    created,
     valid,
 )
 from ispcore.jobs.api import TaskSerializer, accepted
@@ -81,7 +81,7 @@ class GatewayFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class GatewayViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class GatewayViewSet(RecordViewSet):
     """Accounts at payment gateways. Their secrets are taken and never given back."""
 
     model = GatewayAccount
@@ -97,20 +97,15 @@ class GatewayViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def create(self, request: Request) -> Response:
         """Register an account at a gateway; the answer has the address to enter there for its notices."""
-        account = accounts.create_account(**valid(self.get_serializer(data=request.data)))
-        self.record = self.get_queryset().get(pk=account.pk)
-        data = self.get_serializer(self.record).data
-        return created(request, view_name="gateway-detail", pk=account.pk, data=data)
+        return self.show_created(accounts.create_account(**self.input_of_new()))
 
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change some fields of an account: its label, its secrets, whether it is enabled."""
         found = self.get_object()
-        given = valid(self.get_serializer(found, data=request.data, partial=True))
+        given = self.input_of_change(found)
         if given.pop("kind", found.kind) != found.kind:
             raise ApiError(422, "validation_error", "The kind of a gateway stays as it is.", field="kind")
-        accounts.update_account(account_id=found.pk, **given)
-        self.record = self.get_queryset().get(pk=found.pk)
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(accounts.update_account(account_id=found.pk, **given))
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Remove an account nobody paid by; 409 `gateway_in_use` for others: switch them off."""

@@ -1,9 +1,9 @@
 """Prepaid: vouchers that become credit, top-ups, and until when each line is paid."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import django_filters
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -14,16 +14,15 @@ from rest_framework.response import Response
 from billing.api.amounts import AMOUNT, AmountField
 from billing.api.payments import PaidField, PaymentDetailSerializer
 from billing.models import (
+    MONEY_METHODS,
     CreditVoucher,
     CreditVoucherBatch,
     CreditVoucherState,
     Payment,
-    PaymentMethod,
     PrepaidLine,
 )
-from billing.models.prepaid import MOST_CREDIT_VOUCHERS
 from billing.services import payments
-from billing.services.prepaid import vouchers
+from billing.services.prepaid import selling, vouchers
 from ispcore.api.errors import ApiError
 from ispcore.api.fields import (
     ChoiceField,
@@ -38,6 +37,7 @@ from ispcore.api.request import caller_of
 from ispcore.api.views import (
     ApiView,
     ListModelMixin,
+    RecordViewSet,
     RetrieveModelMixin,
     TenantViewSet,
     created,
@@ -45,8 +45,14 @@ from ispcore.api.views import (
     valid,
 )
 from ispcore.jobs.api import TaskSerializer, accepted
-
-PRINT_WAIT_SECONDS = 20
+from ispcore.vouchers.api import (
+    PRINT_WAIT_SECONDS,
+    BatchViewSet,
+    PrefixField,
+    RevokedSerializer,
+    VoucherBatchMadeSerializer,
+)
+from ispcore.vouchers.codes import MOST_VOUCHERS
 
 
 class CreditBatchSerializer(HouseSerializer[CreditVoucherBatch]):
@@ -64,23 +70,18 @@ class CreditBatchSerializer(HouseSerializer[CreditVoucherBatch]):
         model = CreditVoucherBatch
         fields = [
             "id", "name", "quantity", "prefix", "amount", "currency", "use_before", "sheet_id", "unused", "used",
-            "revoked", "created_at", "updated_at",
+            "revoked", "sold_at", "sold_quantity", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = fields
 
 
 class CreditBatchInput(StrictSerializer):
     name = TextField(max_length=80)
-    quantity = IntegerField(min_value=1, max_value=MOST_CREDIT_VOUCHERS)
-    prefix = TextField(required=False, allow_blank=True, max_length=8, help_text="Letters and digits.")
+    quantity = IntegerField(min_value=1, max_value=MOST_VOUCHERS)
+    prefix = PrefixField()
     amount = PaidField(help_text="What each voucher is worth.")
     currency = serializers.RegexField(r"^[A-Z]{3}\Z", help_text="ISO 4217, for example EUR.")
     use_before = serializers.DateTimeField(required=False, allow_null=True)
-
-    def validate_prefix(self, value: str) -> str:
-        if value and not (value.isascii() and value.isalnum()):
-            raise serializers.ValidationError("Letters and digits only.")
-        return value
 
     def validate_name(self, value: str) -> str:
         if CreditVoucherBatch.objects.filter(name=value).exists():
@@ -90,15 +91,16 @@ class CreditBatchInput(StrictSerializer):
         return value
 
 
-class CreditBatchMadeSerializer(serializers.Serializer[Any]):
-    batch_id = serializers.UUIDField()
-    vouchers = serializers.IntegerField()
-    file_id = serializers.UUIDField()
-    url = serializers.CharField(help_text="Where the print sheet is fetched, for seven days.")
+class CreditBatchMadeSerializer(VoucherBatchMadeSerializer):
+    pass
 
 
-class CreditRevokedSerializer(serializers.Serializer[Any]):
-    revoked = serializers.IntegerField(help_text="How many became worthless.")
+class CreditSaleInput(StrictSerializer):
+    method = ChoiceField(choices=MONEY_METHODS, help_text="How it was paid.")
+
+
+class CreditRevokedSerializer(RevokedSerializer):
+    pass
 
 
 class CreditBatchFilter(HouseFilterSet):
@@ -107,27 +109,14 @@ class CreditBatchFilter(HouseFilterSet):
         fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
 
 
-class CreditVoucherBatchViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class CreditVoucherBatchViewSet(BatchViewSet):
     """Credit vouchers that were made together."""
 
     model = CreditVoucherBatch
     serializer_class = CreditBatchSerializer
     filterset_class = CreditBatchFilter
-    ordering_fields = ("name", "created_at")
-    search_fields = ("name",)
-    verbs: ClassVar[dict[str, str]] = {"revoke": "change"}
-    may_be_a_task = True
-
-    def get_queryset(self) -> QuerySet[Any]:
-        rows = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False) or self.action == "destroy":
-            return rows  # A row that is locked cannot be grouped.
-        counted: QuerySet[Any] = rows.annotate(
-            unused=Count("vouchers", filter=Q(vouchers__state=CreditVoucherState.UNUSED)),
-            used=Count("vouchers", filter=Q(vouchers__state=CreditVoucherState.USED)),
-            revoked=Count("vouchers", filter=Q(vouchers__state=CreditVoucherState.REVOKED)),
-        )
-        return counted
+    used_states = (CreditVoucherState.USED,)
+    verbs: ClassVar[dict[str, str]] = {"revoke": "change", "sell": "change"}
 
     @extend_schema(request=CreditBatchInput, responses={200: CreditBatchMadeSerializer, 202: TaskSerializer})
     def create(self, request: Request) -> Response:
@@ -150,6 +139,20 @@ class CreditVoucherBatchViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSe
         """Make the batch's unused vouchers worthless. Repeating it changes nothing."""
         count = vouchers.revoke_batch(batch_id=self.get_object().pk, at=timezone.now())
         return Response({"revoked": count})
+
+    @extend_schema(request=CreditSaleInput, responses=CreditBatchSerializer)
+    @action(detail=True, methods=["post"])
+    def sell(self, request: Request, pk: str) -> Response:
+        """Book what the batch was sold for: the worth of its vouchers that were not revoked. Once for each batch.
+
+        409 `batch_sold`, `batch_worthless`.
+        """
+        found = self.get_object()
+        given = valid(CreditSaleInput(data=request.data))
+        user_id = caller_of(request._request).user_id
+        return self.show_changed(
+            selling.sell_batch(batch_id=found.pk, at=timezone.now(), user_id=user_id, **given)
+        )
 
 
 class CreditVoucherSerializer(HouseSerializer[CreditVoucher]):
@@ -180,7 +183,7 @@ class CreditVoucherFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class CreditVoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class CreditVoucherViewSet(RecordViewSet):
     """Codes that are a payment once."""
 
     model = CreditVoucher
@@ -193,8 +196,7 @@ class CreditVoucherViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, pk: str) -> Response:
         """Make an unused voucher worthless. Repeating it changes nothing."""
-        self.record = vouchers.revoke_voucher(voucher_id=self.get_object().pk)
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(vouchers.revoke_voucher(voucher_id=self.get_object().pk))
 
 
 @extend_schema_field({"type": ["string", "null"], "pattern": AMOUNT, "examples": ["15.00"]})
@@ -274,7 +276,7 @@ class CreditTopUpInput(StrictSerializer):
     subscriber_id = IdField()
     amount = PaidField()
     currency = TextField(max_length=3, help_text="ISO 4217, for example EUR.")
-    method = ChoiceField(choices=[choice for choice in PaymentMethod.choices if choice[0] != "voucher"])
+    method = ChoiceField(choices=MONEY_METHODS)
     reference = TextField(
         required=False,
         allow_blank=True,

@@ -27,7 +27,7 @@ from ispcore.api.fields import HouseSerializer, IdField, StrictSerializer, TextF
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.parsers import UploadParser
 from ispcore.api.request import caller_of
-from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
+from ispcore.api.views import ListModelMixin, RecordViewSet, RetrieveModelMixin, TenantViewSet, valid
 from ispcore.jobs.api import TaskSerializer, accepted
 from ispcore.jobs.models import Job
 from ispcore.jobs.results import present
@@ -186,7 +186,7 @@ class BankReasonInput(StrictSerializer):
     reason = TextField(required=False, max_length=200)
 
 
-class BankLineViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class BankLineViewSet(RecordViewSet):
     """Lines of bank statements, with who may have paid them."""
 
     model = BankLine
@@ -202,7 +202,7 @@ class BankLineViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """Book a line as a customer's payment, or tie it to one that was entered before. Safe to repeat."""
         found = self.get_object()
         data = valid(BankPairInput(data=request.data))
-        return self._answer(
+        return self.show_changed(
             bank.pair(
                 line_id=found.pk, at=timezone.now(), user_id=caller_of(request._request).user_id, **data
             )
@@ -214,7 +214,7 @@ class BankLineViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """Leave a line out: it is no customer's payment. Safe to repeat."""
         found = self.get_object()
         data = valid(BankReasonInput(data=request.data))
-        return self._answer(
+        return self.show_changed(
             bank.ignore(
                 line_id=found.pk, at=timezone.now(), user_id=caller_of(request._request).user_id, **data
             )
@@ -226,15 +226,11 @@ class BankLineViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """Take back what became of a line; the payment booked for it is taken back, too. Safe to repeat."""
         found = self.get_object()
         data = valid(BankReasonInput(data=request.data))
-        return self._answer(
+        return self.show_changed(
             bank.unpair(
                 line_id=found.pk, at=timezone.now(), user_id=caller_of(request._request).user_id, **data
             )
         )
-
-    def _answer(self, line: BankLine) -> Response:
-        self.record = self.get_queryset().get(pk=line.pk)
-        return Response(self.get_serializer(self.record).data)
 
 
 @present(bank.KIND)

@@ -1,19 +1,16 @@
-"""What the views of charges, discounts and taxes have in common."""
+"""What the input of charges, discounts and taxes has in common."""
 
 import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Model
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.response import Response
 
 from billing.api.amounts import AmountField
 from ispcore.api.fields import TextField
-from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
 from subscribers.services.periods import local_date
 
 POSITIVE = r"^[0-9]{1,14}(\.[0-9]{1,4})?$"
@@ -68,21 +65,3 @@ class CurrencyCodeField(TextField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=3, min_length=3, help_text="ISO 4217, for example EUR.", **kwargs)
-
-
-class RecordViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
-    """A record is made, changed or removed by one service, and the answer shows it."""
-
-    def show_created(self, record: Model) -> Response:
-        """Answer 201 with the record as the list would show it."""
-        self.record = self.get_queryset().get(pk=record.pk)
-        data = self.get_serializer(self.record).data
-        return created(self.request, view_name=f"{self.basename}-detail", pk=record.pk, data=data)
-
-    def show_changed(self, record: Model) -> Response:
-        """Answer with the record as it is now."""
-        self.record = self.get_queryset().get(pk=record.pk)
-        return Response(self.get_serializer(self.record).data)
-
-    def input_of_new(self) -> dict[str, Any]:
-        return valid(self.get_serializer(data=self.request.data))

@@ -1,6 +1,6 @@
 """Reports: debt by age, recurring revenue, taxes, what came in each day, and the journal as a file."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -15,7 +15,7 @@ from billing.api.amounts import AmountField
 from billing.models import PaymentMethod
 from billing.services import reports
 from ispcore.api.errors import ApiError
-from ispcore.api.views import ApiView
+from ispcore.api.views import ApiView, day_of_query
 from ispcore.files import tabular
 from subscribers.services.periods import local_date
 
@@ -130,8 +130,8 @@ class RecurringView(ReportView):
         `expansion` - `contraction` - `churned`.
         """
         today = local_date(timezone.now())
-        last = _day(request, "until") or today
-        first = _day(request, "from") or reports.months_before(last, MONTHS_SHOWN - 1)
+        last = day_of_query(request, "until") or today
+        first = day_of_query(request, "from") or reports.months_before(last, MONTHS_SHOWN - 1)
         found = reports.recurring(first=first, last=last, on=today)
         return Response(RecurringMonthSerializer(found, many=True).data)
 
@@ -222,20 +222,6 @@ class JournalView(ReportView):
 
 def _period(request: Request) -> tuple[date, date]:
     today = local_date(timezone.now())
-    until = _day(request, "until") or today + timedelta(days=1)
-    since = _day(request, "from") or min(today.replace(day=1), until - timedelta(days=1))
+    until = day_of_query(request, "until") or today + timedelta(days=1)
+    since = day_of_query(request, "from") or min(today.replace(day=1), until - timedelta(days=1))
     return since, until
-
-
-def _day(request: Request, name: str) -> date | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  (a day has no zone)
-    except ValueError as error:
-        message = f"`{name}` must be a day such as 2026-01-31."
-        raise ApiError(422, "validation_error", message, field=name) from error
-    if not 1970 <= day.year <= 9998:
-        raise ApiError(422, "validation_error", f"`{name}` lies outside the calendar.", field=name)
-    return day

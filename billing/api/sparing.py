@@ -17,7 +17,7 @@ from billing.services.dunning import exemptions, promises
 from ispcore.api.fields import HouseSerializer, IdField, StrictSerializer, TextField
 from ispcore.api.filters import BooleanFilter, HouseFilterSet
 from ispcore.api.request import caller_of
-from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
+from ispcore.api.views import RecordViewSet, valid
 from subscribers.services.periods import local_date
 
 
@@ -29,8 +29,8 @@ class PromiseSerializer(HouseSerializer[Promise]):
     class Meta:
         model = Promise
         fields = [
-            "id", "subscriber_id", "amount", "currency", "until", "note", "status", "settled_at", "created_at",
-            "updated_at",
+            "id", "subscriber_id", "amount", "currency", "until", "note", "status", "made_at", "settled_at",
+            "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -52,7 +52,7 @@ class PromiseFilter(HouseFilterSet):
         fields = {"until": ["gte", "lte"], "created_at": ["gte", "lte"]}
 
 
-class PromiseViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class PromiseViewSet(RecordViewSet):
     """Promises to pay: until their day the customer is neither reminded nor cut."""
 
     model = Promise
@@ -65,18 +65,17 @@ class PromiseViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def create(self, request: Request) -> Response:
         """Note a promise; a customer has one at a time."""
         data = valid(PromiseInput(data=request.data))
-        self.record = promises.make_promise(
-            **data, on=local_date(timezone.now()), user_id=caller_of(request._request).user_id
-        )
-        shown = self.get_serializer(self.record).data
-        return created(request, view_name="promise-detail", pk=self.record.pk, data=shown)
+        at = timezone.now()
+        user_id = caller_of(request._request).user_id
+        return self.show_created(promises.make_promise(**data, on=local_date(at), at=at, user_id=user_id))
 
     @extend_schema(request=None, responses=PromiseSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: str) -> Response:
         """End an open promise before its day. Repeating it changes nothing."""
-        self.record = promises.withdraw_promise(promise_id=self.get_object().pk, at=timezone.now())
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(
+            promises.withdraw_promise(promise_id=self.get_object().pk, at=timezone.now())
+        )
 
 
 class ExemptionSerializer(HouseSerializer[Exemption]):
@@ -105,7 +104,7 @@ class ExemptionFilter(HouseFilterSet):
         fields = {"until": ["gte", "lte"], "created_at": ["gte", "lte"]}
 
 
-class ExemptionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class ExemptionViewSet(RecordViewSet):
     """Customers who are neither reminded nor cut."""
 
     model = Exemption
@@ -119,20 +118,21 @@ class ExemptionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """Spare a customer; one exemption runs at a time."""
         data = valid(ExemptionInput(data=request.data))
         at = timezone.now()
-        self.record = exemptions.exempt(
-            subscriber_id=data["subscriber_id"],
-            reason=data["reason"],
-            until=data.get("until"),
-            on=local_date(at),
-            at=at,
-            user_id=caller_of(request._request).user_id,
+        return self.show_created(
+            exemptions.exempt(
+                subscriber_id=data["subscriber_id"],
+                reason=data["reason"],
+                until=data.get("until"),
+                on=local_date(at),
+                at=at,
+                user_id=caller_of(request._request).user_id,
+            )
         )
-        shown = self.get_serializer(self.record).data
-        return created(request, view_name="exemption-detail", pk=self.record.pk, data=shown)
 
     @extend_schema(request=None, responses=ExemptionSerializer)
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
         """Treat the customer as all others again. Repeating it changes nothing."""
-        self.record = exemptions.end_exemption(exemption_id=self.get_object().pk, at=timezone.now())
-        return Response(self.get_serializer(self.record).data)
+        return self.show_changed(
+            exemptions.end_exemption(exemption_id=self.get_object().pk, at=timezone.now())
+        )

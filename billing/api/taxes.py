@@ -9,12 +9,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.api.records import PercentField, RecordViewSet, today
+from billing.api.records import PercentField, today
 from billing.models import TaxExemption, TaxRate
 from billing.services.charges import taxes
 from ispcore.api.fields import BooleanField, HouseSerializer, IdField, StrictSerializer
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.views import valid
+from ispcore.api.views import RecordViewSet, valid
 
 
 class TaxRateSerializer(HouseSerializer[TaxRate]):
@@ -62,7 +62,7 @@ class TaxRateViewSet(RecordViewSet):
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change a rate that has not begun; of one in force only its end."""
         found = self.get_object()
-        given = valid(self.get_serializer(found, data=request.data, partial=True))
+        given = self.input_of_change(found)
         return self.show_changed(taxes.change_rate(rate_id=found.pk, on=today(), **given))
 
     def destroy(self, request: Request, pk: str) -> Response:

@@ -1895,6 +1895,20 @@ class Migration(migrations.Migration):
                 ),
                 ("currency", billing.models.fields.CurrencyField(max_length=3)),
                 (
+                    "sold_at",
+                    models.DateTimeField(
+                        editable=False, help_text="When its worth was booked as sold.", null=True
+                    ),
+                ),
+                (
+                    "sold_quantity",
+                    models.PositiveIntegerField(
+                        editable=False,
+                        help_text="How many were worth something when they were sold.",
+                        null=True,
+                    ),
+                ),
+                (
                     "use_before",
                     models.DateTimeField(
                         blank=True,
@@ -1953,13 +1967,25 @@ class Migration(migrations.Migration):
                         condition=models.Q(("quantity__range", (1, 10000))),
                         name="credit_voucher_batch_quantity_in_range",
                     ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("sold_at", None), ("sold_quantity", None)),
+                            models.Q(
+                                ("sold_at__isnull", False),
+                                ("sold_quantity__gt", 0),
+                                ("sold_quantity__lte", models.F("quantity")),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="credit_voucher_batch_sold_is_counted",
+                    ),
                 ],
                 "triggers": [
                     pgtrigger.compiler.Trigger(
                         name="created_insert",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            func='INSERT INTO "billing_creditvoucherbatchhistory" ("amount", "created_at", "created_by_id", "currency", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "quantity", "sheet_id", "tenant_id", "updated_at", "use_before") VALUES (NEW."amount", NEW."created_at", NEW."created_by_id", NEW."currency", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."prefix", NEW."quantity", NEW."sheet_id", NEW."tenant_id", NEW."updated_at", NEW."use_before"); RETURN NULL;',
-                            hash="76c3e7781dabee4a85c45a7111978cd0c5a967e6",
+                            func='INSERT INTO "billing_creditvoucherbatchhistory" ("amount", "created_at", "created_by_id", "currency", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "quantity", "sheet_id", "sold_at", "sold_quantity", "tenant_id", "updated_at", "use_before") VALUES (NEW."amount", NEW."created_at", NEW."created_by_id", NEW."currency", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."prefix", NEW."quantity", NEW."sheet_id", NEW."sold_at", NEW."sold_quantity", NEW."tenant_id", NEW."updated_at", NEW."use_before"); RETURN NULL;',
+                            hash="b87b7311665dd9025fd9605d93088e0a069d78e0",
                             operation="INSERT",
                             pgid="pgtrigger_created_insert_3bfbe",
                             table="billing_creditvoucherbatch",
@@ -1969,9 +1995,9 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="changed_update",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            condition='WHEN (OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."prefix" IS DISTINCT FROM (NEW."prefix") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."use_before" IS DISTINCT FROM (NEW."use_before"))',
-                            func='INSERT INTO "billing_creditvoucherbatchhistory" ("amount", "created_at", "created_by_id", "currency", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "quantity", "sheet_id", "tenant_id", "updated_at", "use_before") VALUES (NEW."amount", NEW."created_at", NEW."created_by_id", NEW."currency", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."prefix", NEW."quantity", NEW."sheet_id", NEW."tenant_id", NEW."updated_at", NEW."use_before"); RETURN NULL;',
-                            hash="2c299c1755c082850c6f4681868ac709fda8d497",
+                            condition='WHEN (OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."prefix" IS DISTINCT FROM (NEW."prefix") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."sold_at" IS DISTINCT FROM (NEW."sold_at") OR OLD."sold_quantity" IS DISTINCT FROM (NEW."sold_quantity") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."use_before" IS DISTINCT FROM (NEW."use_before"))',
+                            func='INSERT INTO "billing_creditvoucherbatchhistory" ("amount", "created_at", "created_by_id", "currency", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "quantity", "sheet_id", "sold_at", "sold_quantity", "tenant_id", "updated_at", "use_before") VALUES (NEW."amount", NEW."created_at", NEW."created_by_id", NEW."currency", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."prefix", NEW."quantity", NEW."sheet_id", NEW."sold_at", NEW."sold_quantity", NEW."tenant_id", NEW."updated_at", NEW."use_before"); RETURN NULL;',
+                            hash="d15bfd28b903f505a94303eed17a745e2d86d1a3",
                             operation="UPDATE",
                             pgid="pgtrigger_changed_update_f5a72",
                             table="billing_creditvoucherbatch",
@@ -1981,8 +2007,8 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="deleted_delete",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            func='INSERT INTO "billing_creditvoucherbatchhistory" ("amount", "created_at", "created_by_id", "currency", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "quantity", "sheet_id", "tenant_id", "updated_at", "use_before") VALUES (OLD."amount", OLD."created_at", OLD."created_by_id", OLD."currency", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."prefix", OLD."quantity", OLD."sheet_id", OLD."tenant_id", OLD."updated_at", OLD."use_before"); RETURN NULL;',
-                            hash="47cca7c6cadc74f99eec20195c3dc7e01620d62f",
+                            func='INSERT INTO "billing_creditvoucherbatchhistory" ("amount", "created_at", "created_by_id", "currency", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "prefix", "quantity", "sheet_id", "sold_at", "sold_quantity", "tenant_id", "updated_at", "use_before") VALUES (OLD."amount", OLD."created_at", OLD."created_by_id", OLD."currency", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."prefix", OLD."quantity", OLD."sheet_id", OLD."sold_at", OLD."sold_quantity", OLD."tenant_id", OLD."updated_at", OLD."use_before"); RETURN NULL;',
+                            hash="21e18b7f90e6fead202fc8959bfd04fbb66ecaea",
                             operation="DELETE",
                             pgid="pgtrigger_deleted_delete_407e8",
                             table="billing_creditvoucherbatch",
@@ -2024,6 +2050,20 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("currency", billing.models.fields.CurrencyField(max_length=3)),
+                (
+                    "sold_at",
+                    models.DateTimeField(
+                        editable=False, help_text="When its worth was booked as sold.", null=True
+                    ),
+                ),
+                (
+                    "sold_quantity",
+                    models.PositiveIntegerField(
+                        editable=False,
+                        help_text="How many were worth something when they were sold.",
+                        null=True,
+                    ),
+                ),
                 (
                     "use_before",
                     models.DateTimeField(
@@ -3486,6 +3526,11 @@ class Migration(migrations.Migration):
                         name="invoice_by_run",
                     ),
                     models.Index(
+                        condition=models.Q(("run__isnull", False)),
+                        fields=["tenant", "period_end"],
+                        name="invoice_by_period_end",
+                    ),
+                    models.Index(
                         condition=models.Q(("corrects__isnull", False)),
                         fields=["tenant", "corrects"],
                         name="invoice_by_corrected",
@@ -3867,6 +3912,10 @@ class Migration(migrations.Migration):
                             ("numbers", "Invoice numbers have no gaps"),
                             ("billed_once", "A day of a service is billed once"),
                             ("position", "A service is billed as far as its invoices go"),
+                            (
+                                "vouchers",
+                                "Vouchers are booked with their worth, when sold and when used",
+                            ),
                             ("shape", "A transfer moves a positive amount between two accounts"),
                         ],
                         max_length=11,
@@ -3911,6 +3960,7 @@ class Migration(migrations.Migration):
                                     "numbers",
                                     "billed_once",
                                     "position",
+                                    "vouchers",
                                     "shape",
                                 ],
                             )
@@ -5296,6 +5346,7 @@ class Migration(migrations.Migration):
                         max_length=9,
                     ),
                 ),
+                ("made_at", models.DateTimeField(help_text="What is paid from then on keeps it.")),
                 ("settled_at", models.DateTimeField(null=True)),
                 (
                     "created_by",
@@ -5365,8 +5416,8 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="created_insert",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            func='INSERT INTO "billing_promisehistory" ("amount", "created_at", "created_by_id", "currency", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "settled_at", "status", "subscriber_id", "tenant_id", "until", "updated_at") VALUES (NEW."amount", NEW."created_at", NEW."created_by_id", NEW."currency", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."settled_at", NEW."status", NEW."subscriber_id", NEW."tenant_id", NEW."until", NEW."updated_at"); RETURN NULL;',
-                            hash="9ec5e215577b9a4638d2cb74c38bfa0b2f7309ae",
+                            func='INSERT INTO "billing_promisehistory" ("amount", "created_at", "created_by_id", "currency", "id", "made_at", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "settled_at", "status", "subscriber_id", "tenant_id", "until", "updated_at") VALUES (NEW."amount", NEW."created_at", NEW."created_by_id", NEW."currency", NEW."id", NEW."made_at", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."settled_at", NEW."status", NEW."subscriber_id", NEW."tenant_id", NEW."until", NEW."updated_at"); RETURN NULL;',
+                            hash="6d4ec5d4a8932417ecb892640380721f962441fd",
                             operation="INSERT",
                             pgid="pgtrigger_created_insert_08fb3",
                             table="billing_promise",
@@ -5376,9 +5427,9 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="changed_update",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            condition='WHEN (OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."settled_at" IS DISTINCT FROM (NEW."settled_at") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."until" IS DISTINCT FROM (NEW."until"))',
-                            func='INSERT INTO "billing_promisehistory" ("amount", "created_at", "created_by_id", "currency", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "settled_at", "status", "subscriber_id", "tenant_id", "until", "updated_at") VALUES (NEW."amount", NEW."created_at", NEW."created_by_id", NEW."currency", NEW."id", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."settled_at", NEW."status", NEW."subscriber_id", NEW."tenant_id", NEW."until", NEW."updated_at"); RETURN NULL;',
-                            hash="b3f260dda839a8a1570235bc414b2a5a2fb02ba1",
+                            condition='WHEN (OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."made_at" IS DISTINCT FROM (NEW."made_at") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."settled_at" IS DISTINCT FROM (NEW."settled_at") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."until" IS DISTINCT FROM (NEW."until"))',
+                            func='INSERT INTO "billing_promisehistory" ("amount", "created_at", "created_by_id", "currency", "id", "made_at", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "settled_at", "status", "subscriber_id", "tenant_id", "until", "updated_at") VALUES (NEW."amount", NEW."created_at", NEW."created_by_id", NEW."currency", NEW."id", NEW."made_at", NEW."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."settled_at", NEW."status", NEW."subscriber_id", NEW."tenant_id", NEW."until", NEW."updated_at"); RETURN NULL;',
+                            hash="f40526bc7285daba81075a3b4e3bf28295cec67b",
                             operation="UPDATE",
                             pgid="pgtrigger_changed_update_07e75",
                             table="billing_promise",
@@ -5388,8 +5439,8 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="deleted_delete",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            func='INSERT INTO "billing_promisehistory" ("amount", "created_at", "created_by_id", "currency", "id", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "settled_at", "status", "subscriber_id", "tenant_id", "until", "updated_at") VALUES (OLD."amount", OLD."created_at", OLD."created_by_id", OLD."currency", OLD."id", OLD."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."settled_at", OLD."status", OLD."subscriber_id", OLD."tenant_id", OLD."until", OLD."updated_at"); RETURN NULL;',
-                            hash="c48d399f2b8527838b2f8898249ecbda7f3b6444",
+                            func='INSERT INTO "billing_promisehistory" ("amount", "created_at", "created_by_id", "currency", "id", "made_at", "note", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "settled_at", "status", "subscriber_id", "tenant_id", "until", "updated_at") VALUES (OLD."amount", OLD."created_at", OLD."created_by_id", OLD."currency", OLD."id", OLD."made_at", OLD."note", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."settled_at", OLD."status", OLD."subscriber_id", OLD."tenant_id", OLD."until", OLD."updated_at"); RETURN NULL;',
+                            hash="6a1dbf900db70469eb1f4da05790a3553efc9da2",
                             operation="DELETE",
                             pgid="pgtrigger_deleted_delete_fa249",
                             table="billing_promise",
@@ -5437,6 +5488,7 @@ class Migration(migrations.Migration):
                         max_length=9,
                     ),
                 ),
+                ("made_at", models.DateTimeField(help_text="What is paid from then on keeps it.")),
                 ("settled_at", models.DateTimeField(null=True)),
                 (
                     "created_by",
@@ -6275,6 +6327,7 @@ class Migration(migrations.Migration):
                             ("refund", "Refund"),
                             ("bounce", "Bounced payment"),
                             ("write_off", "Write-off"),
+                            ("sale", "Vouchers sold"),
                             ("opening", "Opening balance"),
                         ],
                         max_length=11,
@@ -6447,6 +6500,7 @@ class Migration(migrations.Migration):
                                     "refund",
                                     "bounce",
                                     "write_off",
+                                    "sale",
                                     "opening",
                                 ],
                             )

@@ -48,7 +48,7 @@ from billing.models.invoices import (
     LineTax,
 )
 from billing.models.ledger import LedgerAccount, SubscriberBalance, Transfer, TransferKind
-from billing.models.payments import Allocation, Payment, PaymentMethod, PaymentStatus, Refund
+from billing.models.payments import MONEY_METHODS, Allocation, Payment, PaymentMethod, PaymentStatus, Refund
 from billing.models.prepaid import (
     CreditVoucher,
     CreditVoucherBatch,
@@ -68,6 +68,7 @@ from billing.models.runs import (
 from billing.models.settings import BillingSettings
 
 __all__ = [
+    "MONEY_METHODS",
     "NO_SOURCE",
     "OPEN_RUN",
     "AddOn",

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from billing.models.fields import CurrencyField, MoneyField
+from billing.models.fields import CurrencyField, MoneyField, day_words
 from billing.models.invoices import Invoice
 from billing.models.payments import Payment
 from ispcore import audit
@@ -150,7 +150,7 @@ class BankLine(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{round_money(self.amount, self.currency)} {self.currency} of {self.booked_on}"
+        return f"{round_money(self.amount, self.currency)} {self.currency} of {day_words(self.booked_on)}"
 
 
 class BankSuggestion(TenantModel):

@@ -4,7 +4,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
-from billing.models.fields import CurrencyField, MoneyField
+from billing.models.fields import CurrencyField, MoneyField, day_words
 from ispcore import audit
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
@@ -261,4 +261,4 @@ class BillingPosition(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"until {self.billed_until}"
+        return f"until {day_words(self.billed_until)}"

@@ -16,6 +16,7 @@ class LedgerInvariant(models.TextChoices):
     NUMBERS = "numbers", "Invoice numbers have no gaps"
     BILLED_ONCE = "billed_once", "A day of a service is billed once"
     POSITION = "position", "A service is billed as far as its invoices go"
+    VOUCHERS = "vouchers", "Vouchers are booked with their worth, when sold and when used"
     SHAPE = "shape", "A transfer moves a positive amount between two accounts"
 
 

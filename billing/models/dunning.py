@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from billing.models.charges import OneOffCharge
-from billing.models.fields import CurrencyField, MoneyField
+from billing.models.fields import CurrencyField, MoneyField, day_words
 from billing.models.invoices import Invoice
 from ispcore import audit
 from ispcore.jobs.models import Job
@@ -205,6 +205,7 @@ class Promise(TenantModel):
     until = models.DateField(help_text="The last day to pay.")
     note = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=9, choices=PromiseStatus, default=PromiseStatus.OPEN)
+    made_at = models.DateTimeField(help_text="What is paid from then on keeps it.")
     settled_at = models.DateTimeField(null=True)
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
 
@@ -226,7 +227,7 @@ class Promise(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{round_money(self.amount, self.currency):f} {self.currency} until {self.until}"
+        return f"{round_money(self.amount, self.currency):f} {self.currency} until {day_words(self.until)}"
 
 
 @audit.track()
@@ -297,4 +298,4 @@ class DunningNight(TenantModel):
         indexes = [models.Index(fields=["tenant", "-on"], name="dunning_night_newest")]
 
     def __str__(self) -> str:
-        return f"Night of {self.on}"
+        return f"Night of {day_words(self.on)}"

@@ -1,5 +1,6 @@
-"""Columns of money."""
+"""Columns of money, and how a record names its day."""
 
+from datetime import date
 from typing import Any
 
 from django.db import models
@@ -14,6 +15,11 @@ class MoneyField(models.DecimalField):  # type: ignore[type-arg]
         kwargs.setdefault("max_digits", MOST_DIGITS)
         kwargs.setdefault("decimal_places", DECIMALS)
         super().__init__(*args, **kwargs)
+
+
+def day_words(day: date) -> str:
+    """Write a day as the pages do: 1 Dec 2026."""
+    return f"{day.day} {day:%b %Y}"
 
 
 class CurrencyField(models.CharField):  # type: ignore[type-arg]

@@ -123,6 +123,10 @@ class Invoice(TenantModel):
             models.Index(
                 fields=["tenant", "run", "id"], condition=Q(run__isnull=False), name="invoice_by_run"
             ),
+            # Whose period ended since the last run, whatever history there is.
+            models.Index(
+                fields=["tenant", "period_end"], condition=Q(run__isnull=False), name="invoice_by_period_end"
+            ),
             models.Index(
                 fields=["tenant", "corrects"],
                 condition=Q(corrects__isnull=False),

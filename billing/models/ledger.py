@@ -33,6 +33,7 @@ class TransferKind(models.TextChoices):
     REFUND = "refund", "Refund"
     BOUNCE = "bounce", "Bounced payment"
     WRITE_OFF = "write_off", "Write-off"
+    SALE = "sale", "Vouchers sold"
     OPENING = "opening", "Opening balance"
 
 

@@ -20,6 +20,10 @@ class PaymentMethod(models.TextChoices):
     VOUCHER = "voucher", "Voucher"
 
 
+# What brings new money in.
+MONEY_METHODS = [choice for choice in PaymentMethod.choices if choice[0] != PaymentMethod.VOUCHER]
+
+
 class PaymentStatus(models.TextChoices):
     RECEIVED = "received", "Received"
     REFUNDED = "refunded", "Refunded"

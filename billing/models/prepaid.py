@@ -1,19 +1,20 @@
 """Credit bought before it is used: vouchers, and how far a prepaid line is paid."""
 
+from datetime import timedelta
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
-from billing.models.fields import CurrencyField, MoneyField
+from billing.models.fields import CurrencyField, MoneyField, day_words
 from billing.models.payments import Payment
 from ispcore import audit
 from ispcore.files.models import StoredFile
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
 from ispcore.tenants.models import User
+from ispcore.vouchers.codes import MOST_VOUCHERS
 from subscribers.models import Subscriber, Subscription
-
-MOST_CREDIT_VOUCHERS = 10_000
 
 
 class CreditVoucherState(models.TextChoices):
@@ -28,13 +29,17 @@ class CreditVoucherBatch(TenantModel):
 
     name = models.CharField(max_length=80)
     quantity = models.PositiveIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_CREDIT_VOUCHERS)]
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_VOUCHERS)]
     )
     prefix = models.CharField("codes begin with", max_length=8, blank=True)
     amount = MoneyField(help_text="What each voucher is worth.")
     currency = CurrencyField()
     use_before = models.DateTimeField(
         null=True, blank=True, help_text="From then on they are worth nothing; empty: whenever."
+    )
+    sold_at = models.DateTimeField(null=True, editable=False, help_text="When its worth was booked as sold.")
+    sold_quantity = models.PositiveIntegerField(
+        null=True, editable=False, help_text="How many were worth something when they were sold."
     )
     sheet = TenantForeignKey(StoredFile, models.SET_NULL, null=True, editable=False, related_name="+")
     created_by = models.ForeignKey(
@@ -49,8 +54,13 @@ class CreditVoucherBatch(TenantModel):
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="credit_voucher_batch_amount_positive"),
             models.CheckConstraint(
-                condition=Q(quantity__range=(1, MOST_CREDIT_VOUCHERS)),
+                condition=Q(quantity__range=(1, MOST_VOUCHERS)),
                 name="credit_voucher_batch_quantity_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(sold_at=None, sold_quantity=None)
+                | Q(sold_at__isnull=False, sold_quantity__gt=0, sold_quantity__lte=F("quantity")),
+                name="credit_voucher_batch_sold_is_counted",
             ),
         ]
         indexes = [
@@ -121,4 +131,4 @@ class PrepaidLine(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"paid until {self.paid_until}"
+        return f"paid until {day_words(self.paid_until - timedelta(days=1))}"

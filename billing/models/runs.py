@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from billing.models.fields import CurrencyField, MoneyField
+from billing.models.fields import CurrencyField, MoneyField, day_words
 from ispcore import audit
 from ispcore.jobs.models import Job
 from ispcore.tenants.base import TenantModel
@@ -71,7 +71,7 @@ class BillingRun(TenantModel):
         indexes = [models.Index(fields=["tenant", "-on", "-id"], name="billing_run_newest")]
 
     def __str__(self) -> str:
-        return f"Run of {self.on}"
+        return f"Run of {day_words(self.on)}"
 
 
 class RunTotal(TenantModel):

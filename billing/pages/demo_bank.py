@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 from billing.gateways.demo_bank import DemoBank
 from billing.models import Checkout, CheckoutStatus, GatewayKind
 from billing.services.gateways import accounts, notices
+from billing.services.invoices.links import payment_link
 from ispcore.api.request import client_ip
 from ispcore.api.throttles import GcraLimit, address_group
 from ispcore.money import round_money
@@ -33,6 +34,7 @@ def page(request: HttpRequest, name: str, checkout_id: UUID) -> HttpResponse:
         "amount": f"{round_money(checkout.amount, checkout.currency):,f} {checkout.currency}",
         "is_open": checkout.status == CheckoutStatus.OPEN,
         "is_paid": checkout.status == CheckoutStatus.PAID,
+        "back_url": _back_url(checkout),
     }
     response = render(request, "billing/demo_bank.html", context)
     response["Referrer-Policy"] = "no-referrer"
@@ -58,6 +60,14 @@ def _send(name: str, checkout_id: UUID, *, is_paid: bool) -> None:
     }
     headers, body = bank.sign(told, at=at)
     notices.take(name=name, headers=headers, body=body, at=at)
+
+
+def _back_url(checkout: Checkout) -> str:
+    """Return where the payer came from: the page of the invoice; nowhere for a top-up."""
+    if checkout.invoice is None:
+        return ""
+    with tenant_context(checkout.tenant_id):
+        return f"{payment_link(checkout.invoice)}?done=1"
 
 
 def _find(name: str, checkout_id: UUID) -> tuple[Checkout, DemoBank]:

@@ -145,8 +145,11 @@ STATEMENTS: dict[LedgerInvariant, str] = {
     """,
     LedgerInvariant.BILLED_ONCE: """
         SELECT format('Service %%s', service.number),
-               format('%%s is billed again until %%s, by an item that begins on %%s', billed.kind,
-                      LEAST(billed.before, billed.period_end), billed.period_start)
+               format('%%s is billed again until %%s, by an item that begins on %%s',
+                      CASE billed.kind WHEN 'plan' THEN 'The plan' WHEN 'add_on' THEN 'An add-on'
+                                       ELSE 'Data above the cap' END,
+                      to_char(LEAST(billed.before, billed.period_end), 'FMDD Mon YYYY'),
+                      to_char(billed.period_start, 'FMDD Mon YYYY'))
         FROM (
             SELECT subscription_id, kind, source, period_start, period_end,
                    max(period_end) OVER (PARTITION BY subscription_id, kind,
@@ -165,7 +168,8 @@ STATEMENTS: dict[LedgerInvariant, str] = {
     LedgerInvariant.POSITION: """
         SELECT format('Service %%s', service.number),
                format('stands at %%s, its invoices go until %%s',
-                      COALESCE(position.billed_until::text, 'the beginning'), billed.until)
+                      COALESCE(to_char(position.billed_until, 'FMDD Mon YYYY'), 'the beginning'),
+                      to_char(billed.until, 'FMDD Mon YYYY'))
         FROM (
             -- A line that ended stands at its end: what was billed after it was given back.
             SELECT line.subscription_id,
@@ -186,6 +190,33 @@ STATEMENTS: dict[LedgerInvariant, str] = {
             ON position.tenant_id = %(tenant)s AND position.subscription_id = billed.subscription_id
         WHERE position.billed_until IS DISTINCT FROM billed.until
         ORDER BY service.number LIMIT %(most)s
+    """,
+    LedgerInvariant.VOUCHERS: """
+        SELECT format('Voucher batch %%s', COALESCE(batch.name, booked.entry::text)),
+               format('booked %%s, sold for %%s %%s', trim_scale(COALESCE(booked.amount, 0)),
+                      trim_scale(COALESCE(batch.worth, 0)), COALESCE(batch.currency, booked.currency))
+        FROM (
+            SELECT entry, currency, sum(CASE WHEN credit = 'vouchers' THEN amount ELSE 0 END) AS amount
+            FROM billing_transfer WHERE tenant_id = %(tenant)s AND kind = 'sale' GROUP BY entry, currency
+        ) AS booked
+        FULL JOIN (
+            SELECT id, name, currency, amount * sold_quantity AS worth FROM billing_creditvoucherbatch
+            WHERE tenant_id = %(tenant)s AND sold_at IS NOT NULL
+        ) AS batch ON batch.id = booked.entry AND batch.currency = booked.currency
+        WHERE COALESCE(booked.amount, 0) <> COALESCE(batch.worth, 0)
+        UNION ALL
+        SELECT format('Voucher %%s…', voucher.shown),
+               format('used for %%s, worth %%s %%s', trim_scale(COALESCE(booked.amount, 0)), trim_scale(batch.amount),
+                      batch.currency)
+        FROM billing_creditvoucher AS voucher
+        JOIN billing_creditvoucherbatch AS batch
+            ON batch.tenant_id = %(tenant)s AND batch.id = voucher.batch_id
+        LEFT JOIN billing_transfer AS booked
+            ON booked.tenant_id = %(tenant)s AND booked.payment_id = voucher.payment_id AND booked.kind = 'payment'
+           AND booked.debit = 'vouchers' AND booked.currency = batch.currency
+        WHERE voucher.tenant_id = %(tenant)s AND voucher.state = 'used'
+          AND COALESCE(booked.amount, 0) <> batch.amount
+        ORDER BY 1 LIMIT %(most)s
     """,
     LedgerInvariant.SHAPE: """
         SELECT format('Entry %%s', entry),

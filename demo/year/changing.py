@@ -31,7 +31,9 @@ def change_something(
             _leave(clock, counter, person)
         elif chance < 0.007:
             _change_add_on(clock, dice, counter, person)
-        elif chance < 0.0073:
+        elif chance < 0.0078:
+            _stop(clock, dice, counter, person)
+        elif chance < 0.0081:
             done = clock.do(
                 "exempt",
                 partial(
@@ -60,6 +62,28 @@ def _holiday(clock: Clock, dice: random.Random, counter: Counter, person: Person
     if done is not None:
         person.vacation_until = clock.day(until)
         counter.done["holidays"] += 1
+
+
+def _stop(clock: Clock, dice: random.Random, counter: Counter, person: Person) -> None:
+    """Bar a line by hand for some days, whatever is paid meanwhile; those days are billed."""
+    reason = dice.choice(("staff", "abuse"))
+    done = clock.do(
+        "stop",
+        lambda: lines.open_hold(
+            subscription_id=person.line_id, reason=reason, at=clock.at(14), note="A look"
+        ),
+    )
+    if done is None:
+        return
+    counter.done["stopped by staff"] += 1
+
+    def let_go() -> None:
+        clock.do(
+            "let go",
+            lambda: lines.release_hold(subscription_id=person.line_id, reason=reason, at=clock.at(10)),
+        )
+
+    counter.later(dice.randint(1, 12), let_go)
 
 
 def _change_plan(clock: Clock, dice: random.Random, offer: Offer, counter: Counter, person: Person) -> None:

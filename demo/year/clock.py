@@ -29,7 +29,7 @@ WORK: dict[str, Callable[[jobs.Run, datetime], dict[str, Any]]] = {
     bank.KIND: lambda run, at: bank.reconcile(run, at=at),
     checkouts.KIND: lambda run, at: checkouts.begin_job(run),
     refunds.KIND: lambda run, at: refunds.refund_job(run, at=at),
-    vouchers.KIND: lambda run, at: vouchers.make_vouchers(run),
+    vouchers.KIND: lambda run, at: vouchers.make_vouchers(run, at=at),
 }
 
 

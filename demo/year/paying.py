@@ -12,7 +12,7 @@ from uuid import UUID
 
 from billing.gateways.demo_bank import DemoBank
 from billing.models import (
-    BankSuggestion,
+    BankLine,
     CreditVoucher,
     CreditVoucherBatch,
     GatewayAccount,
@@ -26,13 +26,26 @@ from billing.services import bank, invoices, payments
 from billing.services.dunning import promises
 from billing.services.gateways import accounts, checkouts, notices
 from billing.services.gateways.checkouts import TopUp
-from billing.services.prepaid import vouchers
+from billing.services.prepaid import selling, vouchers
+from demo.year import files
+from demo.year.books import Books
 from demo.year.clock import Clock
 from demo.year.people import Offer, Person
 from ispcore.money import round_money
 from ispcore.tenants.context import tenant_context
+from ispcore.vouchers.codes import hash_code
 
 Deed = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class BankTransfer:
+    """Money on its way to the provider's bank."""
+
+    day: date
+    amount: Decimal
+    person: Person
+    text: str
 
 
 @dataclass
@@ -43,8 +56,10 @@ class Counter:
     dice: random.Random
     offer: Offer
     diary: dict[date, list[Deed]] = field(default_factory=lambda: defaultdict(list))
-    transfers: list[tuple[date, Decimal, str, str, str]] = field(default_factory=list)
+    transfers: list[BankTransfer] = field(default_factory=list)
+    payers: dict[str, UUID] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    books: Books = field(default_factory=Books)
 
     def later(self, days: int, deed: Deed) -> None:
         """Note a deed for a day from tomorrow on."""
@@ -103,7 +118,7 @@ class Counter:
         payment = self.clock.do("pay", deed)
         if payment is None:
             return
-        self.done["paid"] += 1
+        self._book(payment)
         if twice:
             again = self.clock.do(
                 "pay again",
@@ -127,6 +142,7 @@ class Counter:
     def bounce(self, person: Person, payment: Payment) -> None:
         at = self.clock.at(9, 30)
         if self.clock.do("bounce", lambda: payments.bounce(payment_id=payment.pk, reason="No cover", at=at)):
+            self.books.gave_back(payment)
             self.done["bounced"] += 1
             self.later(self.dice.randint(3, 40), lambda: self.settle(person))
 
@@ -139,7 +155,9 @@ class Counter:
                 payment_id=payment.pk, amount=amount, reason="Goodwill", at=self.clock.at(16)
             ),
         )
-        self.done["refunded"] += made is not None
+        if made is not None:
+            self.books.gave_back(payment, amount)
+            self.done["refunded"] += 1
 
     def settle(self, person: Person) -> None:
         """Pay all that is open."""
@@ -160,7 +178,25 @@ class Counter:
                 received_at=self.clock.at(12),
             )  # fmt: skip
 
-        self.done["paid"] += self.clock.do("pay", deed) is not None
+        self._book(self.clock.do("pay", deed))
+
+    def top_up(self, person: Person, amount: Decimal) -> None:
+        """Pay ahead at the counter."""
+
+        def deed() -> Payment:
+            return payments.receive(
+                subscriber_id=person.subscriber_id, amount=amount, currency=person.currency, method="cash",
+                received_at=self.clock.at(19),
+            )  # fmt: skip
+
+        self._book(self.clock.do("pay", deed))
+
+    def _book(self, payment: Payment | None) -> None:
+        if payment is not None:
+            self.done["paid"] += 1
+            self.books.paid(
+                payment.subscriber_id, payment.currency, payment.amount, payment.method, payment_id=payment.pk
+            )
 
     def promise(self, person: Person, invoice_id: UUID) -> None:
         def deed() -> Any:
@@ -169,7 +205,7 @@ class Counter:
                 return None
             return promises.make_promise(
                 subscriber_id=person.subscriber_id, amount=amount, currency=person.currency,
-                until=self.clock.in_days(30), on=self.clock.today,
+                until=self.clock.in_days(30), on=self.clock.today, at=self.clock.at(14),
             )  # fmt: skip
 
         self.done["promised"] += self.clock.do("promise", deed) is not None
@@ -178,7 +214,9 @@ class Counter:
         """Make an invoice void; the next run bills its items anew."""
         at = self.clock.at(13)
         done = self.clock.do("void", lambda: invoices.void(invoice_id=invoice_id, reason="Wrong", at=at))
-        self.done["made void"] += done is not None
+        if done is not None:
+            self.books.void(invoice_id)
+            self.done["made void"] += 1
 
     def credit(self, invoice_id: UUID) -> None:
         def deed() -> Any:
@@ -193,26 +231,32 @@ class Counter:
         self.done["credit notes"] += self.clock.do("credit", deed) is not None
 
     def by_voucher(self, person: Person) -> None:
-        """Buy a voucher and use it twice: the second time it is refused."""
+        """Buy a voucher and use it twice: the second time it is refused, as is one that is out of date."""
         value = Decimal(25) if person.currency == "EUR" else Decimal(5000)
         code = f"YEAR{self.dice.randrange(10**12):012d}"
+        days = self.dice.choice((-1, 30, 30, 365))
 
         def deed() -> Any:
             batch = CreditVoucherBatch.objects.create(
-                name=f"Counter, {code}", quantity=1, amount=value, currency=person.currency
+                name=f"Counter, {code}", quantity=1, amount=value, currency=person.currency,
+                use_before=self.clock.at(9) + timedelta(days=days),
+            )  # fmt: skip
+            CreditVoucher.objects.create(batch=batch, code_hash=hash_code(code), shown=code[:4])
+            return selling.sell_batch(
+                batch_id=batch.pk, method="cash", at=self.clock.at(16, 55), user_id=None
             )
-            CreditVoucher.objects.create(batch=batch, code_hash=vouchers.hash_code(code), shown=code[:4])
+
+        def use() -> Any:
             return vouchers.redeem(subscriber_id=person.subscriber_id, code=code, at=self.clock.at(17))
 
-        if self.clock.do("voucher", deed):
+        if self.clock.do("voucher", deed) is not None:
+            self.books.sold(person.currency, value)
+        used = self.clock.do("voucher", use)
+        assert (used is None) == (days < 0), code
+        if used is not None:
             self.done["vouchers"] += 1
-            again = self.clock.do(
-                "voucher used",
-                lambda: vouchers.redeem(
-                    subscriber_id=person.subscriber_id, code=code, at=self.clock.at(17, 5)
-                ),
-            )
-            assert again is None
+            self.books.paid(person.subscriber_id, person.currency, value, "voucher")
+            assert self.clock.do("voucher used", use) is None
 
     def by_gateway(self, person: Person, invoice_id: UUID | None, amount: Decimal = Decimal(0)) -> None:
         """Pay at the demo's bank, whose notices come several times and sometimes in the wrong order."""
@@ -254,6 +298,10 @@ class Counter:
                 self.later(self.dice.randint(1, 9), lambda: self.pay(person, invoice_id, Decimal(1)))
         for each in told_all:
             self._tell(each)
+        # Paid is paid, and what was given back is gone, however often and in which order it was told.
+        self.books.paid(person.subscriber_id, checkout.currency, checkout.amount, "card")
+        if told_all[0] is not told:
+            self.books.paid(person.subscriber_id, checkout.currency, -checkout.amount, "card")
         self.done["paid by gateway"] += 1
 
     def _tell(self, told: dict[str, str]) -> None:
@@ -275,48 +323,44 @@ class Counter:
         invoice = self.clock.do("look", deed)
         if invoice is not None:
             text = invoice.number if self.dice.random() < 0.8 else "Internet"
-            self.transfers.append(
-                (self.clock.today, invoice.open_amount, invoice.currency, person.name, text)
-            )
+            self.transfers.append(BankTransfer(self.clock.today, invoice.open_amount, person, text))
 
     def read_statements(self) -> None:
-        """Take in a statement for each currency, and confirm by hand what waits."""
+        """Take in a statement for each currency, and pair by hand what waits: the office knows who is who."""
         at = self.clock.at(8)
-        for currency in sorted({row[2] for row in self.transfers}):
-            rows = [
-                f"{day};{amount:.2f};{name};{text};{currency}"
-                for day, amount, code, name, text in self.transfers
-                if code == currency
-            ]
-            rows.append(f"{self.clock.today - timedelta(days=1)};-12.00;Bank;Fees;{currency}")
-            content = "\n".join(["Date;Amount;Name;Description;Currency", *rows, ""]).encode()
+        for currency in sorted({each.person.currency for each in self.transfers}):
+            mine = [each for each in self.transfers if each.person.currency == currency]
+            write, ending = (files.camt, "xml") if currency == "JPY" else (files.csv, "csv")
+            content = write(mine, currency=currency, fees_on=self.clock.in_days(-1))
             for _ in range(2):  # The same file again is refused.
                 self.clock.do(
                     "statement",
                     partial(
                         bank.request_reconciliation,
-                        name=f"{currency}-{self.clock.today}.csv",
+                        name=f"{currency}-{self.clock.today}.{ending}",
                         content=[content],
-                        account=f"Bank {currency}",
+                        account=f"Bank {currency}" if ending == "csv" else "",
                     ),
                 )
             self.clock.work_off(at)
+            for each in mine:
+                self.books.paid(each.person.subscriber_id, currency, each.amount, "bank")
+                self.payers[each.person.name] = each.person.subscriber_id
             self.done["statements"] += 1
         self.transfers.clear()
-        self._confirm()
+        self._pair()
 
-    def _confirm(self) -> None:
+    def _pair(self) -> None:
         with tenant_context(self.clock.tenant_id):
-            # One line each for the first of several who come into question.
-            waiting = dict(
-                BankSuggestion.objects.filter(line__state=LineState.SUGGESTED)
-                .order_by("-pk")
-                .values_list("line", "subscriber")
+            waiting = list(
+                BankLine.objects.filter(state__in=(LineState.SUGGESTED, LineState.UNMATCHED), amount__gt=0)
+                .order_by("pk")
+                .values_list("pk", "payer_name")
             )
-        for line_id, subscriber_id in waiting.items():
+        for line_id, name in waiting:
             done = self.clock.do(
                 "pair",
-                partial(bank.pair, line_id=line_id, subscriber_id=subscriber_id, at=self.clock.at(8, 30)),
+                partial(bank.pair, line_id=line_id, subscriber_id=self.payers[name], at=self.clock.at(8, 30)),
             )
             self.done["paired by hand"] += done is not None
 

@@ -1,7 +1,7 @@
 """What the year's provider sells, and who buys it. People and addresses are made up."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -46,7 +46,29 @@ HABITS = {
     "punctual": 27, "early": 12, "late": 12, "very late": 8, "in parts": 7, "over": 5, "twice": 5, "gateway": 9,
     "bank": 9, "voucher": 3, "never": 2, "promise": 1,
 }  # fmt: skip
-ZONES = ("Harbour", "Old Town")
+# The pier lies within the harbour: what is taxed there is taxed here.
+ZONES = (("Harbour", ""), ("Old Town", ""), ("Pier", "Harbour"))
+ZONE_WEIGHTS = (2, 8, 1)
+
+
+@dataclass(frozen=True)
+class OfferedTax:
+    """A tax as the provider's accountant would write it down."""
+
+    name: str
+    percent: Decimal
+    tax_class: str = ""
+    zones: frozenset[UUID] | None = None
+    is_inclusive: bool = False
+    starts_on: date = date.min
+    ends_on: date = date.max
+
+    def counts(self, *, tax_class: str, zone_id: UUID, on: date) -> bool:
+        return (
+            self.tax_class in ("", tax_class)
+            and (self.zones is None or zone_id in self.zones)
+            and self.starts_on <= on < self.ends_on
+        )
 
 
 @dataclass
@@ -61,6 +83,9 @@ class Person:
     currency: str
     began_on: date
     name: str
+    zone_id: UUID
+    tax_class: str
+    is_exempt: bool = False
     changed: bool = False
     ended: bool = False
     vacation_until: date | None = None
@@ -73,13 +98,23 @@ class Offer:
     plans: dict[str, list[Plan]] = field(default_factory=dict)
     profiles: dict[str, BillingProfile] = field(default_factory=dict)
     vat: TaxRate | None = None
+    taxes: list[OfferedTax] = field(default_factory=list)
     gateway_id: UUID | None = None
+
+    def raise_vat(self, percent: Decimal, starts_on: date) -> None:
+        """Note that the first tax has another rate from a day on."""
+        old = self.taxes[0]
+        self.taxes[0] = replace(old, ends_on=starts_on)
+        self.taxes.append(replace(old, percent=percent, starts_on=starts_on))
 
 
 def make_offer(clock: Clock) -> Offer:
     """Register plans, profiles, taxes, the gateway and the dunning of the bound tenant."""
     offer = Offer()
-    offer.zones = [catalogue.create_zone(name=name) for name in ZONES]
+    zones: dict[str, Zone] = {}
+    for name, parent in ZONES:
+        zones[name] = catalogue.create_zone(name=name, parent_id=zones[parent].pk if parent else None)
+    offer.zones = list(zones.values())
     for number, (name, period, price, currency) in enumerate(PLANS):
         plan = catalogue.create_plan(
             code=f"YEAR-{number}", name=name, period=period, price=Decimal(price), currency=currency,
@@ -91,17 +126,20 @@ def make_offer(clock: Clock) -> Offer:
     settings.change_settings(
         on=clock.today, bills_from=clock.today, runs_nightly=True, approves_within_bounds=False
     )
-    offer.vat = taxes.add_rate(name="VAT", percent=Decimal(23), starts_on=clock.today, tax_class="home")
-    taxes.add_rate(
-        name="Consumption tax",
-        percent=Decimal(10),
-        starts_on=clock.today,
-        tax_class="abroad",
-        is_inclusive=True,
-    )
-    taxes.add_rate(
-        name="Harbour levy", percent=Decimal("2.5"), starts_on=clock.today, zone_id=offer.zones[0].pk
-    )
+    harbour = frozenset((zones["Harbour"].pk, zones["Pier"].pk))
+    offer.taxes = [
+        OfferedTax("VAT", Decimal(23), "home"),
+        OfferedTax("Consumption tax", Decimal(10), "abroad", is_inclusive=True),
+        OfferedTax("Harbour levy", Decimal("2.5"), zones=harbour),
+    ]
+    rates = [
+        taxes.add_rate(
+            name=each.name, percent=each.percent, starts_on=clock.today, tax_class=each.tax_class,
+            zone_id=zones["Harbour"].pk if each.zones else None, is_inclusive=each.is_inclusive,
+        )
+        for each in offer.taxes
+    ]  # fmt: skip
+    offer.vat = rates[0]
     policies.save_policy(
         policy=DunningPolicy(),
         country="PT",
@@ -137,8 +175,9 @@ def make_person(clock: Clock, dice: random.Random, offer: Offer, number: int, *,
         email=f"year{number}@example.org" if dice.random() < 0.3 else "",
         billing_profile_id=offer.profiles[profile].pk,
     )
+    zone_id = dice.choices([zone.pk for zone in offer.zones], weights=ZONE_WEIGHTS)[0]
     premise = catalogue.create_premise(
-        zone_id=dice.choices([zone.pk for zone in offer.zones], weights=(1, 4))[0],
+        zone_id=zone_id,
         address_line1=f"{number + 1} {dice.choice(STREETS)}",
         city="Northport",
     )
@@ -156,7 +195,18 @@ def make_person(clock: Clock, dice: random.Random, offer: Offer, number: int, *,
         currency,
         clock.day(at),
         name,
+        zone_id,
+        str(PROFILES[profile]["tax_class"]),
     )
+    if dice.random() < 0.06 and not is_prepaid:
+        # A second line at the same place, which stays as it is.
+        second = lines.create_service(
+            subscriber_id=customer.pk,
+            plan_id=dice.choice(sold).pk,
+            premise_id=premise.pk,
+            on=clock.today,
+        )
+        lines.activate_service(subscription_id=second.pk, at=at)
     _buy_more(clock, dice, person)
     return person
 
@@ -183,6 +233,16 @@ def _buy_more(clock: Clock, dice: random.Random, person: Person) -> None:
             ends_on=clock.in_days(dice.randint(30, 200)) if dice.random() < 0.7 else None,
             on=clock.today,
         )
+    if dice.random() < 0.08:
+        discounts.add_discount(
+            subscriber_id=person.subscriber_id,
+            subscription_id=person.line_id,
+            name="Neighbours",
+            amount=dice.choice((100, 333, 2500)) * cents,
+            starts_on=clock.in_days(dice.randint(0, 40)),
+            ends_on=clock.in_days(dice.randint(60, 150)) if dice.random() < 0.5 else None,
+            on=clock.today,
+        )
     if dice.random() < 0.25 and person.profile != "Prepaid":
         one_off.add_charge(
             subscriber_id=person.subscriber_id,
@@ -196,3 +256,4 @@ def _buy_more(clock: Clock, dice: random.Random, person: Person) -> None:
         )
     if dice.random() < 0.03:
         taxes.add_exemption(subscriber_id=person.subscriber_id, reason="Charity", starts_on=clock.today)
+        person.is_exempt = True

@@ -4,39 +4,40 @@ What a line costs is added up day by day as fractions: the price of the plan it 
 of that plan's period. Beside it stands what was billed, with what rounding left over, which each item keeps.
 """
 
-from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from billing.models import (
-    AddOn,
     BillingPosition,
-    Invoice,
+    Discount,
     InvoiceKind,
     InvoiceLine,
     InvoiceStatus,
-    LedgerAccount,
     LineTax,
     OneOffCharge,
     ParkedAccount,
-    Transfer,
 )
-from billing.services.dunning import tonight
+from demo.year.days import days_of, period
 from subscribers.models import Hold, HoldReason, PlanChange, Subscription
 
 NOTHING = UUID(int=0)
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
+# What a run made of a customer's items: an invoice, or a credit note where more is given back than asked for, whose
+# items say how much.
+BY_RULE = Q(invoice__kind=InvoiceKind.INVOICE) | Q(invoice__run__isnull=False)
 ISSUED = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID)
-DAY = timedelta(days=1)
+DIGITS = {"EUR": 100, "JPY": 1}
+NEARLY = Fraction(1, 10**7)  # Each item keeps ten digits of its remainder.
+WITHOUT_CONTAINED = Fraction(10, 11)  # Prices in yen contain ten percent.
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,10 @@ class Terms:
     flat: list[tuple[date, date, int]]
     settled_on: date
 
+    @property
+    def had_other_period(self) -> bool:
+        return any(plan.period != self.plans[0][1].period for _, plan in self.plans)
+
     def plan_on(self, day: date) -> Any:
         return next(plan for since, plan in reversed(self.plans) if since <= day)
 
@@ -73,80 +78,131 @@ class Terms:
         return (end - start).days
 
 
-def period(day: date, months: int, anchor: date, cycle_day: int) -> tuple[date, date]:
-    """Return the period a day lies in, walked to from where the row of periods began."""
-    year, month = anchor.year, anchor.month
-    start = _on(year, month, cycle_day)
-    while start > day:
-        year, month = _months_on(year, month, -months)
-        start = _on(year, month, cycle_day)
-    while True:
-        year, month = _months_on(year, month, months)
-        end = _on(year, month, cycle_day)
-        if day < end:
-            return start, end
-        start = end
+@dataclass(frozen=True)
+class TakenOff:
+    """A discount: a part of what each day costs, or an amount of each whole period."""
 
+    pk: UUID
+    line_id: UUID | None
+    percent: Decimal | None
+    amount: Decimal | None
+    starts_on: date
+    ends_on: date
 
-def _on(year: int, month: int, day: int) -> date:
-    return date(year, month, min(day, monthrange(year, month)[1]))
+    def is_of(self, line_id: UUID) -> bool:
+        return self.line_id in (None, line_id)
 
+    def may_exceed(self, terms: Terms) -> bool:
+        return self.amount is not None and any(self.amount > plan.price for _, plan in terms.plans)
 
-def _months_on(year: int, month: int, months: int) -> tuple[int, int]:
-    count = year * 12 + month - 1 + months
-    return count // 12, count % 12 + 1
+    def off(self, terms: Terms, day: date) -> Fraction:
+        if self.percent is not None:
+            return -_cost(terms, day) * Fraction(self.percent) / 100
+        assert self.amount is not None
+        return -Fraction(self.amount) / terms.period_days(day, MONTHS[terms.plan_on(day).period])
 
 
 def recount_lines(
-    *, bills_from: date, last_run: date, zone: ZoneInfo, touched: dict[UUID, date]
+    *,
+    bills_from: date,
+    last_run: date,
+    zone: ZoneInfo,
+    touched: dict[UUID, date],
+    settled: Collection[UUID],
+    freed: Collection[UUID],
 ) -> list[Difference]:
     """Compare what each postpaid line of the bound tenant should have been billed with what it was.
 
     `touched` has the day each add-on was last changed: what the line's last run did not know is not on an invoice yet.
+    `settled` are customers whose end a person settled, `freed` those who do not pay the tax their prices contain.
     """
     found: list[Difference] = []
     billed = _billed()
-    parked = set(
-        ParkedAccount.objects.filter(run__on=last_run, resolved_at=None).values_list("subscriber", flat=True)
-    )
-    # What is parked waits for a person: nothing is lost, and it says so.
-    for terms in _terms(bills_from, last_run, zone, parked, found):
-        line = terms.line
-        sources = {NOTHING, *(change.pk for change in line.plan_changes.all())}
-        wanted = sum(
-            (_cost(terms, day) for day in _days(terms.began, terms.until) if terms.is_billed(day)), Fraction()
-        )
-        got = sum((billed.pop((line.pk, source), Fraction()) for source in sources), Fraction())
-        _compare(found, f"Service {line.number}", "plan", wanted, got)
+    spans, discounts = _spans(), _discounts()
+    charges = set(OneOffCharge.objects.values_list("pk", flat=True))
+    for terms in _terms(bills_from, last_run, zone, found):
+        line, record = terms.line, f"Service {terms.line.number}"
+        _check_days(terms, spans.get(line.pk, []), found)
+        if line.subscriber_id in settled and line.status == "terminated":
+            billed = {key: got for key, got in billed.items() if key[0] != line.pk}
+            continue
+        compare = _Comparison(found, record, line.subscriber_id in freed, DIGITS[line.plan.currency])
+        got = Billed()
+        for source in {NOTHING, *(change.pk for change in line.plan_changes.all())}:
+            got.add(billed.pop((line.pk, source), Billed()))
+        days = [day for day in days_of(terms.began, terms.until) if terms.is_billed(day)]
+        compare.tell("plan", (_cost(terms, day) for day in days), got)
         for added in line.add_ons.all():
-            since = max(added.starts_on, bills_from, terms.began)
-            until = min(added.ends_on or terms.until, terms.until)
-            got = billed.pop((line.pk, added.pk), Fraction())
-            prices = {added.price}
-            wanted = sum(
-                (
-                    Fraction(price) / terms.period_days(day, MONTHS[terms.plan_on(day).period])
-                    for day in _days(since, until)
-                    for price in prices
-                    if terms.is_billed(day)
-                ),
-                Fraction(),
-            )
-            if touched[added.pk] >= terms.settled_on:
-                continue
-            if len(terms.plans) > 1 and any(
-                plan.period != terms.plans[0][1].period for _, plan in terms.plans
-            ):
-                continue  # Its days were billed by the period the plan had then.
-            _compare(found, f"Service {line.number}", f"add-on {added.name}", wanted, got)
-    found += _charges(bills_from)
+            got = billed.pop((line.pk, added.pk), Billed())
+            # What ran while the period became another one was billed by the period the plan had then.
+            if touched[added.pk] < terms.settled_on and not terms.had_other_period:
+                until = added.ends_on or date.max
+                costs = (
+                    Fraction(added.price) / terms.period_days(day, MONTHS[terms.plan_on(day).period])
+                    for day in days
+                    if added.starts_on <= day < until
+                )
+                compare.tell(f"add-on {added.name}", costs, got)
+        taken_off = [each for each in discounts.get(line.subscriber_id, []) if each.is_of(line.pk)]
+        for each in taken_off:
+            got = billed.pop((line.pk, each.pk), Billed())
+            # Several together take off no more than the price: who takes what is another rule.
+            if len(taken_off) == 1 and not terms.had_other_period and not each.may_exceed(terms):
+                offs = (each.off(terms, day) for day in days if each.starts_on <= day < each.ends_on)
+                compare.tell(f"discount {each.pk}", offs, got, rounds=True)
+        found += [
+            Difference("unasked for", record, f"{source}: {float(rest.amount)}")
+            for (line_id, source), rest in billed.items()
+            if line_id == line.pk and rest.amount and source not in charges
+        ]
+    found += _charges(freed)
+    found += [
+        Difference("parked for good", f"Customer {each.subscriber.number}", f"{each.reason}: {each.detail}")
+        for each in ParkedAccount.objects.filter(run__on=last_run, resolved_at=None).select_related(
+            "subscriber"
+        )
+    ]
     return found
 
 
-def _compare(found: list[Difference], record: str, what: str, wanted: Fraction, got: Fraction) -> None:
-    # Each item keeps ten digits of its remainder.
-    if abs(wanted - got) > Fraction(1, 10**7):
-        found.append(Difference(what, record, f"should be {float(wanted):.6f}, billed {float(got):.6f}"))
+def _spans() -> dict[UUID, list[tuple[date, date]]]:
+    """Return the days that stand on issued invoices as days of a plan, by line."""
+    spans: dict[UUID, list[tuple[date, date]]] = defaultdict(list)
+    rows = InvoiceLine.objects.filter(BY_RULE, invoice__status__in=ISSUED, kind="plan", is_void=False)
+    for line, start, end in rows.values_list("subscription", "period_start", "period_end"):
+        spans[line].append((start, end))
+    return spans
+
+
+def _check_days(terms: Terms, spans: list[tuple[date, date]], found: list[Difference]) -> None:
+    """Each day from a line's first on stands on one invoice, as far as the line is billed."""
+    record, reached = f"Service {terms.line.number}", terms.began
+    for start, end in sorted(spans):
+        if start != reached:
+            what = "day billed twice" if start < reached else "day never billed"
+            found.append(Difference(what, record, f"from {min(start, reached)} until {max(start, reached)}"))
+        reached = max(reached, end)
+    if reached < terms.until:
+        found.append(Difference("day never billed", record, f"from {reached} until {terms.until}"))
+
+
+@dataclass
+class _Comparison:
+    """Holds what a line should have been billed against what it was."""
+
+    found: list[Difference]
+    record: str
+    is_freed: bool
+    digits: int
+
+    def tell(self, what: str, wanted: Iterable[Fraction], got: "Billed", *, rounds: bool = False) -> None:
+        # What is freed of a contained tax is rounded a second time.
+        within = Fraction(got.items, self.digits) if rounds or self.is_freed else NEARLY
+        share = WITHOUT_CONTAINED if self.is_freed else 1
+        agreed = share * sum(wanted, Fraction())
+        if abs(agreed - got.amount) > within:
+            told = f"should be {float(agreed):.6f}, billed {float(got.amount):.6f}"
+            self.found.append(Difference(what, self.record, told))
 
 
 def _cost(terms: Terms, day: date) -> Fraction:
@@ -158,32 +214,51 @@ def _cost(terms: Terms, day: date) -> Fraction:
     return Fraction(plan.price) / terms.period_days(day, months)
 
 
-def _days(since: date, until: date) -> Iterator[date]:
-    while since < until:
-        yield since
-        since += DAY
+@dataclass
+class Billed:
+    """What stands on issued invoices of something, contained taxes and what rounding left over included."""
+
+    amount: Fraction = Fraction()
+    items: int = 0
+
+    def add(self, other: "Billed") -> None:
+        self.amount += other.amount
+        self.items += other.items
 
 
-def _billed() -> dict[tuple[UUID, UUID], Fraction]:
-    """Return what stands on issued invoices, with contained taxes and remainders, by line and source."""
+def _billed() -> dict[tuple[UUID, UUID], Billed]:
+    """Add up what was billed, by line and source."""
     contained: dict[UUID, Decimal] = dict(
         LineTax.objects.filter(rate__is_inclusive=True).values_list("line").annotate(Sum("amount"))
     )
-    billed: dict[tuple[UUID, UUID], Fraction] = defaultdict(Fraction)
+    billed: dict[tuple[UUID, UUID], Billed] = defaultdict(Billed)
     rows = InvoiceLine.objects.filter(
-        invoice__status__in=ISSUED,
-        invoice__kind=InvoiceKind.INVOICE,
-        subscription__isnull=False,
-        is_void=False,
+        BY_RULE, invoice__status__in=ISSUED, subscription__isnull=False, is_void=False
     )
-    for pk, line, source, net, rest in rows.values_list("pk", "subscription", "source", "net", "remainder"):
-        billed[line, source] += Fraction(net) + Fraction(contained.get(pk, Decimal(0))) + Fraction(rest)
+    for pk, kind, line, source, net, rest in rows.values_list(
+        "pk", "invoice__kind", "subscription", "source", "net", "remainder"
+    ):
+        amount = Fraction(net) + Fraction(contained.get(pk, Decimal(0))) + Fraction(rest)
+        billed[line, source].add(Billed(sign_of(kind) * amount, 1))
     return billed
 
 
-def _terms(
-    bills_from: date, last_run: date, zone: ZoneInfo, parked: set[UUID], found: list[Difference]
-) -> Iterator[Terms]:
+def _discounts() -> dict[UUID, list[TakenOff]]:
+    found: dict[UUID, list[TakenOff]] = defaultdict(list)
+    for each in Discount.objects.order_by("pk"):
+        found[each.subscriber_id].append(
+            TakenOff(
+                each.pk, each.subscription_id, each.percent, each.amount, each.starts_on, each.ends_on or date.max
+            )
+        )  # fmt: skip
+    return found
+
+
+def sign_of(kind: str) -> int:
+    return -1 if kind == InvoiceKind.CREDIT_NOTE else 1
+
+
+def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Difference]) -> Iterator[Terms]:
     def day(at: datetime) -> date:
         return at.astimezone(zone).date()
 
@@ -191,7 +266,6 @@ def _terms(
     rows = (
         Subscription.objects.filter(provisioned_at__isnull=False)
         .exclude(subscriber__billing_profile__payment_kind="prepaid")
-        .exclude(subscriber__in=parked)
         .select_related("plan", "subscriber__billing_profile")
         .prefetch_related("plan_changes__from_plan", "plan_changes__to_plan", "holds", "add_ons")
         .order_by("number")
@@ -279,82 +353,32 @@ def _check_position(
         )
 
 
-def _charges(bills_from: date) -> list[Difference]:
+def _charges(freed: Collection[UUID]) -> list[Difference]:
     """Compare the instalments that were billed with what was agreed."""
     billed: dict[UUID, tuple[Fraction, int]] = {}
     contained = dict(
         LineTax.objects.filter(rate__is_inclusive=True).values_list("line").annotate(Sum("amount"))
     )
     rows = InvoiceLine.objects.filter(
-        invoice__status__in=ISSUED,
-        invoice__kind=InvoiceKind.INVOICE,
-        kind__in=("one_off", "late_fee"),
-        is_void=False,
+        BY_RULE, invoice__status__in=ISSUED, kind__in=("one_off", "late_fee"), is_void=False
     )
-    for pk, source, net in rows.values_list("pk", "source", "net"):
+    for pk, kind, source, net in rows.values_list("pk", "invoice__kind", "source", "net"):
         amount, count = billed.get(source, (Fraction(), 0))
-        billed[source] = amount + Fraction(net) + Fraction(contained.get(pk, Decimal(0))), count + 1
+        part = sign_of(kind) * (Fraction(net) + Fraction(contained.get(pk, Decimal(0))))
+        billed[source] = amount + part, count + 1
     found = []
     for charge in OneOffCharge.objects.all():
         amount, count = billed.get(charge.pk, (Fraction(), 0))
-        wrong = count != charge.charged or (count == charge.instalments and amount != Fraction(charge.amount))
-        if wrong or amount > Fraction(charge.amount):
+        agreed, within = Fraction(charge.amount), Fraction()
+        if charge.subscriber_id in freed:
+            agreed, within = WITHOUT_CONTAINED * agreed, Fraction(count, DIGITS[charge.currency])
+        is_asked = count == charge.instalments
+        if (
+            count != charge.charged
+            or (is_asked and abs(amount - agreed) > within)
+            or amount > agreed + within
+        ):
             found.append(
                 Difference("charge", charge.name, f"{count} of {charge.instalments} billed, {float(amount)}")
             )
     return found
-
-
-def owed(*, on: date, grace: bool) -> dict[tuple[UUID, str], Decimal]:
-    """Add up what each owes past due, and past the grace days where asked; never more than the ledger has."""
-    balances: dict[tuple[UUID, str], Decimal] = defaultdict(Decimal)
-    receivable = LedgerAccount.RECEIVABLE
-    for account, sign in (("debit", 1), ("credit", -1)):
-        rows = Transfer.objects.filter(**{account: receivable}).values_list("subscriber", "currency")
-        for subscriber, currency, amount in rows.annotate(Sum("amount")):
-            balances[subscriber, currency] += sign * amount
-    due: dict[tuple[UUID, str], Decimal] = defaultdict(Decimal)
-    rows = Invoice.objects.filter(
-        kind=InvoiceKind.INVOICE, status__in=ISSUED, open_amount__gt=0, due_on__lt=on
-    ).values_list(
-        "subscriber", "currency", "open_amount", "due_on", "subscriber__billing_profile__grace_days"
-    )
-    for subscriber, currency, amount, due_on, days in rows:
-        if not grace or due_on + timedelta(days=days) < on:
-            due[subscriber, currency] += amount
-    return {key: min(amount, balances[key]) for key, amount in due.items() if balances[key] > 0}
-
-
-def look_at_holds(*, on: date, minimum: Decimal, cut_at: datetime | None) -> list[Difference]:
-    """Look at who is cut: nobody without a debt, and nobody with one spared without a reason. The day's last word."""
-    found: list[Difference] = []
-    held = (
-        Hold.objects.filter(reason=HoldReason.NON_PAYMENT, released_at=None)
-        .exclude(subscription__subscriber__billing_profile__payment_kind="prepaid")
-        .values_list("subscription__subscriber", "subscription__number", "opened_at")
-    )
-    overdue = {subscriber for (subscriber, _), amount in owed(on=on, grace=False).items() if amount > minimum}
-    late = {subscriber for (subscriber, _), amount in owed(on=on, grace=True).items() if amount > minimum}
-    for subscriber, number, opened_at in held:
-        if subscriber not in overdue:
-            found.append(Difference("cut without debt", f"Service {number}", f"on {on}"))
-        elif cut_at is not None and opened_at == cut_at and subscriber not in late:
-            found.append(Difference("cut within grace", f"Service {number}", f"on {on}"))
-    if cut_at is None:
-        return found
-    running = set(
-        Subscription.objects.filter(status="active", subscriber__in=late).values_list("subscriber", flat=True)
-    )
-    if running:
-        spared, offset = set(), 0
-        while page := tonight.tonight(on=on, offset=offset):
-            spared |= {row.subscriber_id for row in page if row.verdict != "cut"}
-            offset += len(page)
-        found += [
-            Difference("not cut, and no reason told", str(subscriber), f"on {on}")
-            for subscriber in sorted(running - spared)
-        ]
-    return found
-
-
-__all__ = ["AddOn", "Difference", "look_at_holds", "owed", "period", "recount_lines"]

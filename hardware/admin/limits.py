@@ -122,11 +122,4 @@ class SignalLimitsAdmin(TenantModelAdmin):
 
 
 links.add("signal_limits", "admin:hardware_signallimits_change")
-navigation.add(
-    "Network",
-    75,
-    "Signal limits",
-    url_name="admin:hardware_signallimits_changelist",
-    icon="straighten",
-    allowed="hardware.view_signallimits",
-)
+navigation.add_list("Network", 75, "Signal limits", SignalLimits, icon="straighten")

@@ -225,9 +225,7 @@ def _finds_waiting(olt: Olt) -> bool:
 
 
 links.add("olt", "admin:hardware_olt_change")
-navigation.add(
-    "Network", 10, "OLTs", url_name="admin:hardware_olt_changelist", icon="dns", allowed="hardware.view_olt"
-)
+navigation.add_list("Network", 10, "OLTs", Olt, icon="dns")
 navigation.add(
     "Network", 60, "PON map", url_name="admin:hardware_olt_map", icon="grid_on", allowed="hardware.view_olt"
 )

@@ -281,14 +281,7 @@ def _weak_port(port: PonPort, weak: int, weakest: float | None) -> dict[str, Any
 
 
 links.add("onu", "admin:hardware_onu_change")
-navigation.add(
-    "Network",
-    20,
-    "ONUs",
-    url_name="admin:hardware_onu_changelist",
-    icon="router",
-    allowed="hardware.view_onu",
-)
+navigation.add_list("Network", 20, "ONUs", Onu, icon="router")
 navigation.add(
     "Network",
     65,

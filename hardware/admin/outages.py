@@ -226,11 +226,4 @@ def _member(member: OutageOnu) -> dict[str, Any]:
 
 
 links.add("outage", "admin:hardware_outage_change")
-navigation.add(
-    "Network",
-    40,
-    "Outages",
-    url_name="admin:hardware_outage_changelist",
-    icon="warning",
-    allowed="hardware.view_outage",
-)
+navigation.add_list("Network", 40, "Outages", Outage, icon="warning")

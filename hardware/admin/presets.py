@@ -164,11 +164,4 @@ class OnuPresetAdmin(TenantModelAdmin):
 
 
 links.add("preset", "admin:hardware_onupreset_change")
-navigation.add(
-    "Network",
-    70,
-    "Presets",
-    url_name="admin:hardware_onupreset_changelist",
-    icon="tune",
-    allowed="hardware.view_onupreset",
-)
+navigation.add_list("Network", 70, "Presets", OnuPreset, icon="tune")

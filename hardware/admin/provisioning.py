@@ -241,11 +241,4 @@ def _took(change: ProvisioningJob) -> str:
 
 links.add("provisioning", "admin:hardware_provisioningjob_change")
 links.add("provisioning_job", "admin:hardware_provisioningjob_change")
-navigation.add(
-    "Network",
-    50,
-    "Provisioning jobs",
-    url_name="admin:hardware_provisioningjob_changelist",
-    icon="settings_ethernet",
-    allowed="hardware.view_provisioningjob",
-)
+navigation.add_list("Network", 50, "Provisioning jobs", ProvisioningJob, icon="settings_ethernet")

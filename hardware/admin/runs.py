@@ -78,11 +78,4 @@ class DiscoveryRunAdmin(ReadOnlyAdmin):
 
 
 links.add("run", "admin:hardware_discoveryrun_change")
-navigation.add(
-    "Network",
-    90,
-    "Discovery runs",
-    url_name="admin:hardware_discoveryrun_changelist",
-    icon="travel_explore",
-    allowed="hardware.view_discoveryrun",
-)
+navigation.add_list("Network", 90, "Discovery runs", DiscoveryRun, icon="travel_explore")

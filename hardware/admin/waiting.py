@@ -348,11 +348,4 @@ def _url(waiting: WaitingOnu) -> str:
 
 
 links.add("waiting_onu", "admin:hardware_waitingonu_change")
-navigation.add(
-    "Network",
-    30,
-    "Waiting for authorisation",
-    url_name="admin:hardware_waitingonu_changelist",
-    icon="pending",
-    allowed="hardware.view_waitingonu",
-)
+navigation.add_list("Network", 30, "Waiting for authorisation", WaitingOnu, icon="pending")

@@ -7,14 +7,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from ipam.admin import address_page
-from ipam.admin.fields import ServiceForm
 from ipam.admin.filters import SubnetFilter, VrfFilter, chosen_filter
 from ipam.admin.words import STATE_TONES, holder
 from ipam.models import Address, AddressState, Pool
 from ipam.services import release, searching
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, action, run_on_each
-from ispcore.admin.base import TenantModelAdmin
+from ispcore.admin.base import ServiceForm, TenantModelAdmin
 from ispcore.admin.fields import TextInput
 from ispcore.admin.formats import DASH, choice_column, time_column
 from ispcore.admin.site import register
@@ -228,11 +227,4 @@ class AddressAdmin(TenantModelAdmin):
 
 
 links.add("address", "admin:ipam_address_change")
-navigation.add(
-    "Addresses",
-    40,
-    "Addresses",
-    url_name="admin:ipam_address_changelist",
-    icon="pin",
-    allowed="ipam.view_address",
-)
+navigation.add_list("Addresses", 40, "Addresses", Address, icon="pin")

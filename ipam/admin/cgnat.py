@@ -9,14 +9,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from ipam.admin import look_up
-from ipam.admin.fields import AddressField, ServiceForm, only_vrf
+from ipam.admin.fields import AddressField, only_vrf
 from ipam.admin.filters import VrfFilter
 from ipam.admin.words import figures
 from ipam.models import CgnatRule, Pool, Purpose
 from ipam.services import cgnat, ranges
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, action
-from ispcore.admin.base import TenantModelAdmin
+from ispcore.admin.base import ServiceForm, TenantModelAdmin
 from ispcore.admin.fields import MomentInput
 from ispcore.admin.formats import DASH, moment, pill, time_column
 from ispcore.admin.site import register
@@ -236,11 +236,4 @@ def _examples(rule: CgnatRule) -> list[tuple[str, str, str]]:
 
 
 links.add("cgnat_rule", "admin:ipam_cgnatrule_change")
-navigation.add(
-    "Addresses",
-    50,
-    "CGNAT",
-    url_name="admin:ipam_cgnatrule_changelist",
-    icon="call_split",
-    allowed="ipam.view_cgnatrule",
-)
+navigation.add_list("Addresses", 50, "CGNAT", CgnatRule, icon="call_split")

@@ -8,20 +8,9 @@ from ipam.models import Vrf
 from ipam.models.fields import canonical
 from ipam.models.space import MOST_DNS_SERVERS
 from ipam.services import ranges
-from ispcore.admin.base import TenantForm
 from ispcore.admin.fields import TextArea, TextInput
 from subscribers.models import Subscription
 from subscribers.normal import line_number
-
-
-class ServiceForm(TenantForm):
-    """A form whose service refuses what the database would: it says more, and compares addresses as addresses."""
-
-    def validate_constraints(self) -> None:
-        return None
-
-    def _check_unique_in_tenant(self) -> None:
-        return None
 
 
 class AddressField(forms.CharField):

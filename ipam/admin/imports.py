@@ -8,13 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from ipam.admin.fields import ServiceForm
 from ipam.admin.words import figures
 from ipam.models import BookImport, BookImportRow, BookStatus
 from ipam.services import imports
 from ispcore.admin import links, navigation, results
 from ispcore.admin.actions import action
-from ispcore.admin.base import BegunByForm, TenantModelAdmin
+from ispcore.admin.base import BegunByForm, ServiceForm, TenantModelAdmin
 from ispcore.admin.formats import DASH, facts, pill, readable, steps, time_column
 from ispcore.admin.site import register
 from ispcore.jobs.admin import stage_pill, state_of

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from ipam.admin import pool_page
-from ipam.admin.fields import AddressesField, LinesField, ServiceForm, only_vrf
+from ipam.admin.fields import AddressesField, LinesField, only_vrf
 from ipam.admin.filters import LevelFilter, VrfFilter
 from ipam.admin.handing import AssignForm, ReserveForm, assign_and_say, reserve_and_say
 from ipam.admin.words import LEVEL_TONES, level_pill, used_bar, what_of
@@ -14,7 +14,7 @@ from ipam.models import Pool, PoolKind, UsageLevel
 from ipam.services import pools, usage
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
-from ispcore.admin.base import TenantModelAdmin
+from ispcore.admin.base import ServiceForm, TenantModelAdmin
 from ispcore.admin.fields import NumberInput
 from ispcore.admin.formats import choice_column, pill
 from ispcore.admin.site import register
@@ -263,11 +263,4 @@ class PoolAdmin(TenantModelAdmin):
 
 
 links.add("pool", "admin:ipam_pool_change")
-navigation.add(
-    "Addresses",
-    30,
-    "Pools",
-    url_name="admin:ipam_pool_changelist",
-    icon="water_drop",
-    allowed="ipam.view_pool",
-)
+navigation.add_list("Addresses", 30, "Pools", Pool, icon="water_drop")

@@ -11,14 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from ipam.admin.fields import ServiceForm
 from ipam.admin.filters import VrfFilter, chosen_filter
 from ipam.admin.words import DRIFT_TONES, figures, service_link
 from ipam.models import Drift, DriftKind, Reconciliation, ReconciliationStatus, Repair, SeenIn
 from ipam.services import reconciliation
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
-from ispcore.admin.base import BegunByForm, DrawnPage, ReadOnlyAdmin, TenantModelAdmin
+from ispcore.admin.base import BegunByForm, DrawnPage, ReadOnlyAdmin, ServiceForm, TenantModelAdmin
 from ispcore.admin.dashboard import Bar, Chart, Part, share
 from ispcore.admin.fields import Select
 from ispcore.admin.formats import DASH, choice_column, moment, pill, time_column
@@ -380,19 +379,5 @@ class DriftAdmin(DrawnPage, ReadOnlyAdmin):
 
 links.add("reconciliation", "admin:ipam_reconciliation_change")
 links.add("drift", "admin:ipam_drift_change")
-navigation.add(
-    "Addresses",
-    80,
-    "Reconciliations",
-    url_name="admin:ipam_reconciliation_changelist",
-    icon="compare_arrows",
-    allowed="ipam.view_reconciliation",
-)
-navigation.add(
-    "Addresses",
-    90,
-    "Drift",
-    url_name="admin:ipam_drift_changelist",
-    icon="rule",
-    allowed="ipam.view_drift",
-)
+navigation.add_list("Addresses", 80, "Reconciliations", Reconciliation, icon="compare_arrows")
+navigation.add_list("Addresses", 90, "Drift", Drift, icon="rule")

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.html import format_html
 
 from ipam.admin import subnet_page
-from ipam.admin.fields import AddressesField, AddressField, AddressOrPrefixField, ServiceForm, only_vrf
+from ipam.admin.fields import AddressesField, AddressField, AddressOrPrefixField, only_vrf
 from ipam.admin.filters import VrfFilter
 from ipam.admin.handing import AssignForm, ReserveForm, assign_and_say, reserve_and_say
 from ipam.admin.words import figures, percent_of, tone_of, used_bar
@@ -18,7 +18,7 @@ from ipam.models.fields import canonical
 from ipam.services import ranges, space, usage
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, action
-from ispcore.admin.base import TenantModelAdmin
+from ispcore.admin.base import ServiceForm, TenantModelAdmin
 from ispcore.admin.fields import NumberInput, Select, TextInput
 from ispcore.admin.formats import DASH
 from ispcore.admin.site import register
@@ -254,11 +254,4 @@ def subnet_bar(subnet: Subnet, counts: usage.Counts) -> str:
 
 
 links.add("subnet", "admin:ipam_subnet_change")
-navigation.add(
-    "Addresses",
-    20,
-    "Subnets",
-    url_name="admin:ipam_subnet_changelist",
-    icon="lan",
-    allowed="ipam.view_subnet",
-)
+navigation.add_list("Addresses", 20, "Subnets", Subnet, icon="lan")

@@ -78,6 +78,4 @@ def _counted(count: int, url: str) -> Any:
 
 
 links.add("vrf", "admin:ipam_vrf_change")
-navigation.add(
-    "Addresses", 10, "VRFs", url_name="admin:ipam_vrf_changelist", icon="hub", allowed="ipam.view_vrf"
-)
+navigation.add_list("Addresses", 10, "VRFs", Vrf, icon="hub")

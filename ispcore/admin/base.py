@@ -74,6 +74,16 @@ class TenantForm(ModelForm):
         return next((each for each in (name, name.removesuffix("_id")) if each in self.fields), None)
 
 
+class ServiceForm(TenantForm):
+    """A form whose service makes the row and refuses what the database would: it says more."""
+
+    def validate_constraints(self) -> None:
+        return None
+
+    def _check_unique_in_tenant(self) -> None:
+        return None
+
+
 class StaffModelAdmin(ActionsMixin, ModelAdmin):
     """What all pages share. History is written by database triggers, so Django's own log stays empty.
 
@@ -193,11 +203,8 @@ class TenantModelAdmin(ExportsMixin, StaffModelAdmin):
         return self.model.objects.order_by(*(self.get_ordering(request) or ("-pk",)))
 
 
-class ReadOnlyMixin:
-    """A window, not a door: what is shown is written elsewhere."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+class KeptMixin:
+    """What is written once stays: its page may have buttons, and never a form to change it."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -206,11 +213,18 @@ class ReadOnlyMixin:
         return False
 
 
+class ReadOnlyMixin(KeptMixin):
+    """A window, not a door: what is shown is written elsewhere."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
 class ReadOnlyAdmin(ReadOnlyMixin, TenantModelAdmin):
     """Pages that only show."""
 
 
-class BegunByForm:
+class BegunByForm(KeptMixin):
     """A record that its form only begins: its page opens at once, and from there its buttons steer it.
 
     `title_of_new` stands above the form, whose fields are `add_fieldsets`.
@@ -222,12 +236,6 @@ class BegunByForm:
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return () if obj else self.add_fieldsets
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def response_add(self, request: HttpRequest, obj: Model, *args: Any, **kwargs: Any) -> HttpResponse:
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", obj.pk)

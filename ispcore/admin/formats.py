@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -53,6 +53,11 @@ def moment(value: datetime | None, *, empty: str = DASH) -> str:
         formats.date_format(local, "j M Y H:i"),
         age(value),
     )
+
+
+def day(value: date | None, *, empty: str = DASH) -> str:
+    """Write a day of the provider's."""
+    return formats.date_format(value, "j M Y") if value else empty
 
 
 def duration(seconds: float | None) -> str:
@@ -174,6 +179,17 @@ def time_column(field: str, description: str, *, empty: str = DASH) -> Callable[
         return moment(getattr(obj, field), empty=empty)
 
     column.__name__ = f"{field}_with_age"
+    return column
+
+
+def day_column(field: str, description: str, *, empty: str = DASH) -> Any:
+    """Make a list column of a day."""
+
+    @admin.display(description=description, ordering=field)
+    def column(obj: Any) -> str:
+        return day(getattr(obj, field), empty=empty)
+
+    column.__name__ = f"{field}_day"
     return column
 
 

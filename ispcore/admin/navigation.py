@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -38,6 +39,20 @@ def add(
     if group not in GROUPS:
         raise ValueError(f"'{group}' is no group of the sidebar: {', '.join(GROUPS)}")
     _items[url_name] = Item(group, order, title, url_name, icon, allowed, under)
+
+
+def add_list(group: str, order: int, title: str, model: type[Model], *, icon: str, under: str = "") -> None:
+    """Add the list of a model's records, for whoever may view them."""
+    app, name = model._meta.app_label, model._meta.model_name
+    add(
+        group,
+        order,
+        title,
+        url_name=f"admin:{app}_{name}_changelist",
+        icon=icon,
+        allowed=f"{app}.view_{name}",
+        under=under,
+    )
 
 
 def may_see(request: HttpRequest, allowed: Allowed) -> bool:

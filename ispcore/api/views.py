@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -228,6 +229,27 @@ class RetrieveModelMixin:
         return Response(data, headers={"ETag": tag})
 
 
+class RecordViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    """A record is made, changed or removed by one service, and the answer shows it."""
+
+    def show_created(self, record: Model) -> Response:
+        """Answer 201 with the record as the list would show it."""
+        self.record = self.get_queryset().get(pk=record.pk)
+        data = self.get_serializer(self.record).data
+        return created(self.request, view_name=f"{self.basename}-detail", pk=record.pk, data=data)
+
+    def show_changed(self, record: Model) -> Response:
+        """Answer with the record as it is now."""
+        self.record = self.get_queryset().get(pk=record.pk)
+        return Response(self.get_serializer(self.record).data)
+
+    def input_of_new(self) -> dict[str, Any]:
+        return valid(self.get_serializer(data=self.request.data))
+
+    def input_of_change(self, record: Model) -> dict[str, Any]:
+        return valid(self.get_serializer(record, data=self.request.data, partial=True))
+
+
 def page_of(view: Any, rows: QuerySet[Any]) -> Response:
     """Answer with the page of `rows` that was asked for, as the view's serializer shows them."""
     reader = reader_of(view.get_serializer_class())
@@ -310,6 +332,21 @@ def refuse_unknown_parameters(request: Request, allowed: frozenset[str]) -> None
             raise ApiError(400, "malformed_request", f"`{name}` is empty.", field=name)
         if "\x00" in values[0]:
             raise ApiError(400, "malformed_request", f"`{name}` holds a NUL character.", field=name)
+
+
+def day_of_query(request: Request, name: str) -> date | None:
+    """Return the day a query parameter names; None without it. Raises ApiError for what is no day."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  (a day has no zone)
+    except ValueError as error:
+        message = f"`{name}` must be a day such as 2026-01-31."
+        raise ApiError(422, "validation_error", message, field=name) from error
+    if not 1970 <= day.year <= 9998:
+        raise ApiError(422, "validation_error", f"`{name}` lies outside the calendar.", field=name)
+    return day
 
 
 def _strong(tag: str) -> str:

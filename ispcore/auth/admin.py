@@ -151,11 +151,4 @@ class ApiKeyAdmin(TenantModelAdmin):
 
 
 links.add("key", "admin:ispauth_apikey_change")
-navigation.add(
-    "Platform",
-    30,
-    "API keys",
-    url_name="admin:ispauth_apikey_changelist",
-    icon="key",
-    allowed="ispauth.view_apikey",
-)
+navigation.add_list("Platform", 30, "API keys", ApiKey, icon="key")

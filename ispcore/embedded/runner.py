@@ -191,6 +191,10 @@ def _environment(current: Run, backends: Backends) -> dict[str, str]:
     (current.home.data_dir / "static").mkdir(exist_ok=True)
     hidden = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_PLATFORM_URL")
     environment = {name: value for name, value in current.given.items() if name not in hidden}
+    # What links in e-mails and the way back from a payment begin with.
+    environment["PUBLIC_URL"] = environment.get("PUBLIC_URL") or current.url
+    if not environment.get("EMAIL_HOST"):
+        environment["EMAIL_FILE_PATH"] = str(current.home.data_dir / "mail")
     return (
         environment
         | backends.environment

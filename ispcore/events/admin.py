@@ -34,11 +34,4 @@ class EventAdmin(ReadOnlyAdmin):
         return moment(obj.delivered_at) if obj.delivered_at else pill("waiting", "info")
 
 
-navigation.add(
-    "Platform",
-    50,
-    "Events",
-    url_name="admin:events_event_changelist",
-    icon="bolt",
-    allowed="events.view_event",
-)
+navigation.add_list("Platform", 50, "Events", Event, icon="bolt")

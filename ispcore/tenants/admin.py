@@ -197,19 +197,5 @@ navigation.add(
     icon="apartment",
     allowed=_is_platform_staff,
 )
-navigation.add(
-    "Platform",
-    20,
-    "Users",
-    url_name="admin:tenants_membership_changelist",
-    icon="group",
-    allowed="tenants.view_membership",
-)
-navigation.add(
-    "Platform",
-    70,
-    "Audit",
-    url_name="admin:tenants_auditentry_changelist",
-    icon="policy",
-    allowed="tenants.view_auditentry",
-)
+navigation.add_list("Platform", 20, "Users", Membership, icon="group")
+navigation.add_list("Platform", 70, "Audit", AuditEntry, icon="policy")

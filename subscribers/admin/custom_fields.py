@@ -84,11 +84,4 @@ class CustomFieldAdmin(TenantModelAdmin):
         return ", ".join(obj.choices[:5]) + (" …" if len(obj.choices) > 5 else "") if obj.choices else DASH
 
 
-navigation.add(
-    "Customers",
-    80,
-    "Custom fields",
-    url_name="admin:subscribers_customfield_changelist",
-    icon="list_alt",
-    allowed="subscribers.view_customfield",
-)
+navigation.add_list("Customers", 80, "Custom fields", CustomField, icon="list_alt")

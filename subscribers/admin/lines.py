@@ -398,11 +398,4 @@ def _change(change: Any) -> dict[str, Any]:
 
 links.add("subscription", "admin:subscribers_subscription_change")
 links.add("service", "admin:subscribers_subscription_change")
-navigation.add(
-    "Customers",
-    20,
-    "Services",
-    url_name="admin:subscribers_subscription_changelist",
-    icon="cable",
-    allowed="subscribers.view_subscription",
-)
+navigation.add_list("Customers", 20, "Services", Subscription, icon="cable")

@@ -146,11 +146,4 @@ class PlanAdmin(TenantModelAdmin):
 
 
 links.add("plan", "admin:subscribers_plan_change")
-navigation.add(
-    "Customers",
-    50,
-    "Plans",
-    url_name="admin:subscribers_plan_changelist",
-    icon="speed",
-    allowed="subscribers.view_plan",
-)
+navigation.add_list("Customers", 50, "Plans", Plan, icon="speed")

@@ -105,11 +105,4 @@ class PremiseAdmin(TenantModelAdmin):
 
 
 links.add("premise", "admin:subscribers_premise_change")
-navigation.add(
-    "Customers",
-    30,
-    "Premises",
-    url_name="admin:subscribers_premise_changelist",
-    icon="home_pin",
-    allowed="subscribers.view_premise",
-)
+navigation.add_list("Customers", 30, "Premises", Premise, icon="home_pin")

@@ -92,11 +92,4 @@ def _days(count: int) -> str:
 
 
 links.add("billing_profile", "admin:subscribers_billingprofile_change")
-navigation.add(
-    "Customers",
-    60,
-    "Billing profiles",
-    url_name="admin:subscribers_billingprofile_changelist",
-    icon="receipt_long",
-    allowed="subscribers.view_billingprofile",
-)
+navigation.add_list("Customers", 60, "Billing profiles", BillingProfile, icon="receipt_long")

@@ -429,11 +429,4 @@ tabs.add(
     read=timeline_tab,
 )
 links.add("subscriber", "admin:subscribers_subscriber_change")
-navigation.add(
-    "Customers",
-    10,
-    "Subscribers",
-    url_name="admin:subscribers_subscriber_changelist",
-    icon="group",
-    allowed="subscribers.view_subscriber",
-)
+navigation.add_list("Customers", 10, "Subscribers", Subscriber, icon="group")

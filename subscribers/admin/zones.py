@@ -76,11 +76,4 @@ class ZoneAdmin(TenantModelAdmin):
 
 
 links.add("zone", "admin:subscribers_zone_change")
-navigation.add(
-    "Customers",
-    40,
-    "Zones",
-    url_name="admin:subscribers_zone_changelist",
-    icon="map",
-    allowed="subscribers.view_zone",
-)
+navigation.add_list("Customers", 40, "Zones", Zone, icon="map")

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from ispcore.api.fields import FloatField, HouseSerializer, IdField, MoneyField, TextField
 from ispcore.api.filters import HouseFilterSet, HouseOrdering, HouseSearch
-from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
+from ispcore.api.views import RecordViewSet, valid
 from subscribers.models import BillingProfile, Cycle, PaymentKind, Period, Plan, PlanZone, Premise, Zone
 from subscribers.services import catalogue
 
@@ -24,22 +24,13 @@ COUNTRY = RegexValidator(r"^[A-Z]{2}\Z", "Two capital letters of ISO 3166, for e
 DAY = ["%Y-%m-%d"]  # The framework's own would take 01/02/2026 for one of two days.
 
 
-class CatalogueViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
-    """What the four have in common: one service makes, changes or removes, and the answer shows the record."""
-
-    def _created(self, record: Model) -> Response:
-        self.record = record
-        data = self.get_serializer(record).data
-        return created(self.request, view_name=f"{self.basename}-detail", pk=record.pk, data=data)
+class CatalogueViewSet(RecordViewSet):
+    """Records that PUT replaces and PATCH changes."""
 
     def _checked(self, record: Model, *, partial: bool) -> dict[str, Any]:
         """Return the input; what PUT leaves out goes back to its default, what PATCH leaves out stays."""
         serializer = self.get_serializer(record, data=self.request.data, partial=partial)
         return valid(serializer) if partial else {**_defaults(serializer), **valid(serializer)}
-
-    def _changed(self, record: Model) -> Response:
-        self.record = record
-        return Response(self.get_serializer(record).data)
 
 
 class ZoneSerializer(HouseSerializer[Zone]):
@@ -69,7 +60,7 @@ class ZoneViewSet(CatalogueViewSet):
 
     def create(self, request: Request) -> Response:
         """Add a zone, perhaps within another."""
-        return self._created(catalogue.create_zone(**valid(self.get_serializer(data=request.data))))
+        return self.show_created(catalogue.create_zone(**self.input_of_new()))
 
     def update(self, request: Request, pk: str) -> Response:
         """Replace a zone; left out, `parent_id` becomes empty. It cannot be put into itself or a zone within it."""
@@ -87,7 +78,9 @@ class ZoneViewSet(CatalogueViewSet):
     def _change(self, *, partial: bool) -> Response:
         catalogue.lock_zone_tree()
         zone = self.get_object()
-        return self._changed(catalogue.change_zone(zone_id=zone.pk, **self._checked(zone, partial=partial)))
+        return self.show_changed(
+            catalogue.change_zone(zone_id=zone.pk, **self._checked(zone, partial=partial))
+        )
 
 
 class ZoneIdsField(serializers.ListField):
@@ -171,7 +164,7 @@ class PlanViewSet(CatalogueViewSet):
 
     def create(self, request: Request) -> Response:
         """Add an internet plan."""
-        return self._created(catalogue.create_plan(**valid(self.get_serializer(data=request.data))))
+        return self.show_created(catalogue.create_plan(**self.input_of_new()))
 
     def update(self, request: Request, pk: str) -> Response:
         """Replace an internet plan: what is left out goes back to its default, `zone_ids` to everywhere."""
@@ -188,7 +181,9 @@ class PlanViewSet(CatalogueViewSet):
 
     def _change(self, *, partial: bool) -> Response:
         plan = self.get_object()
-        return self._changed(catalogue.change_plan(plan_id=plan.pk, **self._checked(plan, partial=partial)))
+        return self.show_changed(
+            catalogue.change_plan(plan_id=plan.pk, **self._checked(plan, partial=partial))
+        )
 
 
 class DegreesField(FloatField):
@@ -259,7 +254,7 @@ class PremiseViewSet(CatalogueViewSet):
 
     def create(self, request: Request) -> Response:
         """Add a premise."""
-        return self._created(catalogue.create_premise(**valid(self.get_serializer(data=request.data))))
+        return self.show_created(catalogue.create_premise(**self.input_of_new()))
 
     def update(self, request: Request, pk: str) -> Response:
         """Replace a premise's address, zone and position: what is left out becomes empty."""
@@ -276,7 +271,7 @@ class PremiseViewSet(CatalogueViewSet):
 
     def _change(self, *, partial: bool) -> Response:
         premise = self.get_object()
-        return self._changed(
+        return self.show_changed(
             catalogue.change_premise(premise_id=premise.pk, **self._checked(premise, partial=partial))
         )
 
@@ -321,8 +316,7 @@ class BillingProfileViewSet(CatalogueViewSet):
 
     def create(self, request: Request) -> Response:
         """Add a billing profile."""
-        data = valid(self.get_serializer(data=request.data))
-        return self._created(catalogue.create_billing_profile(**data))
+        return self.show_created(catalogue.create_billing_profile(**self.input_of_new()))
 
     def update(self, request: Request, pk: str) -> Response:
         """Replace a billing profile: what is left out goes back to its default."""
@@ -340,7 +334,7 @@ class BillingProfileViewSet(CatalogueViewSet):
     def _change(self, *, partial: bool) -> Response:
         profile = self.get_object()
         fields = self._checked(profile, partial=partial)
-        return self._changed(catalogue.change_billing_profile(billing_profile_id=profile.pk, **fields))
+        return self.show_changed(catalogue.change_billing_profile(billing_profile_id=profile.pk, **fields))
 
 
 def _defaults(serializer: Any) -> dict[str, Any]:

@@ -144,7 +144,7 @@ class TestPolicies:
 class TestVouchers:
     def test_are_asked_for_and_redeemed(self, api: Any, acting: Any) -> None:
         from aaa.models import Voucher, VoucherBatch
-        from aaa.services.vouchers import hash_code
+        from ispcore.vouchers.codes import hash_code
 
         profile = ServiceProfile.objects.create(name="Hotspot")
         body = {"name": "Café", "quantity": 3, "service_id": str(profile.pk), "valid_minutes": 60}

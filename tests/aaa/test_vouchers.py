@@ -14,6 +14,7 @@ from ispcore.files.models import StoredFile
 from ispcore.files.services import open_file
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
+from ispcore.vouchers.codes import hash_code
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,7 @@ def make_batch(**fields: Any) -> VoucherBatch:
 
 
 def add_code(batch: VoucherBatch, code: str) -> Voucher:
-    voucher: Voucher = Voucher.objects.create(batch=batch, code_hash=vouchers.hash_code(code), shown=code[:4])
+    voucher: Voucher = Voucher.objects.create(batch=batch, code_hash=hash_code(code), shown=code[:4])
     return voucher
 
 
@@ -65,8 +66,20 @@ class TestABatch:
         assert len(set(codes)) == 25
         assert all(code.startswith("CAF") and len(code) == 13 for code in codes)
         hashes = {bytes(each) for each in Voucher.objects.values_list("code_hash", flat=True)}
-        assert hashes == {vouchers.hash_code(code) for code in codes}
+        assert hashes == {hash_code(code) for code in codes}
         assert not any(code in str(Voucher.objects.values()) for code in codes)
+
+    def test_is_made_by_a_worker_that_is_bound_to_nobody(self, tenant: Any) -> None:
+        pytest.importorskip("typst")
+        with tenant_context(tenant.pk):
+            batch = make_batch()
+            job = Job.objects.get()
+
+        tasks.make_vouchers(tenant_id=str(tenant.pk), job_id=str(job.pk))
+
+        with tenant_context(tenant.pk):
+            job.refresh_from_db()
+            assert (job.status, batch.vouchers.count()) == ("succeeded", 3)
 
     def test_says_what_it_is_good_for(self, acting: Any) -> None:
         policy = policies.create_policy(name="20", down_kbps=20_000, up_kbps=5_000)

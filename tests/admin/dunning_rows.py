@@ -39,7 +39,7 @@ def fill_dunning(tenant: Tenant, user: User, line: Subscription) -> dict[str, An
             found_subscribers=5,
         ),
         "billing.Promise": Promise.objects.create(
-            subscriber=customer, amount=31, currency="EUR", until=day, created_by=user
+            subscriber=customer, amount=31, currency="EUR", until=day, made_at=timezone.now(), created_by=user
         ),
         "billing.Exemption": Exemption.objects.create(
             subscriber=customer, reason="Hospital", created_by=user

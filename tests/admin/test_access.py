@@ -9,7 +9,6 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page, sync_playwright
 
 from aaa.models import (
     Account,
@@ -26,11 +25,10 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant, User
 from ispcore.tenants.roles import Role
 from tests.aaa.online import make_account, make_policy, make_session
+from tests.admin.browsing import logged_in
 from tests.admin.test_actions import action_url
 from tests.admin.test_hardware_pages import page_of, text_of
-from tests.conftest import PASSWORD
 from tests.factories import NasFactory, SubscriberFactory, SubscriptionFactory
-from tests.needs import require
 
 ENDED, REJECTS = "/admin/aaa/session/ended/", "/admin/aaa/account/rejects/"
 SETTINGS = "/admin/aaa/account/settings/"
@@ -324,9 +322,6 @@ def test_columns_say_what_they_draw() -> None:
 def test_a_session_is_ended_by_keyboard_on_a_phone(
     live_server: Any, monkeypatch: pytest.MonkeyPatch, tenant: Tenant, admin_user: User
 ) -> None:
-    (chromium,) = require("chromium")
-    # The browser's own event loop runs in this thread, and Django would take it for an asynchronous view.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     with tenant_context(tenant.pk):
         nas = NasFactory()
         account = make_account("jane", make_policy())
@@ -344,10 +339,7 @@ def test_a_session_is_ended_by_keyboard_on_a_phone(
         ]
         pages.append(page_of(session))
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 844})
-        _log_in(page, live_server.url, admin_user)
+    with logged_in(admin_user, live_server.url, monkeypatch) as page:
         for each in pages:
             page.goto(live_server.url + each)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), each
@@ -355,15 +347,6 @@ def test_a_session_is_ended_by_keyboard_on_a_phone(
         page.get_by_role("button", name="Disconnect").focus()
         page.keyboard.press("Enter")
         page.wait_for_url("**/aaa/sessionaction/**")
-        browser.close()
 
     with tenant_context(tenant.pk):
         assert SessionAction.objects.get().kind == "disconnect"
-
-
-def _log_in(page: Page, url: str, user: User) -> None:
-    page.goto(f"{url}/admin/login/")
-    page.fill("input[name=username]", user.email)
-    page.fill("input[name=password]", PASSWORD)
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url("**/admin/")

@@ -5,18 +5,16 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, sync_playwright
 
 from ipam.admin import map as drawing
 from ipam.models import Subnet
 from ipam.services import allocation, pools, release, space
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant, User
+from tests.admin.browsing import logged_in
 from tests.admin.test_hardware_pages import page_of
-from tests.conftest import PASSWORD
 from tests.factories import SubscriptionFactory
 from tests.ipam.space import make_pool, make_prefix_pool, subnet_in
-from tests.needs import require
 
 
 def kinds(drawn: drawing.Map) -> dict[str, str]:
@@ -136,18 +134,12 @@ class TestMap:
 def test_the_map_is_walked_by_arrow_keys_and_fits_a_phone(
     live_server: Any, monkeypatch: pytest.MonkeyPatch, tenant: Tenant, admin_user: User
 ) -> None:
-    (chromium,) = require("chromium")
-    # The browser's own event loop runs in this thread, and Django would take it for an asynchronous view.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     with tenant_context(tenant.pk):
         pool = make_pool()
         allocation.allocate(at=timezone.now(), pool_id=pool.pk, assigned_to="lamp")
         page_url = page_of(Subnet.objects.get())
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 844})
-        _log_in(page, live_server.url, admin_user)
+    with logged_in(admin_user, live_server.url, monkeypatch) as page:
         page.goto(live_server.url + page_url)
         says = page.locator("#map-says")
         stops = page.locator(".isp-grid-map .isp-cell[tabindex='0']")
@@ -168,12 +160,3 @@ def test_the_map_is_walked_by_arrow_keys_and_fits_a_phone(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.goto(live_server.url + page_url)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        browser.close()
-
-
-def _log_in(page: Page, url: str, user: User) -> None:
-    page.goto(f"{url}/admin/login/")
-    page.fill("input[name=username]", user.email)
-    page.fill("input[name=password]", PASSWORD)
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url("**/admin/")

@@ -8,12 +8,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billing.models import (
+    CreditVoucher,
     CreditVoucherBatch,
     DunningNight,
     DunningPolicy,
     Exemption,
+    PrepaidLine,
     Promise,
     Reminder,
+    Transfer,
 )
 from ispcore.jobs.models import Job
 from ispcore.tenants.roles import Role
@@ -184,3 +187,68 @@ def test_reminders_say_what_became_of_them(browser, policy):
 
     assert "7 days after" in page
     assert "Perhaps sent" in page
+
+
+def test_a_batch_is_booked_as_sold_once(browser, acting):
+    batch = CreditVoucherBatch.objects.create(name="Shop", quantity=2, amount=20, currency="EUR")
+    CreditVoucher.objects.bulk_create(
+        CreditVoucher(batch=batch, code_hash=bytes([n]) * 32, shown="ABCD") for n in range(2)
+    )
+    url = reverse("admin:billing_creditvoucherbatch_action", args=[batch.pk, "sell"])
+
+    asked = browser.get(url)
+    for _ in range(2):
+        browser.post(url, {"confirmed": "1", "method": "bank"})
+
+    assert "Where the money is" in asked.content.decode()
+    (booked,) = Transfer.objects.all()
+    assert (booked.kind, booked.debit, booked.amount) == ("sale", "bank", 40)
+    page = browser.get(reverse("admin:billing_creditvoucherbatch_change", args=[batch.pk])).content.decode()
+    assert "2 vouchers, 40.00\xa0EUR" in page
+
+
+class TestPrepaid:
+    @pytest.fixture
+    def line(self, acting):
+        line = owing.make_line(owing.make_profile(payment_kind="prepaid"))
+        PrepaidLine.objects.create(
+            subscription=line, anchor_on=date(2026, 3, 1), paid_until=date(2026, 4, 1), currency="EUR"
+        )
+        return line
+
+    def test_stands_in_the_head_and_on_the_payments_of_a_customer(self, browser, line):
+        url = reverse("admin:subscribers_subscriber_change", args=[line.subscriber_id])
+
+        head = browser.get(url).content.decode()
+        tab = browser.get(url, {"tab": "payments"}).content.decode()
+
+        assert "Prepaid until" in head
+        assert "31 Mar 2026" in head
+        assert "paid until 31 Mar 2026" in tab
+        assert "Without enough credit it is held until a top-up." in tab
+
+    def test_stands_on_the_page_of_its_service(self, browser, line):
+        page = browser.get(reverse("admin:subscribers_subscription_change", args=[line.pk])).content.decode()
+
+        assert "31 Mar 2026" in page
+        assert "The next period costs" in page
+        assert "The next period is bought from credit" in page
+
+    def test_is_not_said_of_who_pays_later(self, browser, acting):
+        line = owing.make_line(owing.make_profile())
+
+        page = browser.get(reverse("admin:subscribers_subscriber_change", args=[line.subscriber_id]))
+
+        assert "Prepaid until" not in page.content.decode()
+
+    def test_costs_the_same_for_one_or_six(self, browser, line, query_count):
+        url = f"{reverse('admin:subscribers_subscriber_change', args=[line.subscriber_id])}?tab=payments"
+        browser.get(url)
+        one = query_count(browser.get, url)
+        for _ in range(5):
+            more = owing.make_line(None, subscriber=line.subscriber)
+            PrepaidLine.objects.create(
+                subscription=more, anchor_on=date(2026, 3, 1), paid_until=date(2026, 4, 1), currency="EUR"
+            )
+
+        assert query_count(browser.get, url) == one

@@ -1,6 +1,6 @@
 """One record of each model of dunning and of prepaid."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from billing.models import (
@@ -17,6 +17,7 @@ from tests.billing import owing
 from tests.factories import BillingProfileFactory, SubscriberFactory, SubscriptionFactory
 
 DAY = date(2026, 3, 10)
+AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 def make_policy() -> Any:
@@ -24,7 +25,9 @@ def make_policy() -> Any:
 
 
 def make_promise() -> Any:
-    return Promise.objects.create(subscriber=SubscriberFactory(), amount=31, currency="EUR", until=DAY)
+    return Promise.objects.create(
+        subscriber=SubscriberFactory(), amount=31, currency="EUR", until=DAY, made_at=AT
+    )
 
 
 def make_exemption() -> Any:

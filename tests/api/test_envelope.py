@@ -4,6 +4,7 @@ import json
 from uuid import UUID
 
 import pytest
+from django.db import transaction
 
 from hardware.models import Olt
 from ispcore import redis
@@ -22,6 +23,12 @@ def error_of(response):
     return response.status_code, response.json()["error"]["code"]
 
 
+def shape_of(response):
+    """The status, and what the body is: the keys of JSON, or the type of a file."""
+    kind = response["Content-Type"]
+    return response.status_code, list(response.json()) if kind == "application/json" else kind
+
+
 def count(tenant) -> int:
     with tenant_context(tenant.pk):
         return Olt.objects.count()
@@ -32,12 +39,14 @@ def test_answers_the_same_with_and_without_a_slash(verb, path, api):
     path = path.replace("{pk}", str(NOBODY))
     body = b"{}" if verb in ("post", "put", "patch") else b""
 
-    bare = api.send(verb, path, body, "application/json")
+    with transaction.atomic():
+        bare = shape_of(api.send(verb, path, body, "application/json", prefer="respond-async"))
+        transaction.set_rollback(True)  # What may be there only once.
     redis.client().flushdb()  # Some routes may be called once in a while only.
-    slashed = api.send(verb, f"{path}/", body, "application/json")
+    slashed = shape_of(api.send(verb, f"{path}/", body, "application/json", prefer="respond-async"))
 
-    assert (bare.status_code, bare.json().keys()) == (slashed.status_code, slashed.json().keys())
-    assert bare.status_code not in (301, 302, 307, 308)
+    assert bare == slashed
+    assert bare[0] not in (301, 302, 307, 308)
 
 
 def test_success_is_data_and_meta(api):

@@ -287,6 +287,7 @@ PERMISSIONS = {
     ("get", "billing/prepaid/voucher-batches/{pk}"): "billing.view",
     ("delete", "billing/prepaid/voucher-batches/{pk}"): "billing.delete",
     ("post", "billing/prepaid/voucher-batches/{pk}/revoke"): "billing.change",
+    ("post", "billing/prepaid/voucher-batches/{pk}/sell"): "billing.change",
     ("get", "billing/prepaid/vouchers"): "billing.view",
     ("get", "billing/prepaid/vouchers/{pk}"): "billing.view",
     ("post", "billing/prepaid/vouchers/{pk}/revoke"): "billing.change",

@@ -239,6 +239,7 @@ def is_id(value: object) -> bool:
         return False
 
 
+@pytest.mark.timeout(900)  # Some thousand requests.
 @pytest.mark.django_db(transaction=True)
 def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
     """Well-formed and malformed requests of every operation, the same ones in every run.

@@ -6,7 +6,16 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from billing.models import Invoice, InvoiceKind, LedgerAccount, SubscriberBalance, Transfer, TransferKind
+from billing.models import (
+    Invoice,
+    InvoiceKind,
+    LedgerAccount,
+    Payment,
+    SubscriberBalance,
+    Transfer,
+    TransferKind,
+)
+from billing.services import payments
 from subscribers.models import Subscriber
 from tests.factories import BillingProfileFactory, SubscriberFactory
 
@@ -60,6 +69,20 @@ def owe(
         booked_on=invoice.issued_on,
     )
     return invoice
+
+
+def receive(subscriber: Subscriber, amount: str, **told: Any) -> Payment:
+    """Book what a subscriber paid, in cash at noon unless told otherwise."""
+    told = {"currency": "EUR", "method": "cash", "received_at": NOON, **told}
+    return payments.receive(subscriber_id=subscriber.pk, amount=Decimal(amount), **told)
+
+
+def booked() -> list[tuple[str, str, str, Decimal]]:
+    """What the ledger was told besides invoices, in order."""
+    return [
+        (one.kind, one.debit, one.credit, one.amount)
+        for one in Transfer.objects.exclude(kind="invoice").order_by("id")
+    ]
 
 
 def balance_of(subscriber: Subscriber, currency: str = "EUR") -> Decimal:

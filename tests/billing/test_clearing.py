@@ -97,7 +97,11 @@ def test_repeating_it_says_nothing_again(line):
 
 def test_a_promise_is_kept(line):
     promise = Promise.objects.create(
-        subscriber=line.subscriber, amount=Decimal("31.00"), currency="EUR", until=date(2026, 3, 25)
+        subscriber=line.subscriber,
+        amount=Decimal("31.00"),
+        currency="EUR",
+        until=date(2026, 3, 25),
+        made_at=AT,
     )
     owing.pay(line.subscriber.invoices.get())
 

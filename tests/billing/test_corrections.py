@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -18,7 +19,7 @@ from billing.models import (
     InvoiceStatus,
 )
 from billing.services import invoices, payments, planning
-from billing.services.invoices import CreditedLine, crediting, voiding
+from billing.services.invoices import CreditedLine, booking, crediting, voiding
 from billing.services.invoices.numbers import draw_numbers
 from billing.services.invoices.rows import billing_settings
 from ispcore.tenants.context import tenant_context
@@ -70,7 +71,7 @@ def bill(line: Any, on: date) -> Invoice:
         status="issued", issued_on=on, issued_at=run.as_of, due_on=on,
     )  # fmt: skip
     invoice.refresh_from_db()
-    invoices.issuing.booking.book_invoice(invoice, on=on, user_id=None)
+    booking.book_invoice(invoice, on=on, user_id=None)
     BillingPosition.objects.filter(subscription=line).update(
         billed_until=invoice.period_end, settled_at=run.as_of
     )
@@ -236,7 +237,7 @@ class TestCreditNotes:
             ({"amount": Decimal(0)}, crediting.BadCreditAmount),
             ({"amount": Decimal(-5)}, crediting.BadCreditAmount),
             ({"amount": Decimal("0.001")}, crediting.BadCreditAmount),
-            ({"lines": [CreditedLine(AT, Decimal(1))]}, crediting.LineUnknown),
+            ({"lines": [CreditedLine(UUID(int=0), Decimal(1))]}, crediting.LineUnknown),
         ],
     )
     def test_beyond_the_invoice_are_refused(self, customer, given, refusal):

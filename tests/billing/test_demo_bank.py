@@ -1,15 +1,17 @@
 """The demo's bank, as a payer sees it."""
 
+import re
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from billing.models import Payment
 from billing.services.gateways import checkouts
 from ispcore.tenants.context import tenant_context
+from tests.billing.notices import make_checkout, make_gateway
 from tests.billing.paying import open_of, owe, payer
-from tests.billing.test_gateways import make_checkout, make_gateway
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +37,10 @@ def test_asks_and_pays(tenant, begun):
     assert "Pay 1,234.50 EUR" in asked.content.decode()
     assert "Paid. North was told" in paid.content.decode()
     assert again.status_code == 200
+    back = re.search(r'<a href="([^"]+)">Back to North</a>', paid.content.decode())
+    assert back is not None
+    page = Client().get(back[1].removeprefix(settings.PUBLIC_URL))
+    assert "This invoice is paid." in page.content.decode()
     with tenant_context(tenant.pk):
         assert open_of(invoice) == [(0, "paid")]
         assert Payment.objects.count() == 1

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from billing import tasks
-from billing.models import DunningNight, DunningPolicy, Exemption, Promise
+from billing.models import DunningNight, DunningPolicy, Exemption, Payment, Promise
 from billing.services.dunning import calendar, clearing, exemptions, nightly, promises, suspending, tonight
 from ispcore.events.models import Event
 from ispcore.jobs.models import Job
@@ -85,7 +85,7 @@ class TestTheDay:
         policy.save()
         overdue(date(2026, 3, 6))
 
-        assert verdicts(date(2026, 3, 7)) == [("cut", "Due since 2026-03-06, 1 days")]
+        assert verdicts(date(2026, 3, 7)) == [("cut", "Due since 6 Mar 2026, 1 day")]
 
     @pytest.mark.parametrize(
         ("zone", "at", "night"),
@@ -123,10 +123,10 @@ class TestWhoIsSpared:
     def test_who_promised_until_the_day_has_passed(self, policy):
         line = overdue()
         promises.make_promise(
-            subscriber_id=line.subscriber_id, amount=Decimal(31), currency="EUR", until=ON, on=ON
+            subscriber_id=line.subscriber_id, amount=Decimal(31), currency="EUR", until=ON, on=ON, at=AT
         )
 
-        assert verdicts() == [("promise", "Promised 31.00 until 2026-03-10")]
+        assert verdicts() == [("promise", "Promised 31.00 EUR until 10 Mar 2026")]
         assert verdicts(ON + timedelta(days=1))[0][0] == "cut"
 
     def test_who_is_exempt(self, policy):
@@ -142,8 +142,8 @@ class TestWhoIsSpared:
         overdue(amount="31.01")
 
         assert sorted(verdicts()) == [
-            ("cut", "Due since 2026-03-01, 9 days"),
-            ("minimum_balance", "Owes no more than the minimum of 31.00"),
+            ("cut", "Due since 1 Mar 2026, 9 days"),
+            ("minimum_balance", "Owes no more than the minimum of 31.00 EUR"),
         ]
 
     def test_who_is_within_the_grace_is_not_listed(self, policy):
@@ -275,20 +275,21 @@ class TestTheNight:
 
 
 class TestPromises:
-    @pytest.mark.parametrize(("paid", "status"), [("30.99", "broken"), ("31.00", "kept")])
-    def test_are_kept_or_broken(self, policy, paid, status):
-        from billing.models import Payment
-
+    @pytest.mark.parametrize(
+        ("paid", "hours", "status"),
+        [("30.99", 1, "broken"), ("31.00", 1, "kept"), ("31.00", 0, "kept"), ("31.00", -1, "broken")],
+    )
+    def test_are_kept_or_broken_by_what_is_paid_from_then_on(self, policy, paid, hours, status):
         line = overdue(amount="90.00")
         promise = promises.make_promise(
-            subscriber_id=line.subscriber_id, amount=Decimal(31), currency="EUR", until=ON, on=ON
+            subscriber_id=line.subscriber_id, amount=Decimal(31), currency="EUR", until=ON, on=ON, at=AT
         )
         Payment.objects.create(
             subscriber=line.subscriber,
             amount=Decimal(paid),
             currency="EUR",
             method="cash",
-            received_at=promise.created_at + timedelta(hours=1),
+            received_at=AT + timedelta(hours=hours),
         )
 
         assert promises.settle_promises(on=ON, at=AT) == 0
@@ -304,6 +305,7 @@ class TestPromises:
             "amount": Decimal(31),
             "currency": "EUR",
             "on": ON,
+            "at": AT,
         }
         promises.make_promise(**values, until=ON)
 
@@ -318,7 +320,12 @@ class TestPromises:
 
         with pytest.raises(promises.PromiseTooFar):
             promises.make_promise(
-                subscriber_id=line.subscriber_id, amount=Decimal(31), currency="EUR", until=until, on=ON
+                subscriber_id=line.subscriber_id,
+                amount=Decimal(31),
+                currency="EUR",
+                until=until,
+                on=ON,
+                at=AT,
             )
 
         assert not Promise.objects.exists()
@@ -329,7 +336,12 @@ class TestPromises:
 
         with pytest.raises(promises.AmountNotWhole):
             promises.make_promise(
-                subscriber_id=line.subscriber_id, amount=Decimal(amount), currency="EUR", until=ON, on=ON
+                subscriber_id=line.subscriber_id,
+                amount=Decimal(amount),
+                currency="EUR",
+                until=ON,
+                on=ON,
+                at=AT,
             )
 
         assert not Promise.objects.exists()

@@ -186,13 +186,18 @@ OF_FIRST = f"invoice_id = (SELECT id FROM billing_invoice WHERE {FIRST})"
             "billing_billingposition",
             "UPDATE billing_billingposition SET billed_until = '2026-05-01' WHERE subscription_id ="
             f" (SELECT subscription_id FROM billing_invoiceline WHERE {OF_FIRST})",
-            [("position", "stands at 2026-05-01, its invoices go until 2026-04-01")],
+            [("position", "stands at 1 May 2026, its invoices go until 1 Apr 2026")],
         ),
         (
             "billing_invoiceline",
             "UPDATE billing_invoiceline SET period_start = '2026-03-31', subscription_id ="
             f" (SELECT subscription_id FROM billing_invoiceline WHERE {OF_FIRST}) WHERE NOT {OF_FIRST}",
-            [("billed_once", "plan is billed again until 2026-04-01, by an item that begins on 2026-03-31")],
+            [
+                (
+                    "billed_once",
+                    "The plan is billed again until 1 Apr 2026, by an item that begins on 31 Mar 2026",
+                )
+            ],
         ),
         (
             "billing_transfer",

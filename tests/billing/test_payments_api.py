@@ -14,9 +14,9 @@ from billing.services.gateways import accounts
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
+from tests.billing.notices import SECRET, make_checkout, make_gateway, paid
 from tests.billing.paying import NOON, open_of, owe, payer
 from tests.billing.stripe_api import API_KEY
-from tests.billing.test_gateways import SECRET, make_checkout, make_gateway, paid
 from tests.client import Api
 
 pytestmark = pytest.mark.django_db

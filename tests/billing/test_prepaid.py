@@ -3,67 +3,33 @@
 import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import connection
 
-from billing import tasks
 from billing.models import (
     AddOn,
     BillingPosition,
-    CreditVoucher,
     Discount,
     Invoice,
-    Payment,
     PrepaidLine,
-    SubscriberBalance,
     TaxRate,
 )
-from billing.services import payments, planning
-from billing.services.prepaid import buying, renewing, vouchers
-from ispcore.files.services import open_file
-from ispcore.jobs.models import Job
+from billing.services import planning, runs
+from billing.services.prepaid import buying, outlook, renewing
 from ispcore.tenants.context import tenant_context
-from subscribers.models import Hold, Subscriber, Subscription
+from subscribers.models import Hold
 from subscribers.services import lines
-from tests.billing import owing
-from tests.factories import PlanFactory, PremiseFactory, SubscriberFactory, ZoneFactory
+from tests.billing import cycles, owing
+from tests.billing.prepaying import AT, prepaid_line, renew, stands, top_up
+from tests.factories import PremiseFactory, ZoneFactory
 
-AT = datetime(2026, 1, 31, 8, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
-
-
-def prepaid_line(**fields) -> Subscription:
-    profile = owing.make_profile(payment_kind="prepaid")
-    plan = PlanFactory(price=Decimal("20.00"), currency="EUR", period=fields.pop("period", "month"))
-    return owing.make_line(profile, plan=plan, **fields)
 
 
 @pytest.fixture
 def line(acting):
     return prepaid_line()
-
-
-def top_up(line: Subscription, amount: str, at: datetime = AT) -> None:
-    payments.receive(
-        subscriber_id=line.subscriber_id,
-        amount=Decimal(amount),
-        currency="EUR",
-        method="cash",
-        received_at=at,
-    )
-
-
-def renew(line: Subscription, at: datetime = AT) -> int:
-    return renewing.renew_line(subscription_id=line.pk, at=at)
-
-
-def stands(line: Subscription) -> tuple[str, date, Decimal]:
-    line.refresh_from_db()
-    state = PrepaidLine.objects.get(subscription=line)
-    balance = SubscriberBalance.objects.filter(subscriber=line.subscriber).first()
-    return line.status, state.paid_until, -balance.balance if balance else Decimal(0)
 
 
 class TestPeriods:
@@ -112,7 +78,7 @@ class TestPeriods:
         assert stands(line) == ("suspended", date(2026, 2, 28), Decimal(5))
         assert PrepaidLine.objects.get().missing == 15
         assert list(Hold.objects.values_list("reason", "note")) == [
-            ("non_payment", "Prepaid until 2026-02-28")
+            ("non_payment", "Prepaid until 27 Feb 2026")
         ]
 
         top_up(line, "14.99", over + timedelta(days=5))
@@ -173,6 +139,22 @@ class TestPeriods:
         assert renew(line, datetime(2026, 2, 10, tzinfo=UTC)) == 1
         assert stands(line) == ("active", date(2026, 3, 10), Decimal(0))
 
+    def test_wait_for_a_run_that_bills_the_line_still(self, acting):
+        cycles.make_settings()
+        (line,) = cycles.make_lines()
+        run = cycles.planned()
+        line.subscriber.billing_profile = owing.make_profile(payment_kind="prepaid")
+        line.subscriber.save()
+
+        top_up(line, "60.00", cycles.MARCH)
+        assert not PrepaidLine.objects.exists()
+
+        runs.approve_run(run_id=run.pk, plan_hash=run.plan_hash, at=cycles.MARCH)
+        runs.issue_run(runs.Inline(), run_id=run.pk, at=cycles.MARCH)
+        assert renew(line, cycles.MARCH) == 0
+        assert stands(line) == ("active", date(2026, 4, 1), Decimal(30))
+        assert renew(line, cycles.APRIL) == 1
+
     def test_of_two_lines_are_bought_as_far_as_the_credit_goes(self, line):
         second = owing.make_line(None, subscriber=line.subscriber, plan=line.plan)
 
@@ -230,110 +212,39 @@ def together(work, count: int) -> None:
         thread.join()
 
 
-class TestVouchers:
-    def make(self, **fields) -> tuple[list[str], Job]:
-        values: dict[str, Any] = {
-            "name": "Shop",
-            "quantity": 3,
-            "amount": Decimal("20.00"),
-            "currency": "EUR",
-            "user_id": None,
-        }
-        batch, job = vouchers.create_batch(**values | fields)
-        codes = vouchers._codes(batch)
-        CreditVoucher.objects.bulk_create(
-            CreditVoucher(batch=batch, code_hash=vouchers.hash_code(code), shown=code[:4]) for code in codes
-        )
-        return codes, job
-
-    def test_are_made_and_printed_once(self, acting):
-        pytest.importorskip("typst")
-        batch, job = vouchers.create_batch(
-            name="Shop", quantity=25, amount=Decimal(20), currency="EUR", prefix="sh-op", user_id=None
-        )
-
-        for _ in range(2):
-            tasks.make_credit_vouchers(tenant_id=str(acting.pk), job_id=str(job.pk))
-
-        batch.refresh_from_db()
-        job.refresh_from_db()
-        assert (job.status, (job.result or {})["vouchers"], batch.vouchers.count()) == ("succeeded", 25, 25)
-        assert batch.vouchers.earliest("pk").shown[:4] == "SHOP"
-        with open_file(batch.sheet) as stream:
-            assert stream.read().startswith(b"%PDF-")
-
-    def test_become_a_payment_and_bring_a_line_back(self, line):
-        renew(line)
-        assert stands(line)[0] == "suspended"
-        codes, _ = self.make()
-
-        payment = vouchers.redeem(subscriber_id=line.subscriber_id, code=codes[0].lower(), at=AT)
-
-        assert (payment.method, payment.amount) == ("voucher", 20)
-        assert stands(line) == ("active", date(2026, 2, 28), Decimal(0))
-        used = CreditVoucher.objects.get(state="used")
-        assert (used.payment_id, used.subscriber_id, used.used_at) == (payment.pk, line.subscriber_id, AT)
-
-    @pytest.mark.parametrize("code", ["", "AAAA-BBBB-CCCC", "\x00"])
-    def test_that_do_not_exist_are_refused(self, line, code):
-        with pytest.raises(vouchers.CreditVoucherUnknown):
-            vouchers.redeem(subscriber_id=line.subscriber_id, code=code, at=AT)
-
-        assert not Payment.objects.exists()
-
-    def test_out_of_date_or_revoked_are_refused(self, line):
-        old, _ = self.make(use_before=AT)
-        gone, _ = self.make(name="Gone")
-        vouchers.revoke_batch(batch_id=CreditVoucher.objects.latest("pk").batch_id, at=AT)
-
-        for code in (old[0], gone[0]):
-            with pytest.raises(vouchers.CreditVoucherOver):
-                vouchers.redeem(subscriber_id=line.subscriber_id, code=code, at=AT)
-
-        assert not Payment.objects.exists()
-
-    @pytest.mark.parametrize(
-        ("amount", "currency"), [("0", "EUR"), ("-1", "EUR"), ("1.001", "EUR"), ("0.5", "JPY")]
-    )
-    def test_are_worth_an_amount_there_is(self, acting, amount, currency):
-        with pytest.raises(vouchers.VoucherAmountInvalid):
-            self.make(amount=Decimal(amount), currency=currency)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_voucher_is_used_once_by_64_at_once(tenant):
-    with tenant_context(tenant.pk):
-        (code, *_), _ = TestVouchers().make()
-        people = [SubscriberFactory(billing_profile=None).pk for _ in range(64)]
-    start = threading.Barrier(64)
-    got: list[str] = []
-
-    def redeem(pk):
-        start.wait()
-        try:
-            with tenant_context(tenant.pk):
-                vouchers.redeem(subscriber_id=pk, code=code, at=AT)
-            got.append("payment")
-        except vouchers.CreditVoucherUsed:
-            got.append("used")
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=redeem, args=(pk,)) for pk in people]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert (got.count("payment"), got.count("used")) == (1, 63)
-    with tenant_context(tenant.pk):
-        assert Payment.objects.count() == 1
-        assert Subscriber.objects.filter(payments__isnull=False).count() == 1
-
-
 def test_buying_needs_a_prepaid_profile(acting):
     line = owing.make_line(owing.make_profile())
     owing.credit(line.subscriber, "100.00")
 
     assert buying.buy_due(subscriber=line.subscriber, at=AT) == 0
     assert not Invoice.objects.exists()
+
+
+class TestOutlook:
+    """How long a line goes on, as staff see it."""
+
+    @pytest.mark.parametrize(
+        ("credit", "lasts_until", "missing"),
+        [("20", date(2026, 2, 28), 20), ("50", date(2026, 3, 31), 0), ("60", date(2026, 4, 30), 0)],
+    )
+    def test_counts_the_periods_the_credit_buys(self, line, credit, lasts_until, missing):
+        top_up(line, credit)
+        renew(line)
+
+        seen = outlook.outlook(line)
+
+        assert seen is not None
+        assert (seen.paid_until, seen.lasts_until, seen.missing) == (date(2026, 2, 28), lasts_until, missing)
+        assert (seen.credit, seen.price, seen.other_lines) == (Decimal(credit) - 20, 20, 0)
+
+    def test_of_a_line_that_waits_says_what_is_missing(self, line):
+        top_up(line, "15")
+        renew(line)
+
+        seen = outlook.outlook(line)
+
+        assert seen is not None
+        assert (seen.waits_since, seen.missing, seen.credit) == (AT, 5, 15)
+
+    def test_is_of_prepaid_lines_alone(self, acting):
+        assert outlook.outlook(owing.make_line(owing.make_profile())) is None

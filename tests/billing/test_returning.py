@@ -2,27 +2,16 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
 from billing.models import Allocation, LedgerInvariant, Payment, Refund, Transfer
 from billing.services import ledger, payments
 from billing.services.payments import returning
-from tests.billing.paying import NOON, balance_of, open_of, owe, payer
+from tests.billing.paying import NOON, balance_of, booked, open_of, owe, payer, receive
 
 pytestmark = pytest.mark.django_db
-
-
-def receive(subscriber, amount, **told):
-    told = {"currency": "EUR", "method": "cash", "received_at": NOON, **told}
-    return payments.receive(subscriber_id=subscriber.pk, amount=Decimal(amount), **told)
-
-
-def booked() -> list[tuple[str, str, str, Decimal]]:
-    return [
-        (one.kind, one.debit, one.credit, one.amount)
-        for one in Transfer.objects.exclude(kind="invoice").order_by("id")
-    ]
 
 
 class TestGoingBack:
@@ -68,12 +57,13 @@ class TestGoingBack:
 
     def test_an_equal_reference_goes_back_once(self, acting):
         payment = receive(payer(), "10")
-        asked = {"payment_id": payment.pk, "reason": "asked for", "reference": "re_1", "at": NOON}
+        refund = partial(
+            payments.refund, payment_id=payment.pk, reason="asked for", reference="re_1", at=NOON
+        )
 
-        first = payments.refund(amount=Decimal(4), **asked)
-        again = payments.refund(amount=Decimal(4), **asked)
+        first, again = refund(amount=Decimal(4)), refund(amount=Decimal(4))
         with pytest.raises(returning.DuplicateRefund):
-            payments.refund(amount=Decimal(5), **asked)
+            refund(amount=Decimal(5))
 
         assert again == first
         assert Refund.objects.count() == 1

@@ -57,6 +57,12 @@ def pay(line: Subscription, amount: str) -> None:
     )  # fmt: skip
 
 
+def cut_for_debt(line: Subscription) -> None:
+    Hold.objects.create(subscription=line, reason="non_payment", opened_at=NIGHT)
+    line.status = "suspended"
+    line.save()
+
+
 class TestWhoLeaves:
     """The line ended on the 16th: of March's 30.00 and 20 % tax, 16 days of 31 are given back."""
 
@@ -247,9 +253,7 @@ class TestWhoLeaves:
         issued()
         pay(line, "25.00")
         leave(line)
-        Hold.objects.create(subscription=other, reason="non_payment", opened_at=NIGHT)
-        other.status = "suspended"
-        other.save()
+        cut_for_debt(other)
 
         issued(datetime(2026, 3, 25, 3, tzinfo=UTC))
 
@@ -264,9 +268,7 @@ class TestWhoLeaves:
         issued()
         pay(line, "45.00")
         leave(line)
-        Hold.objects.create(subscription=other, reason="non_payment", opened_at=NIGHT)
-        other.status = "suspended"
-        other.save()
+        cut_for_debt(other)
 
         issued(datetime(2026, 3, 25, 3, tzinfo=UTC))
 
@@ -299,6 +301,25 @@ class TestWhatCannotBeExplained:
             "negative", "15.48 EUR to give back, and 10.00 EUR of what was billed are not credited yet.",
         )  # fmt: skip
         assert runs.WHAT_TO_DO[parked.reason]
+
+    def test_does_not_come_back_once_a_person_is_done_with_it(self, settings):
+        line, other = make_lines(2)
+        issued()
+        billed = Invoice.objects.get(subscriber=line.subscriber)
+        invoices.credit(invoice_id=billed.pk, amount=Decimal("20.00"), reason="Down for weeks", at=LEFT)
+        leave(line)
+        issued(NIGHT)
+        again = issued(NIGHT + timedelta(days=1))
+        parked = ParkedAccount.objects.get(run=again)
+
+        for _ in range(2):
+            runs.resolve_parked(parked_id=parked.pk, at=NIGHT + timedelta(days=1))
+
+        later = issued(NIGHT + timedelta(days=2))
+        assert (again.parked, later.parked, later.invoices_planned) == (1, 0, 0)
+        positions = BillingPosition.objects.values_list("subscription", "is_closed")
+        assert dict(positions) == {line.pk: True, other.pk: False}
+        assert ledger.recount() == []
 
     def test_is_parked_when_no_invoice_billed_it(self, settings):
         (line,) = make_lines()

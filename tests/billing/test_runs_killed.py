@@ -27,11 +27,14 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import Subscriber
 from tests.billing.cycles import MARCH, make_many_lines, make_settings, planned
-from tests.workers import celery_worker, wait_until
+from tests.workers import celery_worker, wait_for
 
 LINES = 2500  # Three chunks.
 
-pytestmark = pytest.mark.django_db(databases=["default", "platform"], transaction=True)
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "platform"], transaction=True),
+    pytest.mark.timeout(900),  # Nothing here is timed: this ends what hangs, and no busy machine's slow run.
+]
 
 
 def check_books() -> None:
@@ -46,9 +49,12 @@ def check_books() -> None:
     assert not issued.exclude(open_amount=F("total")).exists()
 
 
-def somebody_waits_for_a_lock() -> bool:
+def somebody_waits_for_us() -> bool:
+    """Tell whether a session waits for a lock of ours, and not for any other."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+        )
         return bool(cursor.fetchone()[0])
 
 
@@ -58,7 +64,7 @@ def kill_while_it_waits(tenant: Tenant, take_lock: Callable[[], object], log: Pa
         stack.enter_context(tenant_context(tenant.pk))
         take_lock()
         worker = stack.enter_context(celery_worker(log, queues="default", threads=1))
-        wait_until(somebody_waits_for_a_lock)
+        wait_for(worker, somebody_waits_for_us, log)
         worker.kill()
 
 
@@ -74,8 +80,8 @@ def take_up(tenant: Tenant, run: BillingRun, log: Path) -> Job:
     with tenant_context(tenant.pk):
         Job.objects.filter(pk=run.job_id).update(heartbeat_at=Now() - jobs.LEASE * 2)
     assert sweep() == 1
-    with celery_worker(log, queues="default", threads=1):
-        wait_until(lambda: not current().is_active, seconds=120)
+    with celery_worker(log, queues="default", threads=1) as worker:
+        wait_for(worker, lambda: not current().is_active, log)
     return current()
 
 

@@ -7,13 +7,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from billing.admin.invoices.states import state_of
-from billing.admin.terms import day, today
+from billing.admin.terms import today
 from billing.models import (
     Invoice,
 )
 from billing.services import accounts
 from billing.services.documents.invoices import is_open
-from ispcore.admin.formats import DASH, money, pill, said
+from ispcore.admin.formats import DASH, day, money, pill, said
 from subscribers.admin import tabs
 from subscribers.models import Subscriber
 

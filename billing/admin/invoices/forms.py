@@ -8,13 +8,13 @@ from billing.models import (
     Invoice,
 )
 from ispcore.admin.actions import ActionForm
-from ispcore.admin.base import TenantForm
+from ispcore.admin.base import ServiceForm
 from ispcore.admin.fields import EmailInput, Select, TextInput
 
 LINES_OFFERED = 250
 
 
-class LineForm(ActionForm):
+class LineFields(forms.Form):
     description = forms.CharField(max_length=240, widget=TextInput, help_text="As the invoice says it.")
     quantity = forms.DecimalField(
         initial=1, max_digits=13, decimal_places=4, widget=TextInput(attrs={"inputmode": "decimal"})
@@ -24,30 +24,20 @@ class LineForm(ActionForm):
         decimal_places=4,
         label="Price",
         widget=TextInput(attrs={"inputmode": "decimal"}),
-        help_text="Of one, before tax. Below zero: taken off.",
+        help_text="Of one, before tax, which is added as it is today. Below zero: taken off.",
     )
     tax_class = forms.CharField(
         required=False, max_length=40, widget=TextInput, help_text="Empty: taxes of every class."
     )
 
 
-class DraftForm(TenantForm):
+class LineForm(LineFields, ActionForm):
+    """One more line."""
+
+
+class DraftForm(LineFields, ServiceForm):
     refused_fields: ClassVar = {"lines": "unit_price", "subscriber_id": "subscriber"}
 
-    description = forms.CharField(max_length=240, widget=TextInput, help_text="As the invoice says it.")
-    quantity = forms.DecimalField(
-        initial=1, max_digits=13, decimal_places=4, widget=TextInput(attrs={"inputmode": "decimal"})
-    )
-    unit_price = forms.DecimalField(
-        max_digits=16,
-        decimal_places=4,
-        label="Price",
-        widget=TextInput(attrs={"inputmode": "decimal"}),
-        help_text="Of one, before tax. Taxes are added as they are today.",
-    )
-    tax_class = forms.CharField(
-        required=False, max_length=40, widget=TextInput, help_text="Empty: taxes of every class."
-    )
     currency = forms.CharField(
         required=False,
         max_length=3,
@@ -59,12 +49,6 @@ class DraftForm(TenantForm):
         model = Invoice
         fields = ("subscriber",)
         help_texts: ClassVar = {"subscriber": "Who is billed: type a name, number or phone."}
-
-    def validate_constraints(self) -> None:
-        return None  # The service makes the row.
-
-    def _check_unique_in_tenant(self) -> None:
-        return None
 
 
 class ReasonForm(ActionForm):

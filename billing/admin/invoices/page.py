@@ -7,7 +7,8 @@ from typing import Any
 from django.urls import reverse
 
 from billing.admin.invoices.states import state_of
-from billing.admin.terms import day, percent, today
+from billing.admin.terms import percent, today
+from billing.admin.words import numbered_link
 from billing.models import (
     Invoice,
     InvoiceKind,
@@ -20,7 +21,7 @@ from billing.models import (
 from billing.services.documents.invoices import is_open
 from billing.services.invoices.links import payment_link
 from ispcore.admin import links
-from ispcore.admin.formats import moment, money, pill, said
+from ispcore.admin.formats import day, moment, money, pill, said
 
 MAIL_TONES = {
     MailStatus.QUEUED: "info",
@@ -56,7 +57,7 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
                 "text": line.description,
                 "kind": line.get_kind_display(),
                 "service": links.link(
-                    links.url_of("subscription", line.subscription_id), line.subscription.number
+                    links.url_of("subscription", line.subscription_id), str(line.subscription)
                 )
                 if line.subscription
                 else "",
@@ -100,9 +101,8 @@ def _span(start: date | None, until: date | None) -> str:
 
 
 def _facts(invoice: Invoice) -> list[tuple[str, Any]]:
-    who = invoice.subscriber
     rows: list[tuple[str, Any]] = [
-        ("Customer", links.link(links.url_of("subscriber", who.pk), f"{who.full_name} ({who.number})")),
+        ("Customer", numbered_link(invoice.subscriber)),
         ("Issued", day(invoice.issued_on, empty="not yet")),
     ]
     if invoice.kind == InvoiceKind.INVOICE:

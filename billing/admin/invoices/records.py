@@ -14,7 +14,8 @@ from django.utils import timezone
 from billing.admin.invoices.forms import CreditForm, DraftForm, LineForm, ReasonForm, SendForm
 from billing.admin.invoices.page import page_of
 from billing.admin.invoices.states import state_of, title_of
-from billing.admin.terms import day, today
+from billing.admin.terms import today
+from billing.admin.words import amount_column, numbered_link
 from billing.models import (
     Invoice,
     InvoiceKind,
@@ -27,8 +28,8 @@ from billing.services.invoices import DraftLine, crediting, voiding
 from billing.services.invoices.links import payment_link
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
-from ispcore.admin.base import DrawnPage, TenantModelAdmin
-from ispcore.admin.formats import DASH, money
+from ispcore.admin.base import DrawnPage, KeptMixin, TenantModelAdmin
+from ispcore.admin.formats import DASH, day, money
 from ispcore.admin.site import register
 from subscribers.models import Subscriber
 
@@ -63,7 +64,7 @@ def _may_credit(invoice: Invoice) -> bool:
 
 
 @register(Invoice)
-class InvoiceAdmin(DrawnPage, TenantModelAdmin):
+class InvoiceAdmin(DrawnPage, KeptMixin, TenantModelAdmin):
     """An invoice is written by a run or by hand; once issued it stays, and what happens to it are actions."""
 
     form = DraftForm
@@ -72,7 +73,7 @@ class InvoiceAdmin(DrawnPage, TenantModelAdmin):
         "customer",
         "issued",
         "due",
-        "total_shown",
+        amount_column("total", "Total"),
         "open_shown",
         "state",
     )
@@ -135,12 +136,6 @@ class InvoiceAdmin(DrawnPage, TenantModelAdmin):
             return queryset, False
         whose = Subscriber.objects.filter(number=wanted).values("pk")
         return queryset.filter(Q(number=wanted) | Q(subscriber__in=whose)), False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_book_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether this person may say what becomes of an invoice; the page itself only shows."""
@@ -302,10 +297,7 @@ class InvoiceAdmin(DrawnPage, TenantModelAdmin):
 
     @admin.display(description="Customer")
     def customer(self, obj: Invoice) -> str:
-        return links.link(
-            links.url_of("subscriber", obj.subscriber_id),
-            f"{obj.subscriber.full_name} ({obj.subscriber.number})",
-        )
+        return numbered_link(obj.subscriber)
 
     @admin.display(description="Issued", ordering="issued_on")
     def issued(self, obj: Invoice) -> str:
@@ -314,10 +306,6 @@ class InvoiceAdmin(DrawnPage, TenantModelAdmin):
     @admin.display(description="Due", ordering="due_on")
     def due(self, obj: Invoice) -> str:
         return day(obj.due_on)
-
-    @admin.display(description="Total")
-    def total_shown(self, obj: Invoice) -> str:
-        return money(obj.total, obj.currency)
 
     @admin.display(description="Open")
     def open_shown(self, obj: Invoice) -> str:
@@ -339,11 +327,4 @@ def _line_of(given: dict[str, Any]) -> DraftLine:
 
 
 links.add("invoice", "admin:billing_invoice_change")
-navigation.add(
-    "Billing",
-    20,
-    "Invoices",
-    url_name="admin:billing_invoice_changelist",
-    icon="receipt_long",
-    allowed="billing.view_invoice",
-)
+navigation.add_list("Billing", 20, "Invoices", Invoice, icon="receipt_long")

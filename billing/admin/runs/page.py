@@ -4,9 +4,9 @@ from typing import Any
 
 from django.db.models import Count
 from django.urls import reverse
-from django.utils import formats
 
-from billing.admin.runs.states import KIND_TONES, customer_link, is_running, is_stopped, list_url, state_pill
+from billing.admin.runs.states import KIND_TONES, is_running, is_stopped, list_url, state_pill
+from billing.admin.words import customer_link
 from billing.models import (
     BillingRun,
     DifferenceKind,
@@ -17,7 +17,7 @@ from billing.models import (
 )
 from billing.services import runs
 from ispcore.admin.dashboard import Bar, Chart, Part, share
-from ispcore.admin.formats import DASH, figures, moment, money
+from ispcore.admin.formats import DASH, day, figures, moment, money
 from ispcore.jobs.admin import state_of
 
 SHOWN = 25
@@ -41,7 +41,7 @@ def page_of(run: BillingRun) -> dict[str, Any]:
     )
     parked = ParkedAccount.objects.filter(run=run).select_related("subscriber").order_by("resolved_at", "pk")
     return {
-        "title": f"Run of {formats.date_format(run.on, 'j M Y')}",
+        "title": f"Run of {day(run.on)}",
         "steps": [
             {"number": n, "name": name, "state": "now" if n == step else "done" if n < step else ""}
             for n, name in enumerate(STEPS, 1)
@@ -66,7 +66,7 @@ def page_of(run: BillingRun) -> dict[str, Any]:
         "chart": _chart(run, totals, counts),
         "outliers": [
             {
-                "customer": customer_link(each),
+                "customer": customer_link(each.subscriber),
                 "before": money(each.previous, each.currency),
                 "after": money(each.now, each.currency),
                 "why": each.reason or DASH,
@@ -75,7 +75,7 @@ def page_of(run: BillingRun) -> dict[str, Any]:
         ],
         "parked_rows": [
             {
-                "customer": customer_link(each),
+                "customer": customer_link(each.subscriber),
                 "why": each.get_reason_display(),
                 "detail": each.detail,
                 "todo": runs.WHAT_TO_DO[ParkReason(each.reason)],

@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from billing.admin.runs.states import customer_link, run_link
+from billing.admin.runs.states import run_link
+from billing.admin.words import customer
 from billing.models import (
     ParkedAccount,
     ParkReason,
@@ -24,7 +25,7 @@ from ispcore.admin.site import register
 class ParkedAccountAdmin(ReadOnlyAdmin):
     """The work list of what runs left out."""
 
-    list_display = ("customer", "reason_shown", "detail", "what_to_do", "run_shown", "state")
+    list_display = (customer, "reason_shown", "detail", "what_to_do", "run_shown", "state")
     list_filter = ("reason", ("resolved_at", admin.EmptyFieldListFilter))
     list_select_related = ("subscriber", "run", "resolved_by")
     ordering = ("-pk",)
@@ -32,7 +33,7 @@ class ParkedAccountAdmin(ReadOnlyAdmin):
     actions = ("resolve",)
     object_actions = ("resolve",)
     fieldsets = (
-        (None, {"fields": ("customer", "reason_shown", "detail", "what_to_do", "run_shown", "state")}),
+        (None, {"fields": (customer, "reason_shown", "detail", "what_to_do", "run_shown", "state")}),
     )
     empty_title = "Nobody is parked"
     empty_help = (
@@ -47,7 +48,8 @@ class ParkedAccountAdmin(ReadOnlyAdmin):
     @action(
         description="Done with it",
         permissions=["steer"],
-        confirm="It leaves the list; the next run tries the account again.",
+        confirm="It leaves the list; the next run tries the account again. Where more would be given back than was "
+        "billed, services that ended are settled as they stand.",
         icon="check",
         available=lambda parked: parked.resolved_at is None,
     )
@@ -61,10 +63,6 @@ class ParkedAccountAdmin(ReadOnlyAdmin):
             ),
             done="{count} done.",
         )
-
-    @admin.display(description="Customer")
-    def customer(self, obj: ParkedAccount) -> str:
-        return customer_link(obj)
 
     @admin.display(description="Why")
     def reason_shown(self, obj: ParkedAccount) -> str:
@@ -83,12 +81,11 @@ class ParkedAccountAdmin(ReadOnlyAdmin):
         return pill("Done", "good") if obj.resolved_at else pill("Open", "warning")
 
 
-navigation.add(
+navigation.add_list(
     "Billing",
     12,
     "Parked accounts",
-    url_name="admin:billing_parkedaccount_changelist",
+    ParkedAccount,
     icon="pause_circle",
-    allowed="billing.view_parkedaccount",
     under="admin:billing_billingrun_changelist",
 )

@@ -5,10 +5,9 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
@@ -24,9 +23,9 @@ from billing.models import (
 from billing.services import runs
 from ispcore.admin import dashboard, links, navigation
 from ispcore.admin.actions import ActionForm, Outcome, Preview, action
-from ispcore.admin.base import DrawnPage, TenantForm, TenantModelAdmin
+from ispcore.admin.base import BegunByForm, TenantForm, TenantModelAdmin
 from ispcore.admin.dashboard import Concern
-from ispcore.admin.formats import DASH, figures, money, pill, time_column
+from ispcore.admin.formats import DASH, day, figures, money, pill, time_column
 from ispcore.admin.site import register
 from subscribers.admin.saving import saved
 from subscribers.services.periods import local_date
@@ -36,6 +35,7 @@ class RunForm(TenantForm):
     class Meta:
         model = BillingRun
         fields = ("on",)
+        labels = {"on": "Day"}
         help_texts = {
             "on": "Lines billed until this day or earlier are due. Nothing is issued before you have seen and "
             "approved the plan."
@@ -59,7 +59,7 @@ class ApproveForm(ActionForm):
 
 
 @register(BillingRun)
-class BillingRunAdmin(DrawnPage, TenantModelAdmin):
+class BillingRunAdmin(BegunByForm, TenantModelAdmin):
     """Runs are steered by their buttons, never by a field of the record."""
 
     form = RunForm
@@ -78,6 +78,7 @@ class BillingRunAdmin(DrawnPage, TenantModelAdmin):
     ordering = ("-on", "-pk")
     object_actions = ("approve", "discard", "go_on")
     change_form_outer_before_template = "admin/billing/run/page.html"
+    title_of_new = "New billing run"
     add_fieldsets = ((None, {"fields": ("on",)}),)
     empty_title = "Nothing was billed yet"
     empty_help = (
@@ -94,15 +95,6 @@ class BillingRunAdmin(DrawnPage, TenantModelAdmin):
             .prefetch_related("totals")
         )
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [] if obj else self.add_fieldsets
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether this person may approve and discard; the pages themselves only show."""
         return request.user.has_perm("billing.change_billingrun")
@@ -110,20 +102,11 @@ class BillingRunAdmin(DrawnPage, TenantModelAdmin):
     def save_model(self, request: HttpRequest, obj: BillingRun, form: Any, change: bool) -> None:
         saved(obj, runs.start_run(on=form.cleaned_data["on"], at=timezone.now(), user_id=request.user.pk))
 
-    def response_add(self, request: HttpRequest, obj: BillingRun, *args: Any, **kwargs: Any) -> HttpResponse:
-        return redirect("admin:billing_billingrun_change", obj.pk)
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         if obj := kwargs.get("obj"):
             context |= page_of(obj)
-        else:
-            context |= {
-                "title": "New billing run",
-                "show_save_and_add_another": False,
-                "show_save_and_continue": False,
-            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     def preview_approval(self, request: HttpRequest, rows: QuerySet, answers: Any) -> Preview:
@@ -178,7 +161,7 @@ class BillingRunAdmin(DrawnPage, TenantModelAdmin):
 
     @admin.display(description="Run of", ordering="on")
     def day(self, obj: BillingRun) -> str:
-        return formats.date_format(obj.on, "j M Y")
+        return day(obj.on)
 
     @admin.display(description="Status", ordering="status")
     def state(self, obj: BillingRun) -> str:
@@ -213,10 +196,12 @@ def _concerns(request: HttpRequest) -> list[Concern]:
     found = BillingRun.objects.filter(status__in=OPEN_RUN).select_related("job").order_by("-pk")[:1]
     return [
         Concern(
-            title=f"Billing run of {formats.date_format(run.on, 'j M Y')}",
+            title=f"Billing run of {day(run.on)}",
             detail="It stopped before its end." if is_stopped(run) else "Its plan waits for approval.",
             url=reverse("admin:billing_billingrun_change", args=[run.pk]),
             at=run.planned_at or run.created_at,
+            word="stopped" if is_stopped(run) else "to approve",
+            tone="danger" if is_stopped(run) else "warning",
         )
         for run in found
         if is_stopped(run) or run.status == RunStatus.PLANNED
@@ -224,12 +209,5 @@ def _concerns(request: HttpRequest) -> list[Concern]:
 
 
 links.add("billing_run", "admin:billing_billingrun_change")
-navigation.add(
-    "Billing",
-    10,
-    "Runs",
-    url_name="admin:billing_billingrun_changelist",
-    icon="event_repeat",
-    allowed="billing.view_billingrun",
-)
+navigation.add_list("Billing", 10, "Runs", BillingRun, icon="event_repeat")
 dashboard.add_concerns(40, allowed="billing.view_billingrun", read=_concerns)

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
-from django.utils import formats
 
 from billing.models import (
     BillingRun,
@@ -13,7 +12,7 @@ from billing.models import (
     RunStatus,
 )
 from ispcore.admin import links
-from ispcore.admin.formats import pill
+from ispcore.admin.formats import day, pill
 
 TONES = {
     RunStatus.PLANNING: "info",
@@ -50,12 +49,8 @@ def state_pill(run: BillingRun) -> str:
     return pill(run.get_status_display(), TONES[RunStatus(run.status)])
 
 
-def customer_link(row: Any) -> str:
-    return links.link(links.url_of("subscriber", row.subscriber_id), row.subscriber.full_name)
-
-
 def run_link(run: BillingRun) -> str:
-    return links.link(links.url_of("billing_run", run.pk), formats.date_format(run.on, "j M Y"))
+    return links.link(links.url_of("billing_run", run.pk), day(run.on))
 
 
 def list_url(model: str, **query: Any) -> str:

@@ -52,6 +52,28 @@ overdue AS (
 )
 """
 
+# Of an `invoice`: the policy its customer is under; nothing for who owes nothing on balance.
+POLICY_SQL = """\
+JOIN subscribers_subscriber AS customer
+    ON customer.tenant_id = %(tenant)s AND customer.id = invoice.subscriber_id
+JOIN billing_subscriberbalance AS balance
+    ON balance.tenant_id = %(tenant)s AND balance.subscriber_id = invoice.subscriber_id
+   AND balance.currency = invoice.currency AND balance.balance > 0
+LEFT JOIN billing_dunningpolicy AS own
+    ON own.tenant_id = %(tenant)s AND own.billing_profile_id = customer.billing_profile_id
+JOIN billing_dunningpolicy AS policy
+    ON policy.tenant_id = %(tenant)s
+   AND (policy.id = own.id OR own.id IS NULL AND policy.billing_profile_id IS NULL)"""
+
+# That nobody spares the customer of an `invoice`.
+NOT_SPARED_SQL = """\
+NOT EXISTS (SELECT FROM billing_exemption AS spared
+            WHERE spared.tenant_id = %(tenant)s AND spared.subscriber_id = invoice.subscriber_id
+              AND spared.ended_at IS NULL AND (spared.until IS NULL OR spared.until >= %(on)s))
+AND NOT EXISTS (SELECT FROM billing_promise AS promised
+                WHERE promised.tenant_id = %(tenant)s AND promised.subscriber_id = invoice.subscriber_id
+                  AND promised.status = 'open' AND promised.until >= %(on)s)"""
+
 
 @dataclass(frozen=True)
 class Debt:

@@ -8,6 +8,7 @@ from django.db import connection
 
 from billing.models import LateFee, OneOffCharge
 from billing.models.charges import ChargeKind
+from billing.services.dunning import debts
 from ispcore import money
 from ispcore.jobs import services as jobs
 from ispcore.tenants.context import current_tenant_id
@@ -15,20 +16,11 @@ from ispcore.tenants.context import current_tenant_id
 BATCH = 1000
 
 # No fee for an invoice that asks for nothing but late fees: fees would breed fees.
-_DUE_SQL = """
+_DUE_SQL = f"""
 SELECT invoice.id, invoice.number, invoice.subscriber_id, invoice.currency, invoice.open_amount,
        policy.late_fee_amount, policy.late_fee_percent
 FROM billing_invoice AS invoice
-JOIN subscribers_subscriber AS customer
-    ON customer.tenant_id = %(tenant)s AND customer.id = invoice.subscriber_id
-JOIN billing_subscriberbalance AS balance
-    ON balance.tenant_id = %(tenant)s AND balance.subscriber_id = invoice.subscriber_id
-   AND balance.currency = invoice.currency AND balance.balance > 0
-LEFT JOIN billing_dunningpolicy AS own
-    ON own.tenant_id = %(tenant)s AND own.billing_profile_id = customer.billing_profile_id
-JOIN billing_dunningpolicy AS policy
-    ON policy.tenant_id = %(tenant)s
-   AND (policy.id = own.id OR own.id IS NULL AND policy.billing_profile_id IS NULL)
+{debts.POLICY_SQL}
 WHERE invoice.tenant_id = %(tenant)s AND invoice.open_amount > 0 AND invoice.due_on < %(on)s
   AND invoice.kind = 'invoice' AND invoice.status IN ('issued', 'partly_paid')
   AND invoice.due_on + policy.late_fee_after_days::int < %(on)s
@@ -39,15 +31,10 @@ WHERE invoice.tenant_id = %(tenant)s AND invoice.open_amount > 0 AND invoice.due
                    WHERE line.tenant_id = %(tenant)s AND line.invoice_id = invoice.id AND line.kind = 'late_fee')
        OR EXISTS (SELECT FROM billing_invoiceline AS line
                   WHERE line.tenant_id = %(tenant)s AND line.invoice_id = invoice.id AND line.kind <> 'late_fee'))
-  AND NOT EXISTS (SELECT FROM billing_exemption AS spared
-                  WHERE spared.tenant_id = %(tenant)s AND spared.subscriber_id = invoice.subscriber_id
-                    AND spared.ended_at IS NULL AND (spared.until IS NULL OR spared.until >= %(on)s))
-  AND NOT EXISTS (SELECT FROM billing_promise AS promised
-                  WHERE promised.tenant_id = %(tenant)s AND promised.subscriber_id = invoice.subscriber_id
-                    AND promised.status = 'open' AND promised.until >= %(on)s)
+  AND {debts.NOT_SPARED_SQL}
 ORDER BY invoice.id
 LIMIT %(limit)s
-"""
+"""  # noqa: S608  (only the constants of `debts` are put in)
 
 
 def charge_late_fees(run: jobs.Run, *, on: date) -> int:

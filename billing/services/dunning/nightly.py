@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from billing.models import DunningNight, DunningPolicy, NightStatus, Reminder, ReminderStatus
+from billing.models.fields import day_words
 from billing.services.dunning import late_fees, policies, reminders, suspending
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job, JobStatus
@@ -39,7 +40,7 @@ def write_letters(*, on: date, user_id: UUID | None = None) -> Job:
     return jobs.enqueue(
         kind=reminders.KIND,
         params={"on": on.isoformat()},
-        label=f"Reminders and late fees, {on}",
+        label=f"Reminders and late fees, {day_words(on)}",
         subject=f"letters:{on}",
         user_id=user_id,
     )

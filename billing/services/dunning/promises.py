@@ -52,10 +52,11 @@ def make_promise(
     currency: str,
     until: date,
     on: date,
+    at: datetime,
     note: str = "",
     user_id: UUID | None = None,
 ) -> Promise:
-    """Note that a customer will pay until a day; `on` is today at the provider's.
+    """Note that a customer will pay until a day; `on` is today at the provider's, `at` is now.
 
     Raises SubscriberUnknown, PromiseOpen, PromiseTooFar, AmountNotWhole.
     """
@@ -68,7 +69,13 @@ def make_promise(
     if running is not None:
         raise PromiseOpen(customer=customer.full_name, until=running.until)
     promise: Promise = Promise.objects.create(
-        subscriber=customer, amount=amount, currency=currency, until=until, note=note, created_by_id=user_id
+        subscriber=customer,
+        amount=amount,
+        currency=currency,
+        until=until,
+        note=note,
+        made_at=at,
+        created_by_id=user_id,
     )
     return promise
 
@@ -97,7 +104,7 @@ def settle_promises(*, on: date, at: datetime) -> int:
                     SELECT COALESCE(sum(paid.amount - paid.refunded), 0) FROM billing_payment AS paid
                     WHERE paid.tenant_id = %(tenant)s AND paid.subscriber_id = promise.subscriber_id
                       AND paid.currency = promise.currency AND paid.status = 'received'
-                      AND paid.received_at >= promise.created_at
+                      AND paid.received_at >= promise.made_at
                 ) >= promise.amount THEN 'kept' ELSE 'broken' END,
                 settled_at = %(at)s, updated_at = %(at)s
             WHERE promise.tenant_id = %(tenant)s AND promise.status = 'open' AND promise.until < %(on)s

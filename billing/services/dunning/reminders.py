@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.models import F
 
 from billing.models import BillingIdentity, InvoiceStatus, Reminder, ReminderStatus
-from billing.services.dunning import letters
+from billing.services.dunning import debts, letters
 from billing.services.invoices.links import payment_link
 from ispcore.errors import RetryableError
 from ispcore.events.services import publish
@@ -39,7 +39,7 @@ class MailServerUnreachable(RetryableError):
 
 
 # The latest step an invoice has reached. It is left out when a later one was written before.
-_PREPARE_SQL = """
+_PREPARE_SQL = f"""
 INSERT INTO billing_reminder (id, tenant_id, created_at, updated_at, invoice_id, step, due_on, email, status, attempts,
                               detail)
 SELECT uuidv7(), %(tenant)s, %(at)s, %(at)s, reached.id, reached.step, reached.due_on + reached.step, reached.email,
@@ -48,33 +48,19 @@ SELECT uuidv7(), %(tenant)s, %(at)s, %(at)s, reached.id, reached.step, reached.d
 FROM (
     SELECT DISTINCT ON (invoice.id) invoice.id, invoice.due_on, step.days AS step, customer.email
     FROM billing_invoice AS invoice
-    JOIN subscribers_subscriber AS customer
-        ON customer.tenant_id = %(tenant)s AND customer.id = invoice.subscriber_id
-    JOIN billing_subscriberbalance AS balance
-        ON balance.tenant_id = %(tenant)s AND balance.subscriber_id = invoice.subscriber_id
-       AND balance.currency = invoice.currency AND balance.balance > 0
-    LEFT JOIN billing_dunningpolicy AS own
-        ON own.tenant_id = %(tenant)s AND own.billing_profile_id = customer.billing_profile_id
-    JOIN billing_dunningpolicy AS policy
-        ON policy.tenant_id = %(tenant)s
-       AND (policy.id = own.id OR own.id IS NULL AND policy.billing_profile_id IS NULL)
+    {debts.POLICY_SQL}
     CROSS JOIN LATERAL unnest(policy.reminder_days) AS step(days)
     WHERE invoice.tenant_id = %(tenant)s AND invoice.open_amount > 0 AND invoice.kind = 'invoice'
       AND invoice.status IN ('issued', 'partly_paid')
       AND invoice.due_on BETWEEN %(on)s - 365 - %(late)s AND %(on)s + 60
       AND invoice.due_on + step.days BETWEEN %(on)s - %(late)s AND %(on)s
-      AND NOT EXISTS (SELECT FROM billing_exemption AS spared
-                      WHERE spared.tenant_id = %(tenant)s AND spared.subscriber_id = invoice.subscriber_id
-                        AND spared.ended_at IS NULL AND (spared.until IS NULL OR spared.until >= %(on)s))
-      AND NOT EXISTS (SELECT FROM billing_promise AS promised
-                      WHERE promised.tenant_id = %(tenant)s AND promised.subscriber_id = invoice.subscriber_id
-                        AND promised.status = 'open' AND promised.until >= %(on)s)
+      AND {debts.NOT_SPARED_SQL}
     ORDER BY invoice.id, step.days DESC
 ) AS reached
 WHERE NOT EXISTS (SELECT FROM billing_reminder AS later
                   WHERE later.tenant_id = %(tenant)s AND later.invoice_id = reached.id AND later.step > reached.step)
 ON CONFLICT (tenant_id, invoice_id, step) DO NOTHING
-"""
+"""  # noqa: S608  (only the constants of `debts` are put in)
 
 
 def prepare_reminders(*, on: date, at: datetime) -> int:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from billing.models import DunningNight, NightStatus
+from billing.models.fields import day_words
 from billing.services.dunning import policies, promises, tonight
 from ispcore.errors import DomainError
 from ispcore.events.services import publish, publish_each
@@ -159,7 +160,7 @@ def _cut(chosen: list[UUID], night_id: UUID, *, at: datetime) -> int | None:
     if len(lines) > _allowed(night):
         return None
     if lines:
-        note = f"Overdue on {night.on}"
+        note = f"Overdue on {day_words(night.on)}"
         holds.hold_lines(
             lines, reason=HoldReason.NON_PAYMENT, at=at, until=None, note=note, user_id=night.approved_by_id
         )
@@ -206,7 +207,7 @@ def _enqueue(night: DunningNight, user_id: UUID | None) -> None:
     night.job = jobs.enqueue(
         kind=KIND,
         params={"night_id": str(night.pk)},
-        label=f"Cut for non-payment, {night.on}",
+        label=f"Cut for non-payment, {day_words(night.on)}",
         subject=f"night:{night.pk}",
         user_id=user_id,
     )

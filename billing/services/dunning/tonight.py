@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, models
 
 from billing.models import DunningPolicy
+from billing.models.fields import day_words
 from billing.services.dunning import calendar, debts, policies
 from ispcore.money import round_money
 from ispcore.tenants.context import current_tenant_id
@@ -210,11 +211,12 @@ def _why(
     match verdict:
         case Verdict.EXEMPTION:
             return f"Exempt: {exemption}"
-        case Verdict.PROMISE if promised_amount is not None:
-            return f"Promised {round_money(promised_amount, currency):f} until {promised_until:%Y-%m-%d}"
+        case Verdict.PROMISE if promised_amount is not None and promised_until is not None:
+            return f"Promised {round_money(promised_amount, currency):f} {currency} until {day_words(promised_until)}"
         case Verdict.DAY_OFF:
-            return f"{on:%Y-%m-%d} is no working day: {reasons.get(policy_id, '')}"
+            return f"{day_words(on)} is no working day: {reasons.get(policy_id, '')}"
         case Verdict.MINIMUM_BALANCE:
-            return f"Owes no more than the minimum of {round_money(minimum, currency):f}"
+            return f"Owes no more than the minimum of {round_money(minimum, currency):f} {currency}"
         case _:
-            return f"Due since {since:%Y-%m-%d}, {(on - since).days} days"
+            days = (on - since).days
+            return f"Due since {day_words(since)}, {days} day{'' if days == 1 else 's'}"

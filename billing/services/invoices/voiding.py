@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, Max
 
 from billing.models import (
+    NO_SOURCE,
     BillingPosition,
     Invoice,
     InvoiceKind,
@@ -24,6 +25,8 @@ from subscribers.services.periods import local_date
 
 # Their dates say how far a line is billed; the others of a period follow the plan's.
 PERIODS = (LineKind.PLAN,)
+# What settles days that were billed before, each once: the line's position says since when.
+SETTLING = (LineKind.PLAN_CHANGE, LineKind.HOLD_CREDIT, LineKind.END_CREDIT)
 CHARGES = (LineKind.ONE_OFF, LineKind.LATE_FEE)
 
 
@@ -35,8 +38,8 @@ class NotVoidable(DomainError):
 class LaterPeriodBilled(DomainError):
     code = "later_period_billed"
     message = (
-        "{number} bills {what} until {until}, and a later invoice bills what follows. Make that one void first, or "
-        "write a credit note for this one."
+        "{number} bills {what} until {until}, and a later invoice bills what follows or gives back some of it. Make "
+        "that one void first, or write a credit note for this one."
     )
 
 
@@ -82,21 +85,36 @@ def why_not(invoice: Invoice) -> str:
     return ""
 
 
-def _positions_to_move(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UUID, date]:
-    """Return how far each line was billed before this invoice."""
+def _positions_to_move(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UUID, date | None]:
+    """Return how far each line was billed before this invoice; None where the invoice did not move that."""
     spans: dict[UUID, list[InvoiceLine]] = {}
     for line in lines:
-        if line.kind in PERIODS and line.subscription_id is not None:
+        if line.kind in (*PERIODS, *SETTLING) and line.subscription_id is not None:
             spans.setdefault(line.subscription_id, []).append(line)
-    found: dict[UUID, date] = {}
+    found: dict[UUID, date | None] = {}
     for subscription_id, mine in sorted(spans.items()):
-        until = max(line.period_end for line in mine if line.period_end)
-        later = InvoiceLine.objects.filter(
-            subscription=subscription_id, kind__in=PERIODS, is_void=False, period_start__gte=until
+        others = (
+            InvoiceLine.objects.filter(subscription=subscription_id, is_void=False)
+            .exclude(invoice=invoice)
+            .exclude(invoice__status=InvoiceStatus.DRAFT)
         )
-        if later.exclude(invoice=invoice).exclude(invoice__status=InvoiceStatus.DRAFT).exists():
+        periods = [line for line in mine if line.kind in PERIODS]
+        until = max(line.period_end for line in periods or mine if line.period_end)
+        later = others.filter(kind__in=PERIODS, period_start__gte=until)
+        # What was given back or changed of these days would be so twice, or never.
+        settled = others.filter(kind__in=SETTLING, invoice__issued_at__gt=invoice.issued_at)
+        if not periods:
+            later = others.filter(kind__in=PERIODS, invoice__issued_at__gt=invoice.issued_at)
+        if later.exists() or settled.exists():
             raise LaterPeriodBilled(number=invoice.number, what=mine[0].description, until=until)
-        found[subscription_id] = min(line.period_start for line in mine if line.period_start)
+        if periods:
+            found[subscription_id] = min(line.period_start for line in periods if line.period_start)
+        elif any(line.kind == LineKind.END_CREDIT and line.source == NO_SOURCE for line in mine):
+            found[subscription_id] = others.filter(kind__in=PERIODS).aggregate(until=Max("period_end"))[
+                "until"
+            ]
+        else:
+            found[subscription_id] = None
     return found
 
 
@@ -117,18 +135,21 @@ def _charges_to_ask_again(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UU
     return found
 
 
-def _move_back(subscription_id: UUID, billed_until: date, at: datetime) -> None:
+def _move_back(subscription_id: UUID, billed_until: date | None, at: datetime) -> None:
     """Let the next run bill a line from here, with the changes and holds that no other invoice has settled."""
     position = (
         BillingPosition.objects.select_for_update(of=("self",)).filter(subscription=subscription_id).first()
     )
     if position is None:
         return
-    earlier = InvoiceLine.objects.filter(
-        subscription=subscription_id, is_void=False, invoice__run__isnull=False
-    ).exclude(invoice__status=InvoiceStatus.DRAFT)
+    # Charges are asked for without a look at what else there is to settle.
+    earlier = (
+        InvoiceLine.objects.filter(subscription=subscription_id, is_void=False, invoice__run__isnull=False)
+        .exclude(kind__in=CHARGES)
+        .exclude(invoice__status=InvoiceStatus.DRAFT)
+    )
     settled = earlier.aggregate(at=Max("invoice__run__as_of"))["at"] or position.subscription.provisioned_at
-    position.billed_until = billed_until
+    position.billed_until = billed_until or position.billed_until
     position.settled_at = min(settled or position.settled_at, position.settled_at)
     position.is_closed = False
     position.save(update_fields=["billed_until", "settled_at", "is_closed", "updated_at"])

@@ -14,7 +14,8 @@ from ispcore.tenants.context import current_tenant_id
 BATCH = 5000  # Subscribers per transaction.
 FIRST = UUID(int=0)
 # What a batch looks up lies in memory. Priced as if it came from a disk, each batch would read whole tables instead.
-BY_KEY_SQL = "SET LOCAL random_page_cost = 1"
+# Compiling a statement takes longer than running it for one batch.
+BY_KEY_SQL = "SET LOCAL random_page_cost = 1; SET LOCAL jit = off"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def _plan(terms: Terms, subscribers: Sequence[UUID], *, looks_for_billed: bool) 
         overage.add_items(cursor, values)
         for statement in (
             standing.CLOSE_SQL,
+            standing.SETTLE_SQL,
             drafts.PARK_SQL,
             *([drafts.PARK_BILLED_SQL] if looks_for_billed else []),
             drafts.LEAVE_PARKED_SQL,

@@ -198,7 +198,7 @@ ORDER BY invoice_id
 PARK_BILLED_SQL = """
 INSERT INTO billing_parkedaccount (id, tenant_id, created_at, updated_at, run_id, subscriber_id, reason, detail)
 SELECT DISTINCT ON (item.subscriber_id) uuidv7(), %(tenant)s, now(), now(), %(run)s, item.subscriber_id, 'billed',
-       left(format('%%s from %%s is on %%s already.', item.description, item.period_start,
+       left(format('%%s from %%s is on %%s already.', item.description, to_char(item.period_start, 'FMDD Mon YYYY'),
                    COALESCE(NULLIF(invoice.number, ''), 'a draft')), 200)
 FROM billing_item AS item
 JOIN billing_invoiceline AS line

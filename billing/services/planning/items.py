@@ -10,6 +10,8 @@ The rules, each once:
   add-on. What is given back is what was billed: the invoice's price, where a plan's price was changed since.
 - A change of plan is settled for the days that were billed at the old price.
 - An add-on is billed from the day it begins, also for days of a period whose plan is billed already.
+- What comes up within a period is asked for or given back on the customer's next cycle day, each month, also where
+  the plan is paid by the quarter or the year.
 - A discount takes its part off the plan's price for the days it is valid; what it took off is not given back. All
   discounts together take off no more than the price.
 - Taxes come last, on each item, a discount included.

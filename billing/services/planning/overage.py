@@ -1,8 +1,8 @@
 """Data above a plan's cap: charged after each calendar month, for each GB begun.
 
 The rules, each once:
-- A month is charged when it is over, or when the line ended in it, with the next run that bills the line; once, by
-  the key of items. A month in which the line was billed for no day at all is charged none the less if it was used.
+- A month is charged when it is over, or when the line ended in it, on the customer's next cycle day; once, by the key
+  of items. A month in which the line was billed for no day at all is charged none the less if it was used.
 - The cap is the plan's on the last day of the month, or of the line, and is whole also in a part of a month.
 - A GB is 10⁹ bytes, and one begun counts whole.
 - Months before a price began, before the provider bills here, and more than three months ago are not charged.

@@ -4,8 +4,11 @@ A day counts to the terms in force when it begins at the provider's: the day a l
 back from a hold is billed; the day it ends or goes on hold is not.
 """
 
-# Either half walks its index in the order of the subscribers and stops at the limit: a batch costs what it gives. Who
-# pays first buys each period from credit when it begins (services/prepaid).
+# Either half walks its index in the order of the subscribers and stops at the limit: a batch costs what it gives. What
+# comes up within a period of a quarter or a year (a change of plan, an add-on, a hold that ended, data above the cap)
+# does not wait for its end: the line is looked at once a month, on the customer's cycle day. One billed for less than
+# 28 days more waits for its next period, and one settled less than 27 days ago was looked at in this month: most lines
+# are told apart by these two.
 CANDIDATES_SQL = """
 SELECT subscriber_id FROM (
     (SELECT DISTINCT line.subscriber_id
@@ -14,7 +17,23 @@ SELECT subscriber_id FROM (
         ON position.tenant_id = %(tenant)s AND position.subscription_id = line.id
     WHERE line.tenant_id = %(tenant)s AND line.subscriber_id > %(after)s AND line.provisioned_at < %(as_of)s
       AND line.status IN ('active', 'suspended', 'terminated') AND position.is_closed IS NOT TRUE
-      AND (line.status = 'terminated' OR position.billed_until IS NULL OR position.billed_until <= %(on)s)
+      AND (line.status = 'terminated' OR position.billed_until IS NULL OR position.billed_until <= %(on)s
+           OR position.billed_until >= %(on)s::date + 28 AND position.settled_at < %(as_of)s - interval '27 days'
+              AND EXISTS (
+                  SELECT FROM subscribers_subscriber AS customer
+                  JOIN tenants_tenant AS provider ON provider.id = %(tenant)s
+                  LEFT JOIN subscribers_billingprofile AS profile
+                      ON profile.tenant_id = %(tenant)s AND profile.id = customer.billing_profile_id
+                  CROSS JOIN LATERAL (
+                      SELECT billing_period(
+                          %(on)s, 1, DATE '2000-01-01',
+                          CASE WHEN profile.cycle = 'anniversary'
+                               THEN extract(day FROM line.provisioned_at AT TIME ZONE provider.timezone)::int
+                               ELSE COALESCE(profile.cycle_day, 1) END) AS days
+                  ) AS month
+                  WHERE customer.tenant_id = %(tenant)s AND customer.id = line.subscriber_id
+                    AND (position.settled_at AT TIME ZONE provider.timezone)::date < lower(month.days)
+              ))
       -- Who pays first buys each period from credit when it begins (services/prepaid).
       AND line.subscriber_id NOT IN (
           SELECT customer.id FROM subscribers_subscriber AS customer
@@ -140,6 +159,17 @@ FROM asked
 JOIN period ON period.since = asked.since AND period.through = asked.through AND period.months = asked.months
     AND period.anchor = asked.anchor AND period.cycle_day = asked.cycle_day
 CROSS JOIN LATERAL (SELECT LEAST(period.until, asked.ends_on) AS until) AS cut
+"""
+
+# A line that was looked at within its period and of which nothing is due is left alone until its next month. Not if its
+# position was moved since the batch began: an invoice was made void.
+SETTLE_SQL = """
+UPDATE billing_billingposition AS position SET settled_at = %(as_of)s, updated_at = now()
+FROM billing_line AS line
+WHERE position.tenant_id = %(tenant)s AND position.subscription_id = line.subscription_id
+  AND position.billed_until = line.billed_until AND position.settled_at = line.settled_at AND NOT line.is_ended
+  AND line.billed_until >= %(on)s::date + 28 AND line.settled_at < %(as_of)s - interval '27 days'
+  AND NOT EXISTS (SELECT FROM billing_item AS item WHERE item.subscription_id = line.subscription_id)
 """
 
 # A line that ended and of which nothing is left to bill or give back is not looked at again.

@@ -1,7 +1,7 @@
 """Periods bought from credit when they begin; without credit the line is held, and a top-up brings it back."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -13,10 +13,12 @@ from billing.models import (
     BillingPosition,
     Invoice,
     InvoiceLine,
+    LineKind,
     LineTax,
     PrepaidLine,
     SubscriberBalance,
 )
+from billing.models.fields import day_words
 from billing.services import invoices
 from billing.services.dunning import debts
 from billing.services.prepaid import pricing
@@ -99,10 +101,21 @@ def credit_of(subscriber_id: UUID, currency: str) -> Decimal:
     return max(-balance, Decimal(0)) if balance is not None else Decimal(0)
 
 
+def end_of_period(line: Subscription, start: date, *, anchor_on: date) -> date:
+    """Return the first day after the period of a line that begins on `start`."""
+    # Periods begin on the day a row of them began, whatever the billing profile says of invoices.
+    rule = BillingProfile(cycle=Cycle.ANNIVERSARY)
+    return period_around(on=start, period=line.plan.period, profile=rule, began_on=anchor_on).end
+
+
 def _state(line: Subscription, today: date) -> PrepaidLine | None:
     """Return how far a line is paid; None when it is held for another reason, too, and buying would be in vain."""
     state: PrepaidLine | None = PrepaidLine.objects.filter(subscription=line).first()
     if state is None:
+        if InvoiceLine.objects.filter(
+            subscription=line, kind=LineKind.PLAN, invoice__status="draft"
+        ).exists():
+            return None  # A run that waits for approval bills it still: where invoices end is not known yet.
         # A line that was billed by invoices goes on where these end.
         billed = (
             BillingPosition.objects.filter(subscription=line).values_list("billed_until", flat=True).first()
@@ -155,9 +168,7 @@ def _write(
     line: Subscription, state: PrepaidLine, price: pricing.Price, *, start: date, at: datetime
 ) -> None:
     """Issue the invoice of one period and move the line's end; the credit pays it."""
-    # Periods begin on the day a row of them began, whatever the billing profile says of invoices.
-    rule = BillingProfile(cycle=Cycle.ANNIVERSARY)
-    end = period_around(on=start, period=line.plan.period, profile=rule, began_on=state.anchor_on).end
+    end = end_of_period(line, start, anchor_on=state.anchor_on)
     state.paid_until, state.waits_since, state.missing = end, None, None
     state.save()
     BillingPosition.objects.update_or_create(
@@ -216,7 +227,7 @@ def _wait(line: Subscription, state: PrepaidLine, *, missing: Decimal, at: datet
             reason=HoldReason.NON_PAYMENT,
             at=at,
             until=None,
-            note=f"Prepaid until {state.paid_until}",
+            note=f"Prepaid until {day_words(state.paid_until - timedelta(days=1))}",
             user_id=None,
         )
     if began:

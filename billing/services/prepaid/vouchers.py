@@ -3,8 +3,6 @@
 A code is kept as a hash only; in the clear it stands on the sheet, which is made in the same transaction.
 """
 
-import hashlib
-import secrets
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,22 +12,18 @@ from django.db import transaction
 
 from billing.models import CreditVoucher, CreditVoucherBatch, CreditVoucherState, Payment, PaymentMethod
 from billing.services import payments
-from billing.services.prepaid import sheets
+from billing.services.prepaid import selling, sheets
 from ispcore import money
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.events.services import publish
-from ispcore.files.services import write_file
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
-from ispcore.tenants.context import current_tenant_id
-from ispcore.tenants.models import Tenant
+from ispcore.vouchers import services
+from ispcore.vouchers.codes import normal_code
 from subscribers.services.customers import lock_subscriber
 
 KIND = "billing.make_credit_vouchers"
-# Without I, O, 0, 1 and L: 31 signs, so that twelve of them are 59 bits. They are money.
-ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-RANDOM_SIGNS = 12
-SHOWN_SIGNS = 4
+RANDOM_SIGNS = 12  # They are money.
 
 
 class CreditVoucherUnknown(NotRegistered):
@@ -100,42 +94,16 @@ def create_batch(
     return batch, job
 
 
-def make_vouchers(run: jobs.Run) -> dict[str, Any]:
-    """Make a batch's vouchers and the sheet they are printed on: all or none. Safe to repeat: made once.
-
-    Codes and sheet are made before the transaction; a worker that dies leaves nothing, and the next makes new ones.
-    """
-    with run.tenant():
-        batch = CreditVoucherBatch.objects.get(pk=run.params["batch_id"])
-        provider = Tenant.objects.get(pk=current_tenant_id()).name
-        if CreditVoucher.objects.filter(batch=batch).exists():
-            return _made(batch)
-    codes = _codes(batch)
-    run.progress(0, batch.quantity, "Printing the sheet")
-    pdf = sheets.render_vouchers(batch, codes, provider=provider)
-    with run.tenant():
-        run.hold()
-        batch = CreditVoucherBatch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
-        if not CreditVoucher.objects.filter(batch=batch).exists():
-            CreditVoucher.objects.bulk_create(
-                [
-                    CreditVoucher(
-                        batch=batch, code_hash=hash_code(code), shown=code[: len(batch.prefix) + SHOWN_SIGNS]
-                    )
-                    for code in codes
-                ],
-                batch_size=2000,
-            )
-            with write_file(
-                name=f"credit-vouchers-{batch.created_at:%Y-%m-%d}-{batch.pk.hex[-6:]}.pdf",
-                media_type="application/pdf",
-                app_label="billing",
-                user_id=run.user_id,
-            ) as (file, stream):
-                stream.write(pdf)
-            batch.sheet = file
-            batch.save(update_fields=["sheet", "updated_at"])
-    return _made(batch)
+def make_vouchers(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
+    """Make a batch's vouchers and their sheet, as `ispcore.vouchers.services.make_vouchers` does."""
+    return services.make_vouchers(
+        run,
+        batches=CreditVoucherBatch.objects.all(),
+        random_signs=RANDOM_SIGNS,
+        sheet_name="credit-vouchers",
+        render=sheets.render_vouchers,
+        at=at,
+    )
 
 
 @transaction.atomic
@@ -146,12 +114,7 @@ def redeem(*, subscriber_id: UUID, code: str, at: datetime, user_id: UUID | None
     SubscriberNotFound, CreditVoucherUnknown, CreditVoucherUsed, CreditVoucherOver and what `payments.receive` raises.
     """
     lock_subscriber(subscriber_id)
-    found: CreditVoucher | None = (
-        CreditVoucher.objects.select_for_update(of=("self",))
-        .select_related("batch")
-        .filter(code_hash=hash_code(normal_code(code)))
-        .first()
-    )
+    found: CreditVoucher | None = services.lock_voucher(CreditVoucher.objects.all(), code)
     if found is None:
         raise CreditVoucherUnknown
     if found.state == CreditVoucherState.USED:
@@ -197,35 +160,10 @@ def revoke_batch(*, batch_id: UUID, at: datetime) -> int:
 
 @transaction.atomic
 def remove_batch(*, batch_id: UUID) -> None:
-    """Delete a batch none of whose vouchers was used. Raises CreditBatchInUse."""
+    """Delete a batch none of whose vouchers was used or sold. Raises CreditBatchInUse, CreditBatchSold."""
     batch = CreditVoucherBatch.objects.select_for_update(of=("self",)).get(pk=batch_id)
     count = CreditVoucher.objects.filter(batch=batch, state=CreditVoucherState.USED).count()
     if count:
         raise CreditBatchInUse(name=batch.name, count=count)
+    selling.refuse_sold(batch)
     batch.delete()
-
-
-def normal_code(code: str) -> str:
-    """Return what two spellings of one code share: capitals and digits."""
-    return "".join(sign for sign in code.upper() if sign.isascii() and sign.isalnum())
-
-
-def hash_code(normal: str) -> bytes:
-    """Return what is kept of a code: SHA-256 over the tenant's id and the normal code."""
-    return hashlib.sha256(f"{current_tenant_id()}:{normal}".encode()).digest()
-
-
-def _codes(batch: CreditVoucherBatch) -> list[str]:
-    codes: set[str] = set()
-    while len(codes) < batch.quantity:
-        codes.add(batch.prefix + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_SIGNS)))
-    return sorted(codes)
-
-
-def _made(batch: CreditVoucherBatch) -> dict[str, Any]:
-    return {
-        "batch_id": str(batch.pk),
-        "vouchers": batch.quantity,
-        "file_id": str(batch.sheet_id),
-        "url": f"/api/v1/files/{batch.sheet_id}/content",
-    }

@@ -107,8 +107,7 @@ SELECT DISTINCT ON (before.subscriber_id, before.currency)
        uuidv7(), %(tenant)s, now(), now(), %(run)s, before.subscriber_id, 'gone', before.currency,
        {SIGNED.format(document="before")}, 0, {WHY_GONE.format(document="before")}
 FROM billing_invoice AS before
-WHERE before.tenant_id = %(tenant)s AND before.run_id IN (
-        SELECT id FROM billing_billingrun WHERE tenant_id = %(tenant)s AND status = 'issued' AND id <> %(run)s)
+WHERE before.tenant_id = %(tenant)s AND before.run_id IS NOT NULL AND before.run_id <> %(run)s
   AND before.status NOT IN ('draft', 'void')
   AND before.period_end > %(after)s AND before.period_end <= %(on)s
   AND NOT EXISTS (

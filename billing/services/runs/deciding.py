@@ -5,15 +5,18 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing.models import BillingRun, ParkedAccount, ParkReason, RunStatus
+from billing.models import BillingPosition, BillingRun, ParkedAccount, ParkReason, RunStatus
 from billing.services.runs.starting import DISCARD, ISSUE, PLAN, start_job
 from ispcore.errors import DomainError, NotRegistered
+from subscribers.models import ServiceStatus, Subscription
+from subscribers.services.customers import lock_subscriber
 
 WHAT_TO_DO = {
     ParkReason.CURRENCY: "Give the service a plan in the currency of the customer's billing profile, or the customer "
     "a profile in the plan's.",
     ParkReason.NEGATIVE: "A run writes a credit note over what was billed and is not credited yet, and over no more. "
-    "Look whether it was credited by hand already; the next run tries again.",
+    "Look whether it was credited by hand already. Done with it settles services that ended, without giving back more; "
+    "for others the next run tries again.",
     ParkReason.PRICE: "Round the price to what the currency has; yen, for example, have no decimals.",
     ParkReason.BILLED: "Another invoice bills this already. Make that one void or discard the draft, or leave it.",
 }
@@ -98,18 +101,29 @@ def continue_run(*, run_id: UUID, user_id: UUID | None = None) -> BillingRun:
 
 @transaction.atomic
 def resolve_parked(*, parked_id: UUID, at: datetime, user_id: UUID | None = None) -> ParkedAccount:
-    """Take an account off the list of what to look at; the next run bills it. Safe to repeat.
+    """Take an account off the list of what to look at; the next run tries it again.
 
-    Raises ParkedUnknown.
+    Where more would be given back than was billed and is not credited yet, the person has decided: the services that
+    ended are settled as they stand, or each night would park the account again. Safe to repeat. Raises ParkedUnknown.
     """
-    found: ParkedAccount | None = (
-        ParkedAccount.objects.select_for_update(of=("self",)).filter(pk=parked_id).first()
-    )
-    if found is None:
+    subscriber_id = ParkedAccount.objects.filter(pk=parked_id).values_list("subscriber", flat=True).first()
+    if subscriber_id is None:
         raise ParkedUnknown
+    lock_subscriber(subscriber_id)
+    found: ParkedAccount = (
+        ParkedAccount.objects.select_for_update(of=("self",)).select_related("run").get(pk=parked_id)
+    )
     if found.resolved_at is None:
         found.resolved_at, found.resolved_by_id = at, user_id
         found.save(update_fields=["resolved_at", "resolved_by", "updated_at"])
+        if found.reason == ParkReason.NEGATIVE:
+            ended = Subscription.objects.filter(
+                subscriber=subscriber_id,
+                status=ServiceStatus.TERMINATED,
+                terminated_at__lte=found.run.as_of,
+            )
+            positions = BillingPosition.objects.filter(subscription__in=ended, is_closed=False)
+            positions.update(is_closed=True, updated_at=at)
     return found
 
 

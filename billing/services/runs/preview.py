@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,8 +11,8 @@ from billing.models import BillingPosition, BillingRun, Invoice, InvoiceLine, Pa
 from billing.services import planning
 from billing.services.runs.starting import refuse_wrong_day, terms_of
 from ispcore.errors import NotRegistered
-from subscribers.models import Subscriber
-from subscribers.services.periods import local_date
+from subscribers.models import Period, ServiceStatus, Subscriber
+from subscribers.services.periods import local_date, period_around
 
 DAYS_SHOWN = 366  # A yearly line's next invoice.
 
@@ -51,34 +50,54 @@ class _RolledBack(Exception):
 def next_invoice(*, subscriber_id: UUID, on: date | None = None, at: datetime) -> Preview:
     """Compute the invoice a run would plan for one subscriber, by the same statements. Writes nothing.
 
-    Without a day, that of the first day on which something is due. Raises SubscriberUnknown, DayTooFar,
-    DayBeforeBeginning.
+    Without a day, that of the first day on which something is due, as far as is known now. Raises
+    SubscriberUnknown, DayTooFar, DayBeforeBeginning.
     """
-    on = refuse_wrong_day(
-        on or _next_day(subscriber_id, local_date(at)), today=local_date(at), ahead=DAYS_SHOWN
-    )
+    today = local_date(at)
+    if on is not None:
+        refuse_wrong_day(on, today=today, ahead=DAYS_SHOWN)
     if not Subscriber.objects.filter(pk=subscriber_id).exists():
         raise SubscriberUnknown
-    found: list[Any] = []
+    for day in [on] if on else _next_days(subscriber_id, today):
+        preview = _rolled_back(subscriber_id, refuse_wrong_day(day, today=today, ahead=DAYS_SHOWN), at)
+        if preview.invoices or preview.parked:
+            break
+    return preview
+
+
+def _rolled_back(subscriber_id: UUID, day: date, at: datetime) -> Preview:
+    found: list[Preview] = []
     try:
         with transaction.atomic():
-            today = local_date(at)
-            day = refuse_wrong_day(on or _next_day(subscriber_id, today), today=today, ahead=DAYS_SHOWN)
             found.append(_planned(subscriber_id, day, at))
             raise _RolledBack
     except _RolledBack:
-        preview: Preview = found[0]
-        return preview
+        return found[0]
 
 
-def _next_day(subscriber_id: UUID, today: date) -> date:
-    until: date | None = (
-        BillingPosition.objects.filter(subscription__subscriber=subscriber_id, is_closed=False)
-        .order_by("billed_until")
-        .values_list("billed_until", flat=True)
-        .first()
+def _next_days(subscriber_id: UUID, today: date) -> list[date]:
+    """Return the days on which a run looks at the subscriber next: cycle days and periods that end, the first each.
+
+    Today, where a line ended or has never been billed.
+    """
+    positions = list(
+        BillingPosition.objects.filter(
+            subscription__subscriber=subscriber_id, is_closed=False
+        ).select_related("subscription__subscriber__billing_profile")
     )
-    return max(today, until or today)
+    if not positions or any(each.subscription.status == ServiceStatus.TERMINATED for each in positions):
+        return [today]
+    until = max(today, min(each.billed_until for each in positions))
+    months = {
+        period_around(
+            on=today,
+            period=Period.MONTH,
+            profile=each.subscription.subscriber.billing_profile,
+            began_on=local_date(each.subscription.provisioned_at),
+        ).end
+        for each in positions
+    }
+    return sorted({day for day in months if day < until} | {until})
 
 
 def _planned(subscriber_id: UUID, on: date, at: datetime) -> Preview:

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from billing.models import OPEN_RUN, BillingRun, BillingSettings
+from billing.models.fields import day_words
 from billing.services.planning import Terms
 from ispcore.errors import DomainError
 from ispcore.jobs import services as jobs
@@ -25,7 +26,7 @@ DAYS_AHEAD = 31
 
 class RunOpen(DomainError):
     code = "run_open"
-    message = "The run of {on} is {status}. Issue or discard it first."
+    message = "The run of {on} is not over ({status}). Issue or discard it first."
 
 
 class DayTooFar(DomainError):
@@ -68,7 +69,7 @@ def open_run(*, on: date | None = None, at: datetime, user_id: UUID | None = Non
         found = BillingRun.objects.filter(status__in=OPEN_RUN).first()
         if found is None:  # It ended between the two statements: there is room for a new one.
             return open_run(on=on, at=at, user_id=user_id)
-        raise RunOpen(on=found.on, status=found.get_status_display().lower()) from None
+        raise RunOpen(on=day_words(found.on), status=found.get_status_display().lower()) from None
     return run
 
 
@@ -76,10 +77,10 @@ def refuse_wrong_day(on: date, *, today: date, ahead: int) -> date:
     """Return the day, which is not before all billing and not too far ahead. Raises DayTooFar, DayBeforeBeginning."""
     latest = today + timedelta(days=ahead)
     if on > latest:
-        raise DayTooFar(latest=latest)
+        raise DayTooFar(latest=day_words(latest))
     settings = settings_on(on)
     if on < settings.bills_from:
-        raise DayBeforeBeginning(earliest=settings.bills_from)
+        raise DayBeforeBeginning(earliest=day_words(settings.bills_from))
     return on
 
 
@@ -88,7 +89,7 @@ def start_job(run: BillingRun, kind: str, *, user_id: UUID | None) -> Job:
     return jobs.enqueue(
         kind=kind,
         params={"run_id": str(run.pk)},
-        label=LABELS[kind].format(on=run.on),
+        label=LABELS[kind].format(on=day_words(run.on)),
         subject=f"billing_run:{run.pk}",
         user_id=user_id,
     )
