@@ -33,6 +33,7 @@ urlpatterns = [
     path("admin/", site.urls),
     path("api/v1/", include(api)),
     path("", include("billing.pages.urls")),
+    path("", include("support.pages.urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^docs/?$", SwaggerView.as_view(url_name="schema"), name="docs"),
     re_path(r"^redoc/?$", RedocView.as_view(url_name="schema"), name="redoc"),

@@ -3,6 +3,13 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from ispcore.api.routers import HouseRouter
 from support.api.desk import CannedAnswerViewSet, SubjectsView, SubjectViewSet, TeamViewSet, ZoneBlockedView
 from support.api.diagnosis import DiagnosisView
+from support.api.me import (
+    MyBalanceView,
+    MyInvoiceViewSet,
+    MyServiceViewSet,
+    MySubjectsView,
+    MyTicketViewSet,
+)
 from support.api.settings import SupportSettingsView
 from support.api.tickets import TicketViewSet
 
@@ -20,4 +27,14 @@ support_patterns: list[URLPattern | URLResolver] = [
     path("", include(router.urls)),
 ]
 
-urlpatterns = [path("support/", include(support_patterns))]
+own = HouseRouter()
+own.register("me/services", MyServiceViewSet, basename="my-service")
+own.register("me/invoices", MyInvoiceViewSet, basename="my-invoice")
+own.register("me/tickets", MyTicketViewSet, basename="my-ticket")
+
+urlpatterns = [
+    path("support/", include(support_patterns)),
+    re_path(r"^me/balance/?$", MyBalanceView.as_view(), name="my-balance"),
+    re_path(r"^me/subjects/?$", MySubjectsView.as_view(), name="my-subjects"),
+    path("", include(own.urls)),
+]

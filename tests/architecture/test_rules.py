@@ -49,7 +49,11 @@ OWN_FILES = {
     "hardware": {"drivers", "snmp", "cli"},
     "aaa": {"online", "radius", "rendering", "sql"},
     "billing": {"gateways", "pages"},  # Pages are the payer's: no log-in, no staff, no key.
-    "support": {"diagnosis", "calendar"},
+    "support": {
+        "diagnosis",
+        "calendar",
+        "pages",
+    },  # Pages are the customers' own, with a log-in of their own.
 }
 MOST_LINES = 450
 

@@ -1,0 +1,1 @@
+"""What customers see of themselves, and how they log in."""

@@ -1,0 +1,250 @@
+"""Logging in: by a link that comes by e-mail and works once, or by a password."""
+
+import hashlib
+import secrets
+import smtplib
+from datetime import datetime, timedelta
+from email.utils import formataddr
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.urls import reverse
+
+from billing.services.documents.identity import billing_identity
+from ispcore.errors import DomainError, RetryableError
+from ispcore.jobs import services as jobs
+from ispcore.jobs.models import Job
+from ispcore.tenants.context import current_tenant_id
+from ispcore.tenants.models import Membership, Tenant, User
+from ispcore.tenants.roles import STAFF_ROLES, Role
+from ispcore.tenants.selectors import grants_of
+from subscribers.models import Subscriber, SubscriberStatus
+from subscribers.services.customers import lock_subscriber
+from support.models import PortalAccount, PortalLink
+
+KIND = "support.send_portal_link"
+VALID_FOR = timedelta(minutes=15)
+SECRET_BYTES = 32
+
+LETTER = """Dear {name},
+
+with this link you log in to your customer pages at {provider}:
+
+{link}
+
+It works once and for {minutes} minutes. If you did not ask for it, you need do nothing: nobody can log in without it.
+
+With kind regards
+{provider}
+"""
+
+
+class LinkOver(DomainError):
+    code = "link_expired"
+    message = "This link was used before, or is older than 15 minutes. Ask for a new one."
+    status = 410
+
+
+class LogInRefused(DomainError):
+    code = "log_in_refused"
+    message = "The e-mail address or the password is wrong. Check both, or let us send you a link."
+
+
+class PersonSwitchedOff(DomainError):
+    code = "person_switched_off"
+    message = "This log-in is switched off. Please call us."
+
+
+class PasswordOfStaff(DomainError):
+    code = "password_of_staff"
+    message = "You work with this address too: change your password on the staff site."
+
+
+class WeakPassword(DomainError):
+    code = "validation_error"
+    message = "{why}"
+    status = 422
+    field = "password"
+
+
+class LinkNotSent(RetryableError):
+    message = "The mail server did not take the link: {why}. The customer may ask for another."
+
+
+def request_link(*, email: str) -> Job:
+    """Let a worker send a log-in link to whoever has this address.
+
+    The same is done for an address nobody has, so that neither the answer nor its time tells who is a customer.
+    """
+    email = email.strip().lower()
+    known = hashlib.sha256(email.encode()).hexdigest()[:32]
+    return jobs.enqueue(
+        kind=KIND, params={"email": email}, label="Log-in link of the portal", subject=f"portal:{known}"
+    )
+
+
+def send_link(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
+    """Send the link of a job; an earlier one ends. Repeated, it sends another one. Raises LinkNotSent.
+
+    An address that several customers share lets nobody in: which of them asked cannot be told.
+    """
+    with run.tenant():
+        run.hold()
+        customer = _customer_of(str(run.params["email"]))
+        if customer is None:
+            return {"sent": False}
+        letter = _letter(customer, _new_link(customer, at=at))
+    try:
+        letter.send()
+    except (smtplib.SMTPException, OSError) as error:
+        raise LinkNotSent(why=str(error)[:200]) from error
+    return {"sent": True}
+
+
+@transaction.atomic
+def enter(*, secret: str, at: datetime) -> PortalAccount:
+    """Log in by a link, which is used up; the first one opens the account. Raises LinkOver, PersonSwitchedOff."""
+    rows = PortalLink.objects.select_for_update(of=("self",)).select_related("subscriber")
+    link: PortalLink | None = rows.filter(secret_hash=_hash(secret)).first()
+    if link is None or not is_fresh(link, at=at):
+        raise LinkOver
+    link.used_at = at
+    link.save(update_fields=["used_at", "updated_at"])
+    account = _open_account(lock_subscriber(link.subscriber_id), link.email)
+    account.last_login_at = at
+    account.save(update_fields=["last_login_at", "updated_at"])
+    return account
+
+
+def find_link(*, secret: str, at: datetime) -> PortalLink:
+    """Return a link that may still be used, and leave it so. Raises LinkOver."""
+    rows = PortalLink.objects.select_related("subscriber")
+    link: PortalLink | None = rows.filter(secret_hash=_hash(secret)).first()
+    if link is None or not is_fresh(link, at=at):
+        raise LinkOver
+    return link
+
+
+def is_fresh(link: PortalLink, *, at: datetime) -> bool:
+    """Tell whether a link may be used: not yet used, not too old, and still the customer's address."""
+    is_theirs = link.subscriber.email_lower == link.email
+    return link.used_at is None and at < link.expires_at and is_theirs
+
+
+@transaction.atomic
+def log_in(*, email: str, password: str, at: datetime) -> PortalAccount:
+    """Log in by password. What is wrong cannot be told apart, and costs the same. Raises LogInRefused."""
+    user = ModelBackend().authenticate(None, username=email, password=password)
+    account = PortalAccount.objects.filter(user=user).first() if isinstance(user, User) else None
+    if account is None:
+        raise LogInRefused
+    account.last_login_at = at
+    account.save(update_fields=["last_login_at", "updated_at"])
+    found: PortalAccount = account
+    return found
+
+
+def find_account(*, account_id: UUID, stamp: UUID) -> PortalAccount | None:
+    """Return the account a log-in is for, while that log-in holds."""
+    rows = PortalAccount.objects.select_related("subscriber__billing_profile", "user")
+    found: PortalAccount | None = rows.filter(
+        pk=account_id, session_stamp=stamp, user__is_active=True
+    ).first()
+    return found
+
+
+def log_out(*, account_id: UUID) -> None:
+    """End every log-in of an account to the portal, on all devices."""
+    PortalAccount.objects.filter(pk=account_id).update(session_stamp=uuid4())
+
+
+@transaction.atomic
+def set_password(*, account_id: UUID, password: str) -> PortalAccount:
+    """Choose the password, also for the API; other log-ins end. Raises WeakPassword, PasswordOfStaff.
+
+    Whoever is staff somewhere is refused: a customer's mailbox must not open the staff site.
+    """
+    account: PortalAccount = (
+        PortalAccount.objects.select_for_update(of=("self",)).select_related("user").get(pk=account_id)
+    )
+    user = account.user
+    if user.is_platform_staff or STAFF_ROLES & {*grants_of(user).values()}:
+        raise PasswordOfStaff
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise WeakPassword(why=" ".join(error.messages)) from error
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    account.session_stamp = uuid4()
+    account.save(update_fields=["session_stamp", "updated_at"])
+    return account
+
+
+def _customer_of(email: str) -> Subscriber | None:
+    """Return the one customer of an address: those who left count only where nobody else has it."""
+    if not email:
+        return None
+    rows = Subscriber.objects.filter(email_lower=email)
+    for found in (rows.exclude(status=SubscriberStatus.INACTIVE), rows):
+        first = list(found.order_by("pk")[:2])
+        if first:
+            return first[0] if len(first) == 1 else None
+    return None
+
+
+def _new_link(customer: Subscriber, *, at: datetime) -> str:
+    PortalLink.objects.filter(subscriber=customer).delete()
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    PortalLink.objects.create(
+        subscriber=customer,
+        email=customer.email_lower,
+        secret_hash=_hash(secret),
+        expires_at=at + VALID_FOR,
+    )
+    slug = Tenant.objects.values_list("slug", flat=True).get(pk=current_tenant_id())
+    return f"{settings.PUBLIC_URL}{reverse('portal-enter', args=[slug, secret])}"
+
+
+def _letter(customer: Subscriber, link: str) -> EmailMessage:
+    identity = billing_identity()
+    name = identity.legal_name or Tenant.objects.values_list("name", flat=True).get(pk=current_tenant_id())
+    minutes = int(VALID_FOR.total_seconds() // 60)
+    return EmailMessage(
+        subject=f"Your log-in at {name}",
+        body=LETTER.format(name=customer.full_name, provider=name, link=link, minutes=minutes),
+        from_email=formataddr((name, settings.DEFAULT_FROM_EMAIL)),
+        to=[customer.email],
+        reply_to=[identity.email] if identity.email else None,
+    )
+
+
+def _open_account(customer: Subscriber, email: str) -> PortalAccount:
+    """Return the account of a customer's present address; one of an address they had before ends with it."""
+    user, _ = User.objects.get_or_create(
+        email=email, defaults={"full_name": customer.full_name[:120], "password": make_password(None)}
+    )
+    if not user.is_active:
+        raise PersonSwitchedOff
+    for other in PortalAccount.objects.filter(subscriber=customer).exclude(user=user):
+        Membership.objects.filter(
+            tenant_id=current_tenant_id(), user=other.user_id, role=Role.CUSTOMER
+        ).delete()
+        other.delete()
+    PortalAccount.objects.filter(user=user).exclude(subscriber=customer).delete()
+    Membership.objects.get_or_create(
+        tenant_id=current_tenant_id(), user=user, defaults={"role": Role.CUSTOMER}
+    )
+    account: PortalAccount = PortalAccount.objects.get_or_create(user=user, subscriber=customer)[0]
+    return account
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
