@@ -187,6 +187,11 @@ SPECTACULAR_SETTINGS = {
         "TicketPriority": "support.models.Priority",
         "TicketSource": "support.models.Source",
         "OutageEnd": "support.models.OutageEnd",
+        "NoticeKind": "support.models.NoticeKind",
+        "NoticeStatus": "support.models.NoticeStatus",
+        "NoticeWay": "support.models.Channel",
+        "NoticePurpose": "support.models.Purpose",
+        "MassMessageState": "support.models.MassState",
         "CreditVoucherState": "billing.models.CreditVoucherState",
         "DunningVerdict": "billing.services.dunning.tonight.Verdict",
         "DunningNightStatus": "billing.models.NightStatus",
@@ -301,6 +306,8 @@ EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if EMAIL_FILE_PATH else
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "billing@localhost")
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "https://api.stripe.com")
+# Private networks in which a gateway for SMS may stand; others lead only to public addresses.
+NOTICE_GATEWAY_NETWORKS = [n for n in os.environ.get("NOTICE_GATEWAY_NETWORKS", "").split(",") if n]
 RATE_LIMIT_PER_MINUTE = int(os.environ.get("RATE_LIMIT_PER_MINUTE", "1200"))
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 

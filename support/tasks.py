@@ -5,10 +5,13 @@ from celery import shared_task
 from django.utils import timezone
 
 from hardware.models import Outage, OutageStatus
+from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask, TenantTask
 from ispcore.tenants.context import tenant_context
-from support.models import RUNNING, Ticket, TicketStatus
+from support.models import RUNNING, Notice, NoticeStatus, Ticket, TicketStatus
 from support.services import tickets
+from support.services.notices import mass, rules, sending, writing
+from support.services.portal import access
 
 
 @shared_task(base=TenantTask, name="support.tasks.join_outage")
@@ -21,6 +24,12 @@ def join_outage(*, tenant_id: str, outage_id: str) -> int:
 def end_outage(*, tenant_id: str, outage_id: str) -> int:
     """Resolve the tickets of an outage that is over, or ask their customers."""
     return tickets.end_outage(outage_id=UUID(outage_id), at=timezone.now())
+
+
+@shared_task(name="support.tasks.send_portal_link")
+def send_portal_link(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: access.send_link(run, at=at))
 
 
 @shared_task(base=PlatformTask, name="support.tasks.join_outages")
@@ -63,3 +72,102 @@ def _in_each(tenant_ids: Iterable[UUID], work: Callable[[], int]) -> int:
                 done = work()
             total += done
     return total
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_welcome")
+def tell_welcome(*, tenant_id: str, subscriber_id: str) -> int:
+    """Greet a new customer, where the provider has a text for it."""
+    return rules.tell_welcome(subscriber_id=UUID(subscriber_id), at=timezone.now())
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_invoice")
+def tell_invoice(*, tenant_id: str, invoice_id: str, subscriber_id: str = "") -> int:
+    """Tell of an invoice by SMS and WhatsApp; its e-mail is billing's."""
+    return rules.tell_invoice(invoice_id=UUID(invoice_id), at=timezone.now())
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_reminder")
+def tell_reminder(*, tenant_id: str, reminder_id: str, invoice_id: str) -> int:
+    """Remind of an invoice by SMS and WhatsApp as well."""
+    return rules.tell_invoice(invoice_id=UUID(invoice_id), reminder_id=UUID(reminder_id), at=timezone.now())
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_suspension")
+def tell_suspension(*, tenant_id: str, subscriber_id: str) -> int:
+    """Tell who is cut for non-payment."""
+    return rules.tell_suspension(subscriber_id=UUID(subscriber_id), at=timezone.now())
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_reactivation")
+def tell_reactivation(*, tenant_id: str, subscriber_id: str) -> int:
+    """Tell whose lines are back."""
+    return rules.tell_reactivation(subscriber_id=UUID(subscriber_id), at=timezone.now())
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_outage")
+def tell_outage(*, tenant_id: str, outage_id: str) -> int:
+    """Tell whom an outage took down."""
+    return rules.tell_outage(outage_id=UUID(outage_id), at=timezone.now())
+
+
+@shared_task(base=PlatformTask, name="support.tasks.tell_outages")
+def tell_outages() -> int:
+    """Tell those an outage took down since: it grows while it lasts."""
+    at = timezone.now()
+    going_on = Outage._base_manager.using("platform").filter(status=OutageStatus.CONFIRMED)
+    total = 0
+    for tenant_id, outage_id in list(going_on.values_list("tenant_id", "pk")):
+        with tenant_context(tenant_id):
+            total += rules.tell_outage(outage_id=outage_id, at=at)
+    return total
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_outage_over")
+def tell_outage_over(*, tenant_id: str, outage_id: str) -> int:
+    """Tell those who were told of an outage that it is over."""
+    return rules.tell_outage_over(outage_id=UUID(outage_id), at=timezone.now())
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_ticket_opened")
+def tell_ticket_opened(*, tenant_id: str, ticket_id: str) -> int:
+    """Tell a customer that their request is there."""
+    return rules.tell_ticket_opened(ticket_id=UUID(ticket_id), at=timezone.now())
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_ticket_answered")
+def tell_ticket_answered(*, tenant_id: str, ticket_id: str, comment_id: str) -> int:
+    """Send a customer what staff answered."""
+    return rules.tell_ticket_answered(
+        ticket_id=UUID(ticket_id), comment_id=UUID(comment_id), at=timezone.now()
+    )
+
+
+@shared_task(base=TenantTask, name="support.tasks.tell_ticket_resolved")
+def tell_ticket_resolved(*, tenant_id: str, ticket_id: str) -> int:
+    """Tell a customer that a ticket is resolved."""
+    return rules.tell_ticket_resolved(ticket_id=UUID(ticket_id), at=timezone.now())
+
+
+@shared_task(name="support.tasks.send_notices")
+def send_notices(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: sending.send_due(run, at=at))
+
+
+@shared_task(base=PlatformTask, name="support.tasks.send_due_notices")
+def send_due_notices() -> int:
+    """Let what waited for the end of quiet hours, or for another try, go out in the tenants that have such notices."""
+    due = Notice._base_manager.using("platform").filter(
+        status=NoticeStatus.WAITING, send_after__lte=timezone.now()
+    )
+    tenants = list(due.values_list("tenant_id", flat=True).distinct())
+    for tenant_id in tenants:
+        with tenant_context(tenant_id):
+            writing.request_sending()
+    return len(tenants)
+
+
+@shared_task(name="support.tasks.write_mass_message")
+def write_mass_message(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: mass.write_message(run, at=at))
