@@ -186,6 +186,7 @@ SPECTACULAR_SETTINGS = {
         "TicketStatus": "support.models.TicketStatus",
         "TicketPriority": "support.models.Priority",
         "TicketSource": "support.models.Source",
+        "LineTone": "support.services.portal.status.Tone",
         "OutageEnd": "support.models.OutageEnd",
         "NoticeKind": "support.models.NoticeKind",
         "NoticeStatus": "support.models.NoticeStatus",

@@ -91,7 +91,7 @@ class MyServiceSerializer(serializers.ModelSerializer[Subscription]):
 
 
 class LineStatusSerializer(serializers.Serializer[Any]):
-    tone = serializers.ChoiceField(choices=[(each.value, each.name.title()) for each in status.Tone])
+    tone = serializers.ChoiceField(choices=status.Tone.choices)
     title = serializers.CharField(help_text="How the line is, for its customer.")
     advice = serializers.CharField(allow_blank=True, help_text="What they can do; empty: nothing.")
     as_of = serializers.DateTimeField()

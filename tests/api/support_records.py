@@ -4,8 +4,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from support.models import CannedAnswer, Subject, Team, Ticket
-from tests.factories import SubscriptionFactory
+from support.models import CannedAnswer, Consent, MassMessage, Notice, NoticeTemplate, Subject, Team, Ticket
+from tests.factories import SubscriberFactory, SubscriptionFactory
 
 
 def make_subject() -> Any:
@@ -29,7 +29,35 @@ def make_ticket() -> Any:
     )  # fmt: skip
 
 
+def make_notice() -> Any:
+    at = timezone.now()
+    return Notice.objects.create(
+        subscriber=SubscriberFactory(), kind="suspension", source="one", channel="email", written_at=at, send_after=at
+    )  # fmt: skip
+
+
+def make_notice_template() -> Any:
+    languages = ["en", "es", "pt", "ar"]
+    return NoticeTemplate.objects.create(
+        kind="suspension", subject="Cut", body="x", language=languages[NoticeTemplate.objects.count()]
+    )
+
+
+def make_consent() -> Any:
+    return Consent.objects.create(
+        subscriber=SubscriberFactory(), channel="sms", purpose="marketing", is_given=True, said_at=timezone.now()
+    )  # fmt: skip
+
+
+def make_mass_message() -> Any:
+    return MassMessage.objects.create(name="Works", subject="Works", body="x")
+
+
 MAKE: dict = {
+    Notice: make_notice,
+    NoticeTemplate: make_notice_template,
+    Consent: make_consent,
+    MassMessage: make_mass_message,
     Subject: make_subject,
     Team: make_team,
     CannedAnswer: make_answer,
@@ -37,12 +65,31 @@ MAKE: dict = {
 }
 # What the walk with another tenant's records calls them.
 NAMED: dict = {
+    "notice": make_notice,
+    "notice_template": make_notice_template,
+    "consent": make_consent,
+    "mass_message": make_mass_message,
     "subject": make_subject,
     "team": make_team,
     "canned_answer": make_answer,
     "ticket": make_ticket,
 }
+ANY = "any role"  # And of those, whoever is a customer finds something.
 PERMISSIONS = {
+    ("get", "me/balance"): ANY,
+    ("get", "me/subjects"): ANY,
+    ("get", "me/services"): ANY,
+    ("get", "me/services/{pk}"): ANY,
+    ("get", "me/services/{pk}/status"): ANY,
+    ("get", "me/services/{pk}/usage"): ANY,
+    ("get", "me/invoices"): ANY,
+    ("get", "me/invoices/{pk}"): ANY,
+    ("get", "me/invoices/{pk}/pdf"): ANY,
+    ("get", "me/tickets"): ANY,
+    ("post", "me/tickets"): ANY,
+    ("get", "me/tickets/{pk}"): ANY,
+    ("get", "me/tickets/{pk}/comments"): ANY,
+    ("post", "me/tickets/{pk}/comments"): ANY,
     ("get", "support/diagnosis/{pk}"): "support.view",
     ("get", "support/tickets"): "support.view",
     ("post", "support/tickets"): "support.add",
@@ -71,4 +118,21 @@ PERMISSIONS = {
     ("get", "support/settings"): "support.view",
     ("patch", "support/settings"): "support.delete",
     ("get", "support/zones/{pk}/blocked"): "support.view",
+    ("get", "support/notices"): "support.view",
+    ("get", "support/notices/{pk}"): "support.view",
+    ("get", "support/notice-templates"): "support.view",
+    ("post", "support/notice-templates"): "support.delete",
+    ("get", "support/notice-templates/{pk}"): "support.view",
+    ("patch", "support/notice-templates/{pk}"): "support.delete",
+    ("delete", "support/notice-templates/{pk}"): "support.delete",
+    ("get", "support/consents"): "support.view",
+    ("post", "support/consents"): "support.add",
+    ("get", "support/consents/{pk}"): "support.view",
+    ("get", "support/mass-messages"): "support.view",
+    ("post", "support/mass-messages"): "support.delete",
+    ("get", "support/mass-messages/{pk}"): "support.view",
+    ("patch", "support/mass-messages/{pk}"): "support.delete",
+    ("post", "support/mass-messages/{pk}/count"): "support.delete",
+    ("post", "support/mass-messages/{pk}/approve"): "support.delete",
+    ("post", "support/mass-messages/{pk}/cancel"): "support.delete",
 }

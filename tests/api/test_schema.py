@@ -50,7 +50,7 @@ from billing.models import (
 from ispcore.auth import access_tokens
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
-from support.models import CannedAnswer, Subject, Team, Ticket
+from support.models import CannedAnswer, Consent, MassMessage, Notice, NoticeTemplate, Subject, Team, Ticket
 from tests.aaa.online import make_account, make_nas, make_session
 from tests.api import records
 from tests.api.described import document
@@ -97,6 +97,7 @@ FILE_PATHS = (
     "/api/v1/imports/{id}/errors/file",
     "/api/v1/billing/reports/journal",
     "/api/v1/billing/invoices/{id}/pdf",
+    "/api/v1/me/invoices/{id}/pdf",
     "/api/v1/billing/accounts/{id}/statement",
 )
 
@@ -221,6 +222,10 @@ ASKED = {
     "support/subjects": Subject,
     "support/teams": Team,
     "support/canned-answers": CannedAnswer,
+    "support/notices": Notice,
+    "support/notice-templates": NoticeTemplate,
+    "support/consents": Consent,
+    "support/mass-messages": MassMessage,
 }
 
 

@@ -12,6 +12,8 @@ PLAN = {
 WITHOUT_RECORDS = {
     "auth/token": "speaks of people, not of a tenant's records",
     "me": "names the caller's own tenant only",
+    "me/balance": "names no record; tests/support/test_portal_api.py asks it for two customers",
+    "me/subjects": "names no record; tests/support/test_portal_api.py asks it for two tenants",
     "subscribers/search": "names no record; tests/subscribers/test_customers_found.py asks it for two tenants",
     "subscribers/bulk": "its ids stand in the body; tests/subscribers/test_bulk.py gives it another tenant's",
     "services/bulk": "its ids stand in the body; tests/subscribers/test_bulk.py gives it another tenant's",
@@ -47,11 +49,18 @@ RECORD = {
     "hardware/outages": "outage",
     "hardware/signal-limits": "signal_limits",
     "ping": "job",
+    "me/services": "line",
+    "me/invoices": "invoice",
+    "me/tickets": "ticket",
     "support/diagnosis": "line",
     "support/tickets": "ticket",
     "support/subjects": "subject",
     "support/teams": "team",
     "support/canned-answers": "canned_answer",
+    "support/notices": "notice",
+    "support/notice-templates": "notice_template",
+    "support/consents": "consent",
+    "support/mass-messages": "mass_message",
     "support/zones": "zone",
     "ipam/vrfs": "vrf",
     "ipam/subnets": "subnet",
@@ -136,6 +145,15 @@ BODIES: dict[str, Any] = {
     ],
     "hardware/onu-presets": [],  # Names no record.
     "support/canned-answers": [],  # Names no record.
+    "support/notice-templates": [],  # Names no record.
+    "support/consents": [
+        {"subscriber_id": "{customer}", "channel": "sms", "purpose": "marketing", "is_given": True},
+    ],
+    "support/mass-messages": [
+        {"name": "New", "subject": "New", "body": "New", "zone_id": "{zone}"},
+        {"name": "New", "subject": "New", "body": "New", "plan_id": "{plan}"},
+    ],
+    "me/tickets": [{"subject_id": "{subject}", "description": "New"}],
     "support/tickets": [
         {"subject_id": "{subject}"},
         {"subject_id": "{subject}", "service_id": "{line}"},
@@ -244,6 +262,9 @@ BODIES: dict[str, Any] = {
     "premises": [{"address_line1": "1 New Road", "zone_id": "{zone}"}],
 }
 FILTERS = {
+    "me/services": ["status=active"],
+    "me/invoices": ["status=issued", "kind=invoice"],
+    "me/tickets": ["status=open", "number=TKT-9*"],
     "support/tickets": [
         "subject_id={subject}",
         "subscriber_id={customer}",
@@ -260,6 +281,16 @@ FILTERS = {
     "support/subjects": [],
     "support/teams": ["name=Team*"],
     "support/canned-answers": ["name=Answer*"],
+    "support/notices": [
+        "subscriber_id={customer}",
+        "mass_message_id={mass_message}",
+        "kind=suspension",
+        "channel=email",
+        "status=waiting",
+    ],
+    "support/notice-templates": ["kind=suspension", "channel=email", "is_active=true"],
+    "support/consents": ["subscriber_id={customer}"],
+    "support/mass-messages": ["state=draft"],
     "billing/dunning/policies": ["billing_profile_id={billing_profile}"],
     "billing/dunning/promises": ["subscriber_id={customer}", "status=open"],
     "billing/dunning/exemptions": ["subscriber_id={customer}", "is_ended=false"],

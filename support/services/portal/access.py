@@ -55,6 +55,7 @@ class LinkOver(DomainError):
 class LogInRefused(DomainError):
     code = "log_in_refused"
     message = "The e-mail address or the password is wrong. Check both, or let us send you a link."
+    status = 422
 
 
 class PersonSwitchedOff(DomainError):
@@ -100,7 +101,7 @@ def send_link(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
         customer = _customer_of(str(run.params["email"]))
         if customer is None:
             return {"sent": False}
-        letter = _letter(customer, _new_link(customer, at=at))
+        letter = _letter(customer, new_link(customer, at=at))
     try:
         letter.send()
     except (smtplib.SMTPException, OSError) as error:
@@ -112,7 +113,7 @@ def send_link(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
 def enter(*, secret: str, at: datetime) -> PortalAccount:
     """Log in by a link, which is used up; the first one opens the account. Raises LinkOver, PersonSwitchedOff."""
     rows = PortalLink.objects.select_for_update(of=("self",)).select_related("subscriber")
-    link: PortalLink | None = rows.filter(secret_hash=_hash(secret)).first()
+    link: PortalLink | None = rows.filter(secret_hash=hash_of(secret)).first()
     if link is None or not is_fresh(link, at=at):
         raise LinkOver
     link.used_at = at
@@ -126,7 +127,7 @@ def enter(*, secret: str, at: datetime) -> PortalAccount:
 def find_link(*, secret: str, at: datetime) -> PortalLink:
     """Return a link that may still be used, and leave it so. Raises LinkOver."""
     rows = PortalLink.objects.select_related("subscriber")
-    link: PortalLink | None = rows.filter(secret_hash=_hash(secret)).first()
+    link: PortalLink | None = rows.filter(secret_hash=hash_of(secret)).first()
     if link is None or not is_fresh(link, at=at):
         raise LinkOver
     return link
@@ -200,13 +201,14 @@ def _customer_of(email: str) -> Subscriber | None:
     return None
 
 
-def _new_link(customer: Subscriber, *, at: datetime) -> str:
+def new_link(customer: Subscriber, *, at: datetime) -> str:
+    """Return the address of a new link, which is told to nobody yet; an earlier one ends."""
     PortalLink.objects.filter(subscriber=customer).delete()
     secret = secrets.token_urlsafe(SECRET_BYTES)
     PortalLink.objects.create(
         subscriber=customer,
         email=customer.email_lower,
-        secret_hash=_hash(secret),
+        secret_hash=hash_of(secret),
         expires_at=at + VALID_FOR,
     )
     slug = Tenant.objects.values_list("slug", flat=True).get(pk=current_tenant_id())
@@ -246,5 +248,6 @@ def _open_account(customer: Subscriber, email: str) -> PortalAccount:
     return account
 
 
-def _hash(secret: str) -> bytes:
+def hash_of(secret: str) -> bytes:
+    """Return what is kept of a link."""
     return hashlib.sha256(secret.encode()).digest()

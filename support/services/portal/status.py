@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
+
+from django.db import models
 
 from support.services.diagnosis import Cause, diagnose
 
 
-class Tone(StrEnum):
-    GOOD = "good"
-    WAIT = "wait"
-    BAD = "bad"
+class Tone(models.TextChoices):
+    GOOD = "good", "In order"
+    WAIT = "wait", "Worth a look"
+    BAD = "bad", "Not working"
 
 
 @dataclass(frozen=True)
