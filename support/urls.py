@@ -10,6 +10,7 @@ from support.api.me import (
     MySubjectsView,
     MyTicketViewSet,
 )
+from support.api.notices import ConsentViewSet, MassMessageViewSet, NoticeTemplateViewSet, NoticeViewSet
 from support.api.settings import SupportSettingsView
 from support.api.tickets import TicketViewSet
 
@@ -18,6 +19,10 @@ router.register("tickets", TicketViewSet, basename="ticket")
 router.register("subjects", SubjectViewSet, basename="subject")
 router.register("teams", TeamViewSet, basename="team")
 router.register("canned-answers", CannedAnswerViewSet, basename="canned-answer")
+router.register("notices", NoticeViewSet, basename="notice")
+router.register("notice-templates", NoticeTemplateViewSet, basename="notice-template")
+router.register("consents", ConsentViewSet, basename="consent")
+router.register("mass-messages", MassMessageViewSet, basename="mass-message")
 
 support_patterns: list[URLPattern | URLResolver] = [
     re_path(r"^diagnosis/(?P<pk>[^/]+)/?$", DiagnosisView.as_view(), name="diagnosis"),

@@ -6,8 +6,9 @@ from django.utils import timezone
 
 from ispcore.tenants.models import Tenant, User
 from subscribers.models import Subscription
-from support.models import SupportSettings
+from support.models import Notice, SupportSettings
 from support.services import desk, tickets
+from support.services.notices import consent, gateways, mass, templates
 
 
 def fill_support(tenant: Tenant, user: User, line: Subscription) -> dict[str, Any]:
@@ -30,7 +31,37 @@ def fill_support(tenant: Tenant, user: User, line: Subscription) -> dict[str, An
         "support.CannedAnswer": answer,
         "support.Ticket": ticket,
         "support.SupportSettings": SupportSettings.objects.create(zone_limit=5),
+        **_fill_notices(tenant, line, at),
     }
     if line.premise.zone_id:
         found["support.ZoneLimit"] = desk.set_zone_limit(zone_id=line.premise.zone_id, limit=9)
     return found
+
+
+def _fill_notices(tenant: Tenant, line: Subscription, at: Any) -> dict[str, Any]:
+    return {
+        "support.Notice": Notice.objects.create(
+            subscriber=line.subscriber,
+            kind="suspension",
+            source=str(line.pk),
+            channel="email",
+            address="jane@customer.example",
+            subject="Your service is suspended",
+            body=f"Hello Jane of the {tenant.slug}",
+            written_at=at,
+            send_after=at,
+        ),
+        "support.NoticeTemplate": templates.create_template(
+            kind="outage", subject=f"Outage in the {tenant.slug}", body="Since {since}"
+        ),
+        "support.NoticeChannel": gateways.create_channel(
+            channel="sms", url=f"https://{tenant.slug}.example/send", secret="a secret of sixteen or more"
+        ),
+        "support.NoticeSettings": consent.change_settings(quiet_from=None, quiet_until=None),
+        "support.Consent": consent.set_consent(
+            subscriber_id=line.subscriber_id, channel="email", purpose="marketing", is_given=True, at=at
+        ),
+        "support.MassMessage": mass.create(
+            name=f"Works in the {tenant.slug}", subject="Works", body="Dear {customer}"
+        ),
+    }

@@ -99,7 +99,7 @@ def test_support_sees_what_the_role_table_says(
 
     browser = browser_as(Role.SUPPORT)
 
-    may_add = label(model) in ("support.Ticket", "support.CannedAnswer")
+    may_add = label(model) in ("support.Ticket", "support.CannedAnswer", "support.Consent")
     assert browser.get(url(model, "changelist")).status_code == expected
     assert browser.get(url(model, "add")).status_code == (200 if may_add else 403)
 

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from billing.services.documents.identity import billing_identity
-from ispcore.errors import DomainError
+from ispcore.errors import DomainError, NotRegistered
 from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
 from ispcore.tenants.base import changed, locked
-from subscribers.models import ServiceStatus, Subscriber, Subscription
+from subscribers.models import Plan, ServiceStatus, Subscriber, Subscription, Zone
 from support.models import (
     Channel,
     Consent,
@@ -24,6 +24,7 @@ from support.models import (
     NoticeStatus,
     Purpose,
 )
+from support.services.desk import UnknownZone
 from support.services.notices import templates
 from support.services.notices.templates import Text
 from support.services.notices.writing import BATCH, request_sending, write_rows
@@ -31,6 +32,11 @@ from support.services.notices.writing import BATCH, request_sending, write_rows
 KIND = "support.write_mass_message"
 EDITABLE = (MassState.DRAFT, MassState.COUNTED)
 STOPPABLE = (MassState.DRAFT, MassState.COUNTED, MassState.APPROVED, MassState.SENDING)
+
+
+class UnknownPlan(NotRegistered):
+    message = "There is no such plan."
+    field = "plan_id"
 
 
 class MassMessageFixed(DomainError):
@@ -73,7 +79,7 @@ class NotStoppable(DomainError):
 
 @transaction.atomic
 def create(**fields: Any) -> MassMessage:
-    """Draft a message. Raises UnknownPlaceholder, BadBraces, SubjectMissing."""
+    """Draft a message. Raises UnknownPlaceholder, BadBraces, SubjectMissing, UnknownZone, UnknownPlan."""
     message = MassMessage(**fields)
     _check(message)
     message.save()
@@ -84,7 +90,7 @@ def create(**fields: Any) -> MassMessage:
 def change(*, message_id: UUID, **fields: Any) -> MassMessage:
     """Change a draft; it must be counted anew. Safe to repeat.
 
-    Raises MassMessageFixed, UnknownPlaceholder, BadBraces, SubjectMissing.
+    Raises MassMessageFixed, and as `create`.
     """
     message = locked(MassMessage, message_id)
     if message.state not in EDITABLE:
@@ -216,6 +222,10 @@ def _write_batch(message: MassMessage, *, at: datetime) -> int:
 
 
 def _check(message: MassMessage) -> None:
+    if message.zone_id and not Zone.objects.filter(pk=message.zone_id).exists():
+        raise UnknownZone
+    if message.plan_id and not Plan.objects.filter(pk=message.plan_id).exists():
+        raise UnknownPlan
     if message.channel != Channel.EMAIL:
         message.subject = ""
     templates.check_text(NoticeKind.MASS, channel=message.channel, subject=message.subject, body=message.body)

@@ -67,24 +67,14 @@ def create_template(**fields: Any) -> NoticeTemplate:
     """
     template = NoticeTemplate(**fields)
     _check(template)
-    same = NoticeTemplate.objects.filter(
-        kind=template.kind, language=template.language, channel=template.channel
-    )
-    if same.exists():
-        raise DuplicateTemplate
     template.save()
     return template
 
 
 @transaction.atomic
 def change_template(*, template_id: UUID, **fields: Any) -> NoticeTemplate:
-    """Change subject, body or whether it is used; event, language and way stay. Safe to repeat.
-
-    Raises UnknownPlaceholder, BadBraces, SubjectMissing.
-    """
+    """Change what is given; notices that wait keep their words. Safe to repeat. Raises as `create_template`."""
     template = locked(NoticeTemplate, template_id)
-    for name in ("kind", "language", "channel"):
-        fields.pop(name, None)
     for name, value in fields.items():
         setattr(template, name, value)
     _check(template)
@@ -144,6 +134,11 @@ def _check(template: NoticeTemplate) -> None:
     if template.channel != Channel.EMAIL:
         template.subject = ""
     check_text(template.kind, channel=template.channel, subject=template.subject, body=template.body)
+    same = NoticeTemplate.objects.filter(
+        kind=template.kind, language=template.language, channel=template.channel
+    )
+    if same.exclude(pk=template.pk).exists():
+        raise DuplicateTemplate
 
 
 def _check_braces(field: str, text: str, kind: str) -> None:
