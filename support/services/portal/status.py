@@ -25,7 +25,7 @@ class LineStatus:
 _CALL = "Please open a ticket or call us."
 _RESTART = "Switch your router off for ten seconds and on again. If that does not help, open a ticket."
 _CABLE = "Check that your fibre box has power and that its cable is plugged in. If it is, open a ticket."
-_PAY = "Pay what is open below: the service comes back by itself within minutes."
+_PAY = "Pay what is open: the service comes back by itself within minutes."
 _KNOWN = "We know about it and are working on it. You need do nothing."
 
 ONLINE = LineStatus(Tone.GOOD, "Your line is in order", "")
