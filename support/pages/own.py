@@ -67,7 +67,7 @@ def service(request: HttpRequest, tenant: Tenant, account: PortalAccount, line_i
     days = own.usage_days(line, until=local_date(at) + timedelta(days=1), at=at)
     context: dict[str, Any] = {
         "line": line,
-        "status": line_status(subscription_id=line.pk, at=at),
+        "how": line_status(subscription_id=line.pk, at=at),
         "chart": charts.usage_chart(days),
         "days": [
             (WORDS.day(each.day), charts.size(each.down_bytes), charts.size(each.up_bytes))

@@ -9,6 +9,7 @@ from ispcore.tenants.context import tenant_context
 from support.models import PortalAccount, PortalLink
 from support.services.portal import access
 from tests.client import Api
+from tests.factories import BillingProfileFactory
 from tests.support.desk import make_line
 
 
@@ -33,15 +34,18 @@ def with_address(customer, email):
 
 
 def make_reachable(email="jane@customer.example", line=None):
-    """A customer with a line and an e-mail address."""
-    return with_address((line or make_line()).subscriber, email)
+    """A customer with a line, an e-mail address and a profile that bills in euros."""
+    customer = (line or make_line()).subscriber
+    customer.billing_profile = BillingProfileFactory(currency="EUR", due_days=10)
+    return with_address(customer, email)
 
 
 def browser_of(tenant, customer) -> Client:
     """A browser this customer has logged in with, by a link."""
     client = Client()
+    secret = f"link of {customer.pk}"
     with tenant_context(tenant.pk):
-        secret = f"link of {customer.pk}"
+        PortalLink.objects.filter(subscriber=customer).delete()
         PortalLink.objects.create(
             subscriber=customer,
             email=customer.email_lower,

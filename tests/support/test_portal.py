@@ -18,7 +18,7 @@ from support.services import tickets
 from support.services.diagnosis import Cause
 from support.services.portal.status import STATUSES
 from tests.billing.issued import make_identity, make_issued
-from tests.factories import BillingProfileFactory, SubscriptionFactory
+from tests.factories import SubscriptionFactory
 from tests.support.customers import browser_of, make_reachable
 from tests.support.desk import make_line, make_subject, make_zone
 from tests.support.homes import make_home
@@ -31,10 +31,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 @pytest.fixture
 def customer(tenant):
     with tenant_context(tenant.pk):
-        found = make_reachable()
-        found.billing_profile = BillingProfileFactory(currency="EUR", due_days=10)
-        found.save()
-        return found
+        return make_reachable()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from ispcore.tenants.context import tenant_context
 from support.models import Comment, Ticket
 from support.services import tickets
 from tests.billing.issued import make_issued
-from tests.factories import BillingProfileFactory, SubscriptionFactory
+from tests.factories import SubscriptionFactory
 from tests.support.customers import api_of, make_reachable
 from tests.support.desk import make_subject
 from tests.support.homes import make_home
@@ -18,16 +18,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def customer(tenant):
     with tenant_context(tenant.pk):
-        found = make_reachable(line=make_home().line)
-        found.billing_profile = BillingProfileFactory(currency="EUR", due_days=10)
-        found.save()
-        return found
+        return make_reachable(line=make_home().line)
 
 
 @pytest.fixture
 def line(tenant, customer):
     with tenant_context(tenant.pk):
-        return customer.subscriptions.get()
+        return customer.subscriptions.select_related("plan").get()
 
 
 @pytest.fixture

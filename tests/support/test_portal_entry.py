@@ -101,7 +101,7 @@ class TestLinks:
 
         job = send(tenant)
 
-        assert (job.status, job.error["code"]) == ("failed", "dependency_unavailable")
+        assert (job.status, job.error_code) == ("failed", "dependency_unavailable")
 
     def test_one_is_over_after_a_quarter_of_an_hour(self, acting, customer):
         at = timezone.now()

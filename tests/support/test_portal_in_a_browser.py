@@ -14,7 +14,6 @@ from support.models import PortalLink, Ticket
 from support.services import tickets
 from support.services.portal import access
 from tests.billing.issued import make_identity, make_issued
-from tests.factories import BillingProfileFactory
 from tests.needs import require
 from tests.support.customers import make_reachable
 from tests.support.desk import make_subject
@@ -41,7 +40,7 @@ def link(tenant) -> str:
     with tenant_context(tenant.pk):
         home = make_home()
         customer = make_reachable(line=home.line)
-        customer.full_name, customer.billing_profile = "Zoë Müller", BillingProfileFactory(currency="EUR")
+        customer.full_name = "Zoë Müller"
         customer.save()
         make_identity(legal_name="Fibra S.L.", phone="+34 910 000 000")
         make_issued(customer, "39.90")
