@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ispcore.jobs import services as jobs
-from ispcore.jobs.models import ACTIVE, Job
+from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from subscribers.models import Hold
 from support.models import Notice, NoticeChannel
@@ -47,7 +47,6 @@ def make_gateway(url: str, channel: str = "sms", **fields: Any) -> NoticeChannel
 def send(tenant: Any, at: datetime = NOON) -> Job:
     """Do the worker's part of a job that sends what is due."""
     with tenant_context(tenant.pk):
-        Job.objects.filter(kind=writing.KIND, status__in=ACTIVE).update(status="cancelled")
         job = writing.request_sending()
     jobs.perform(tenant_id=str(tenant.pk), job_id=str(job.pk), work=lambda run: sending.send_due(run, at=at))
     with tenant_context(tenant.pk):

@@ -387,15 +387,14 @@ class TestQuietHours:
             (("21:00", "08:00"), "2026-03-28T23:00", "2026-03-29T08:00"),
         ],
     )
-    def test_end_at_the_provider_s_clock(self, hours, at, from_):
+    def test_end_at_the_provider_s_clock(self, tenant, hours, at, from_):
         zone = ZoneInfo("Europe/Lisbon")
-        settings = NoticeSettings(
-            quiet_from=time.fromisoformat(hours[0]), quiet_until=time.fromisoformat(hours[1])
-        )
+        begin, end = (time.fromisoformat(each) for each in hours)
+        with tenant_context(tenant.pk):
+            settings = NoticeSettings(quiet_from=begin, quiet_until=end)
 
-        found = consent.loud_from(
-            datetime.fromisoformat(at).replace(tzinfo=zone), settings=settings, zone=zone
-        )
+        moment = datetime.fromisoformat(at).replace(tzinfo=zone)
+        found = consent.loud_from(moment, settings=settings, zone=zone)
 
         assert found == datetime.fromisoformat(from_).replace(tzinfo=zone)
 

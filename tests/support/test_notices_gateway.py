@@ -18,6 +18,7 @@ from support.services.notices.gateways import (
 )
 from tests.billing.issued import make_identity, make_issued
 from tests.billing.owing import pay
+from tests.factories import BillingProfileFactory
 from tests.support.gateway import SECRET, Gateway, message_gateway
 from tests.support.noticing import NOON, log, make_customer, make_gateway, send
 
@@ -37,7 +38,7 @@ def gateway(tenant: Any, settings: Any) -> Iterator[Gateway]:
 @pytest.fixture
 def invoice(tenant: Any) -> Any:
     with tenant_context(tenant.pk):
-        return make_issued(make_customer(billing_profile=None))
+        return make_issued(make_customer(billing_profile=BillingProfileFactory(currency="EUR", due_days=10)))
 
 
 def tell(tenant: Any, invoice: Any) -> int:

@@ -12,6 +12,7 @@ from ispcore.celery import app
 from ispcore.events.models import Event
 from ispcore.events.services import publish, relay_tenant
 from ispcore.tenants.context import tenant_context
+from support import tasks
 from support.models import Notice
 from support.services import tickets
 from support.services.notices import consent
@@ -78,7 +79,7 @@ def work(tenant: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         while sent:
             name, kwargs = sent.pop(0)
             if name.startswith("support."):
-                app.tasks[name](**kwargs)
+                getattr(tasks, name.rpartition(".")[2])(**kwargs)
 
     return run
 
