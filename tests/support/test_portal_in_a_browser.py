@@ -76,7 +76,7 @@ def test_a_customer_finds_everything_on_a_phone(tenant, link, phone, live_server
     phone.get_by_text("Usage of the last 30 days").wait_for()
     look("service")
     phone.get_by_role("link", name="Invoices").press("Enter")
-    phone.get_by_text("Overdue").wait_for()
+    phone.get_by_text("Overdue", exact=True).wait_for()
     look("invoices")
     phone.get_by_role("link", name="Tickets").press("Enter")
     look("tickets")
