@@ -363,6 +363,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='notice',
+            index=models.Index(condition=models.Q(('mass_message', None), ('status', 'waiting')), fields=['tenant', 'send_after', 'id'], name='notice_to_send_first'),
+        ),
+        migrations.AddIndex(
+            model_name='notice',
             index=models.Index(condition=models.Q(('status', 'sending')), fields=['tenant', 'id'], name='notice_being_sent'),
         ),
         migrations.AddConstraint(

@@ -275,6 +275,11 @@ class Notice(TenantModel):
             models.Index(
                 fields=["tenant", "send_after", "id"], condition=Q(status="waiting"), name="notice_to_send"
             ),
+            models.Index(
+                fields=["tenant", "send_after", "id"],
+                condition=Q(status="waiting", mass_message=None),
+                name="notice_to_send_first",
+            ),
             models.Index(fields=["tenant", "id"], condition=Q(status="sending"), name="notice_being_sent"),
         ]
 

@@ -10,7 +10,7 @@ from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from support.models import MassMessage, Notice
-from support.services.notices import consent, mass
+from support.services.notices import consent, mass, rules
 from support.services.notices.mass import (
     CountDiffers,
     MassMessageFixed,
@@ -22,6 +22,7 @@ from support.services.notices.mass import (
 )
 from support.services.notices.templates import UnknownPlaceholder
 from tests.factories import PremiseFactory, SubscriptionFactory, ZoneFactory
+from tests.support.desk import outage_of
 from tests.support.noticing import NOON, make_customer, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -181,3 +182,18 @@ def test_names_only_what_it_knows_of_everybody(tenant):
 
     with tenant_context(tenant.pk):
         assert MassMessage.objects.count() == 0
+
+
+def test_news_of_an_outage_goes_before_an_offer(tenant):
+    with tenant_context(tenant.pk):
+        (customer,) = customers(1)
+        message = draft()
+        mass.count(message_id=message.pk, at=NOON)
+        _, job = mass.approve(message_id=message.pk, count=1, at=NOON, user_id=None)
+    write(tenant, job)
+    with tenant_context(tenant.pk):
+        outage = outage_of(SubscriptionFactory(subscriber=customer), at=NOON)
+        rules.tell_outage(outage_id=outage.pk, at=NOON + timedelta(minutes=1))
+    send(tenant, NOON + timedelta(minutes=2))
+
+    assert [each.subject for each in mail.outbox] == ["There is an outage on your line", "Works on Sunday"]

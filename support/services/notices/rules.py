@@ -88,10 +88,11 @@ def tell_outage(*, outage_id: UUID, at: datetime) -> int:
     if outage is None:
         return 0
     down = OutageOnu.objects.filter(outage=outage, up_at=None, onu__subscription__subscriber=OuterRef("pk"))
+    told = Notice.objects.filter(kind=NoticeKind.OUTAGE, source=str(outage_id), subscriber=OuterRef("pk"))
     return write(
         kind=NoticeKind.OUTAGE,
         source=str(outage_id),
-        subscribers=Subscriber.objects.filter(Exists(down)),
+        subscribers=Subscriber.objects.filter(Exists(down), ~Exists(told)),
         values={"since": _moment(outage.started_at)},
         at=at,
     )

@@ -82,9 +82,9 @@ def _claim(at: datetime, *, without: set[str]) -> Notice | None:
     )
     if without:
         rows = rows.exclude(channel__in=without)
-    found: Notice | None = (
-        rows.select_related("subscriber", "mass_message").order_by("send_after", "pk").first()
-    )
+    rows = rows.select_related("subscriber", "mass_message").order_by("send_after", "pk")
+    # An outage is not told behind ten thousand offers.
+    found: Notice | None = rows.filter(mass_message=None).first() or rows.first()
     if found is None:
         return None
     later = consent.loud_from(at, settings=consent.notice_settings(), zone=tenant_zone())

@@ -42,6 +42,9 @@ class Email:
             raise Refused(_said(error), again=_may_again(min(codes, default=550))) from error
         except smtplib.SMTPResponseException as error:
             raise Refused(_said(error), again=_may_again(error.smtp_code)) from error
+        except ValueError as error:
+            # No address or no header can be made of it: Django's BadHeaderError, and Unicode's errors.
+            raise Refused(f"It cannot be sent to this address: {error}", again=False) from error
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise Uncertain(f"The mail server went away: {error}") from error

@@ -69,7 +69,7 @@ class HttpGateway:
         connection = _connection(parts.scheme, parts.hostname or "", parts.port)
         try:
             connection.connect()
-        except (OSError, http.client.HTTPException, Forbidden) as error:
+        except (OSError, ValueError, http.client.HTTPException, Forbidden) as error:
             raise Unreachable(f"The gateway does not answer: {error}") from error
         try:
             connection.request("POST", path, body, headers)
