@@ -128,12 +128,18 @@ def balance_words(balance: Balance | None) -> dict[str, str]:
     if balance.balance < 0:
         amount = WORDS.money(balance.credit, balance.currency)
         return {"tone": "good", "amount": amount, "text": "Your credit with us"}
-    overdue = WORDS.money(balance.overdue, balance.currency) if balance.overdue else ""
-    since = f" since {WORDS.day(balance.overdue_since)}" if balance.overdue_since else ""
+    text = "To pay"
+    if balance.overdue:
+        part = (
+            ""
+            if balance.overdue >= balance.balance
+            else f"{WORDS.money(balance.overdue, balance.currency)} of it "
+        )
+        text = f"To pay, {part}overdue since {WORDS.day(balance.overdue_since)}"
     return {
-        "tone": "bad" if overdue else "wait",
+        "tone": "bad" if balance.overdue else "wait",
         "amount": WORDS.money(balance.balance, balance.currency),
-        "text": f"To pay; {overdue} of it is overdue{since}" if overdue else "To pay",
+        "text": text,
     }
 
 

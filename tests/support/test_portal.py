@@ -86,9 +86,20 @@ class TestHome:
         link = found_in(r'class="button" href="http://[^/]+(/pay/[^"]+)"', text)
 
         assert "<strong>Fibra S.L.</strong>" in text
-        assert "To pay; €100.00 of it is overdue since Mar 20, 2026" in text
+        assert "To pay, overdue since Mar 20, 2026" in text
         assert "Pay €100.00" in text
         assert invoice.number in client.get(link).content.decode()
+
+    def test_says_how_much_of_it_is_overdue(self, tenant, customer, client):
+        with tenant_context(tenant.pk):
+            make_issued(customer, "100.00")
+            make_issued(customer, "50.00", at=timezone.now())
+
+        text = text_of(client.get("/portal/north/"))
+
+        assert "To pay, €100.00 of it overdue since Mar 20, 2026" in text
+        assert "€150.00" in text
+        assert "Pay €100.00" in text
 
     def test_shows_the_credit_of_who_paid_too_much(self, tenant, customer, client):
         with tenant_context(tenant.pk):
