@@ -226,3 +226,17 @@ def test_the_first_days_of_an_add_on_are_not_made_void_once_it_goes_on(line):
     first.refresh_from_db()
     assert first.status == "issued"
     assert ledger.recount() == []
+
+
+def test_an_add_on_that_goes_on_is_not_given_back(line):
+    AddOn.objects.create(
+        subscription=line, name="Static IP", price=Decimal("36.50"), currency="EUR", starts_on=date(2026, 3, 11)
+    )  # fmt: skip
+
+    for moment in (APRIL, MAY, datetime(2027, 1, 1, 3, tzinfo=UTC), datetime(2027, 2, 1, 3, tzinfo=UTC)):
+        issued(moment)
+
+    billed = (
+        InvoiceLine.objects.exclude(kind="plan").order_by("period_start").values_list("kind", "period_start")
+    )
+    assert list(billed) == [("add_on", date(2026, 3, 11)), ("add_on", NEW_YEAR)]

@@ -121,7 +121,7 @@ WITH changed AS (
         datemultirange(daterange(GREATEST(extra.starts_on, extra.ends_on),
                                  LEAST(extra.charged_until, extra.returned_since))) - extra.held
     ) AS part(days)
-    WHERE extra.charged_until IS NOT NULL
+    WHERE extra.charged_until IS NOT NULL AND extra.ends_on IS NOT NULL
       AND GREATEST(extra.starts_on, extra.ends_on) < LEAST(extra.charged_until, extra.returned_since)
 ), extra AS MATERIALIZED (
     SELECT found.*, GREATEST(found.charged_until, found.starts_on) AS since,
