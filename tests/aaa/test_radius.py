@@ -198,7 +198,9 @@ def test_two_thousand_at_once_are_answered_once_each(peer: NasPeer) -> None:
 
     answers = [answer for batch in send(requests) for answer in batch]
 
-    assert Counter(verdict.result for _, verdict in answers) == {Result.DONE: 2000}
+    # A NAS that was too busy to answer in time is asked again, and by then may have ended the session.
+    results = Counter(verdict.result for _, verdict in answers)
+    assert results[Result.DONE] + results[Result.GONE] == len(answers) == 2000
     assert {request.key for request, _ in answers} == {request.key for request in requests}
 
 

@@ -13,13 +13,14 @@ import pytest
 from django.utils import timezone
 
 from aaa.models import Account, SessionAction
+from billing.services.dunning import suspending
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
-from subscribers.models import HoldReason
-from subscribers.services import lines
+from subscribers.models import Subscription
 from tests.aaa.nas_peer import ADDRESS, NasPeer
 from tests.aaa.radius.client import Answer, NasClient
 from tests.aaa.radius.server import Server
+from tests.billing import owing
 from tests.client import Api
 from tests.workers import wait_until
 
@@ -125,7 +126,10 @@ def line(provider: Provider, worker: None) -> Any:
     plan = provider.post(
         "internet-plans", code="F50", name="Fibre 50", down_kbps=50_000, up_kbps=10_000, **PLAN
     )
-    customer = provider.post("subscribers", full_name="Amal Haddad", status="active")
+    profile = provider.post("billing-profiles", name="Monthly", currency="EUR", cycle_day=1, grace_days=0)
+    customer = provider.post(
+        "subscribers", full_name="Amal Haddad", status="active", billing_profile_id=profile["id"]
+    )
     premise = provider.post("premises", address_line1="7 Harbour Road")
     return provider.post(
         "services", customer_id=customer["id"], product_id=plan["id"], premise_id=premise["id"]
@@ -243,9 +247,14 @@ def test_from_sign_up_to_the_end(
     assert (coa["type"], coa["rate"], coa["user"]) == ("CoA-Request", "40M/200M", home.username)
     assert (session()["policy"], session()["is_as_wanted"]) == ("Fibre 200", True)
 
-    # The bill is not paid: the session ends, and the next log-in leads into the walled garden.
+    # The bill is not paid: a night cuts the line, the session ends, and the next log-in leads into the walled garden.
+    provider.post("billing/dunning/policies", business_days_only=False)
     with tenant_context(tenant.pk):
-        lines.open_hold(subscription_id=line["id"], reason=HoldReason.NON_PAYMENT, at=timezone.now())
+        now = timezone.now()
+        bill = owing.invoice(
+            Subscription.objects.get(pk=line["id"]).subscriber, due_on=now.date() - timedelta(days=40)
+        )
+        suspending.begin_night(on=now.date(), at=now)
     wait_until(lambda: finished(2))
     assert actions()[1:] == [("disconnect", "hold", "done", "ack")]
     assert peer.of("81000001")[-1]["type"] == "Disconnect-Request"
@@ -265,8 +274,10 @@ def test_from_sign_up_to_the_end(
     assert (session()["context"], session()["is_as_wanted"]) == ("blocked", True)
 
     # It is paid: the garden's session ends, and the next log-in has the full rate again.
-    with tenant_context(tenant.pk):
-        lines.release_hold(subscription_id=line["id"], reason=HoldReason.NON_PAYMENT, at=timezone.now())
+    provider.post(
+        "billing/payments",
+        subscriber_id=str(bill.subscriber_id), amount="31.00", currency="EUR", method="cash",
+    )  # fmt: skip
     wait_until(lambda: finished(3))
     assert actions()[2:] == [("disconnect", "release", "done", "ack")]
     assert [entry["type"] for entry in peer.of("81000002")] == ["Disconnect-Request"]

@@ -8,6 +8,7 @@ import pytest
 
 from billing.models import AddOn, BillingPosition, Invoice, InvoiceKind, InvoiceLine, RunDifference
 from billing.services import invoices, ledger, planning, runs
+from billing.services.invoices.voiding import LaterPeriodBilled
 from subscribers.models import Cycle, Hold, Period, Subscription
 from tests.billing.cycles import APRIL, MARCH, issued, make_lines, make_settings, planned
 from tests.factories import BillingProfileFactory, PlanFactory
@@ -175,3 +176,67 @@ class TestOnceAMonth:
         again = Invoice.objects.get(run__on=APRIL.date())
         assert (again.kind, again.total) == (InvoiceKind.INVOICE, 296)
         assert ledger.recount() == []
+
+
+def test_days_billed_alike_after_a_change_of_period_are_given_back_alike(line):
+    was = line.plan
+    line.plan = PlanFactory(price=Decimal("31.00"), period=Period.MONTH, currency="EUR")
+    line.plan_changes.create(
+        from_plan=was, to_plan=line.plan, effective_on=date(2026, 3, 16), applied_at=at(3, 16, 0)
+    )
+    line.save()
+    issued(APRIL)
+    assert InvoiceLine.objects.get(kind="plan_change").net == 291  # By the 31 days of March.
+    rest(line, at(4, 10), at(4, 20))
+
+    issued(MAY)
+
+    assert InvoiceLine.objects.get(kind="hold_credit").net == 10
+    assert ledger.recount() == []
+
+
+def test_an_add_on_that_would_have_begun_after_the_end_is_given_back_as_it_was_billed(line):
+    AddOn.objects.create(
+        subscription=line, name="Static IP", price=Decimal("365.00"), currency="EUR", starts_on=date(2026, 4, 11)
+    )  # fmt: skip
+    issued(APRIL)
+    assert InvoiceLine.objects.get(kind="add_on").net == 265
+    line.status, line.terminated_at = "terminated", at(4, 5)
+    line.save()
+
+    issued(at(4, 6, 3))
+
+    given_back = (
+        InvoiceLine.objects.filter(kind="end_credit").order_by("net").values_list("period_start", "net")
+    )
+    assert list(given_back) == [(date(2026, 4, 11), 265), (date(2026, 4, 5), 271)]
+    assert ledger.recount() == []
+
+
+def test_the_first_days_of_an_add_on_are_not_made_void_once_it_goes_on(line):
+    AddOn.objects.create(
+        subscription=line, name="Static IP", price=Decimal("36.50"), currency="EUR", starts_on=date(2026, 3, 11)
+    )  # fmt: skip
+    first = Invoice.objects.get(run=issued(APRIL))
+    issued(datetime(2027, 1, 1, 3, tzinfo=UTC))
+
+    with pytest.raises(LaterPeriodBilled):
+        invoices.void(invoice_id=first.pk, reason="Wrong", at=datetime(2027, 1, 2, tzinfo=UTC))
+
+    first.refresh_from_db()
+    assert first.status == "issued"
+    assert ledger.recount() == []
+
+
+def test_an_add_on_that_goes_on_is_not_given_back(line):
+    AddOn.objects.create(
+        subscription=line, name="Static IP", price=Decimal("36.50"), currency="EUR", starts_on=date(2026, 3, 11)
+    )  # fmt: skip
+
+    for moment in (APRIL, MAY, datetime(2027, 1, 1, 3, tzinfo=UTC), datetime(2027, 2, 1, 3, tzinfo=UTC)):
+        issued(moment)
+
+    billed = (
+        InvoiceLine.objects.exclude(kind="plan").order_by("period_start").values_list("kind", "period_start")
+    )
+    assert list(billed) == [("add_on", date(2026, 3, 11)), ("add_on", NEW_YEAR)]

@@ -56,6 +56,7 @@ def void(*, invoice_id: UUID, reason: str, at: datetime, user_id: UUID | None = 
         raise NotVoidable(number=invoice.number or "The draft", why=why)
     lines = list(invoice.lines.all())
     positions = _positions_to_move(invoice, lines)
+    _refuse_later_add_ons(lines)
     charges = _charges_to_ask_again(invoice, lines)
     booking.book_back(invoice, on=local_date(at), user_id=user_id)
     invoice.lines.update(is_void=True, updated_at=at)
@@ -116,6 +117,19 @@ def _positions_to_move(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UUID,
         else:
             found[subscription_id] = None
     return found
+
+
+def _refuse_later_add_ons(lines: list[InvoiceLine]) -> None:
+    """An add-on is billed from where its last item ends: days before a later item would never be asked for again."""
+    for line in lines:
+        if line.kind == LineKind.ADD_ON and line.period_end is not None:
+            later = InvoiceLine.objects.filter(
+                kind=LineKind.ADD_ON, source=line.source, is_void=False, period_start__gte=line.period_end
+            ).exclude(invoice__status=InvoiceStatus.DRAFT)
+            if later.exists():
+                raise LaterPeriodBilled(
+                    number=line.invoice.number, what=line.description, until=line.period_end
+                )
 
 
 def _charges_to_ask_again(invoice: Invoice, lines: list[InvoiceLine]) -> dict[UUID, int]:

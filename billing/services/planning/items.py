@@ -118,10 +118,11 @@ WITH changed AS (
     SELECT extra.*, 6, 'end_credit', 'days after the end', part.days
     FROM billing_extra AS extra
     CROSS JOIN LATERAL unnest(
-        datemultirange(daterange(extra.ends_on, LEAST(extra.charged_until, extra.returned_since))) - extra.held
+        datemultirange(daterange(GREATEST(extra.starts_on, extra.ends_on),
+                                 LEAST(extra.charged_until, extra.returned_since))) - extra.held
     ) AS part(days)
-    WHERE extra.charged_until IS NOT NULL
-      AND extra.ends_on < LEAST(extra.charged_until, extra.returned_since)
+    WHERE extra.charged_until IS NOT NULL AND extra.ends_on IS NOT NULL
+      AND GREATEST(extra.starts_on, extra.ends_on) < LEAST(extra.charged_until, extra.returned_since)
 ), extra AS MATERIALIZED (
     SELECT found.*, GREATEST(found.charged_until, found.starts_on) AS since,
            LEAST(found.target, found.ends_on) - 1 AS through
@@ -183,15 +184,28 @@ WITH changed AS (
     UNION ALL
     SELECT back.place, back.kind, back.subscription_id, back.subscriber_id, back.number, back.zone_id,
            back.wanted_currency, back.currency, back.tax_class, '00000000-0000-0000-0000-000000000000'::uuid,
-           back.description, span.first, cut.until, -cost.price, cut.until - span.first, span.days,
-           -cost.price * (cut.until - span.first) / span.days, true
+           back.description, span.first, cut.until, -cost.price, cut.until - span.first, cost.days,
+           -cost.price * (cut.until - span.first) / cost.days, true
     FROM given_back AS back
     CROSS JOIN LATERAL billing_periods(lower(back.given), upper(back.given) - 1, back.months, back.anchor,
                                        back.cycle_day) AS span
     CROSS JOIN LATERAL (SELECT LEAST(span.until, upper(back.given)) AS until) AS cut
     {PRICE_BILLED.format(line="back", day="span.first")}
+    -- Days after a change to a plan of another period were billed alike, whatever month they lie in.
+    LEFT JOIN LATERAL (
+        SELECT alike.period_days AS days FROM billing_invoiceline AS alike
+        WHERE alike.tenant_id = %(tenant)s AND alike.subscription_id = back.subscription_id
+          AND alike.kind = 'plan_change' AND NOT alike.is_void
+          AND alike.period_start <= span.first AND alike.period_end > span.first
+          AND EXISTS (
+              SELECT FROM billing_invoiceline AS returned
+              WHERE returned.tenant_id = %(tenant)s AND returned.subscription_id = back.subscription_id
+                AND returned.kind = 'end_credit' AND returned.source = alike.source AND NOT returned.is_void)
+        ORDER BY alike.period_start DESC LIMIT 1
+    ) AS alike ON true
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN back.days @> billed.period_start THEN billed.unit_price ELSE back.price END AS price
+        SELECT CASE WHEN back.days @> billed.period_start THEN billed.unit_price ELSE back.price END AS price,
+               COALESCE(alike.days, span.days) AS days
     ) AS cost
     UNION ALL
     SELECT back.place, back.kind, back.subscription_id, back.subscriber_id, back.number, back.zone_id,
