@@ -8,6 +8,10 @@ import pghistory.utils
 import pgtrigger.compiler
 import pgtrigger.migrations
 import support.models.desk
+import datetime
+import ispcore.audit
+import ispcore.crypto
+import uuid
 from django.conf import settings
 from django.db import migrations, models
 
@@ -60,6 +64,49 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "name"), name="canned_answer_name_unique_per_tenant"
+                    )
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_cannedanswerhistory" ("body", "created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."body", NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="9b40659b82c8d64f3891d01388dcd289ae551ad4",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_92ddd",
+                            table="support_cannedanswer",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."body" IS DISTINCT FROM (NEW."body") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "support_cannedanswerhistory" ("body", "created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."body", NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="8437e0f27433f39518076181b208bf8679a55e99",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_aec3e",
+                            table="support_cannedanswer",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_cannedanswerhistory" ("body", "created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (OLD."body", OLD."created_at", OLD."id", OLD."is_active", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="a13582a440778933fc784617a1617afbb471455f",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_2f53b",
+                            table="support_cannedanswer",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CannedAnswerHistory",
@@ -109,10 +156,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_can_tenant__8d4f12_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name="Comment",
+            name="Team",
             fields=[
                 (
                     "id",
@@ -125,32 +177,10 @@ class Migration(migrations.Migration):
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
-                ("author_name", models.CharField(blank=True, max_length=200)),
+                ("name", models.CharField(max_length=80)),
                 (
-                    "source",
-                    models.CharField(
-                        choices=[
-                            ("staff", "Staff"),
-                            ("customer", "Customer"),
-                            ("api", "Integration"),
-                            ("system", "System"),
-                        ],
-                        default="staff",
-                        max_length=8,
-                    ),
-                ),
-                ("body", models.TextField(max_length=10000)),
-                ("is_internal", models.BooleanField(default=False, help_text="The customer never sees it.")),
-                ("said_at", models.DateTimeField()),
-                (
-                    "author",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
+                    "is_active",
+                    models.BooleanField(default=True, help_text="Switched off, no new ticket goes to it."),
                 ),
                 (
                     "tenant",
@@ -163,52 +193,47 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.CreateModel(
-            name="Attachment",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="team_name_unique_per_tenant")
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_teamhistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="a88b3982825ade5e0e7f4a5ac737f240910edb78",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_f2412",
+                            table="support_team",
+                            when="AFTER",
+                        ),
                     ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "file",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="files.storedfile",
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "support_teamhistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="57f1b310f77dc853a34ea7e4a572d7e2af0f32aa",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_8d45f",
+                            table="support_team",
+                            when="AFTER",
+                        ),
                     ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_teamhistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."id", OLD."is_active", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="b8dd3c5b2e51a48c85b0096bd1b8beb1c7e87497",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_9c1d4",
+                            table="support_team",
+                            when="AFTER",
+                        ),
                     ),
-                ),
-                (
-                    "comment",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="attachments",
-                        to="support.comment",
-                    ),
-                ),
-            ],
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Subject",
@@ -281,384 +306,6 @@ class Migration(migrations.Migration):
                         to="tenants.tenant",
                     ),
                 ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="SupportSettings",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "zone_limit",
-                    models.PositiveSmallIntegerField(
-                        default=3,
-                        help_text="More are refused until one is resolved; a zone may have a limit of its own.",
-                        validators=[django.core.validators.MaxValueValidator(1000)],
-                        verbose_name="open tickets per zone",
-                    ),
-                ),
-                (
-                    "due_days",
-                    models.PositiveSmallIntegerField(
-                        default=3,
-                        help_text="Where the subject says nothing.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(60),
-                        ],
-                        verbose_name="due in, business days",
-                    ),
-                ),
-                (
-                    "opening_hours",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(
-                            blank=True,
-                            max_length=11,
-                            validators=[
-                                django.core.validators.RegexValidator(
-                                    "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\\Z",
-                                    "Write the hours as 09:00-18:00, or nothing for a day off.",
-                                )
-                            ],
-                        ),
-                        default=support.models.desk.usual_hours,
-                        help_text="Monday to Sunday, such as 09:00-18:00; empty for a day off.",
-                        size=7,
-                    ),
-                ),
-                (
-                    "country",
-                    models.CharField(
-                        blank=True,
-                        help_text="Whose public holidays are days off, ISO 3166, for example PT. Empty: none.",
-                        max_length=2,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Z]{2}\\Z", "Two capital letters, for example PT."
-                            )
-                        ],
-                    ),
-                ),
-                (
-                    "subdivision",
-                    models.CharField(
-                        blank=True,
-                        help_text="Part of the country with holidays of its own, such as BY of DE.",
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "escalate_after_hours",
-                    models.PositiveSmallIntegerField(
-                        default=16,
-                        help_text="Hours the helpdesk is open, waiting not counted. Each time the priority goes up by one.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(500),
-                        ],
-                        verbose_name="escalate after, hours",
-                    ),
-                ),
-                (
-                    "auto_close_days",
-                    models.PositiveSmallIntegerField(
-                        default=7,
-                        help_text="Until then the customer's reply opens the ticket again.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(365),
-                        ],
-                        verbose_name="close resolved tickets after, days",
-                    ),
-                ),
-                (
-                    "outage_end",
-                    models.CharField(
-                        choices=[
-                            ("resolve", "Resolve them"),
-                            ("ask", "Leave them open, with a note to ask the customer"),
-                        ],
-                        default="resolve",
-                        max_length=7,
-                        verbose_name="when an outage ends, its tickets",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name_plural": "support settings",
-            },
-        ),
-        migrations.CreateModel(
-            name="SupportSettingsHistory",
-            fields=[
-                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
-                ("pgh_label", models.TextField(help_text="The event label.")),
-                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("pgh_context", pghistory.utils.JSONField(null=True)),
-                ("pgh_context_id", models.UUIDField(null=True)),
-                (
-                    "id",
-                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "zone_limit",
-                    models.PositiveSmallIntegerField(
-                        default=3,
-                        help_text="More are refused until one is resolved; a zone may have a limit of its own.",
-                        validators=[django.core.validators.MaxValueValidator(1000)],
-                        verbose_name="open tickets per zone",
-                    ),
-                ),
-                (
-                    "due_days",
-                    models.PositiveSmallIntegerField(
-                        default=3,
-                        help_text="Where the subject says nothing.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(60),
-                        ],
-                        verbose_name="due in, business days",
-                    ),
-                ),
-                (
-                    "opening_hours",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(
-                            blank=True,
-                            max_length=11,
-                            validators=[
-                                django.core.validators.RegexValidator(
-                                    "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\\Z",
-                                    "Write the hours as 09:00-18:00, or nothing for a day off.",
-                                )
-                            ],
-                        ),
-                        default=support.models.desk.usual_hours,
-                        help_text="Monday to Sunday, such as 09:00-18:00; empty for a day off.",
-                        size=7,
-                    ),
-                ),
-                (
-                    "country",
-                    models.CharField(
-                        blank=True,
-                        help_text="Whose public holidays are days off, ISO 3166, for example PT. Empty: none.",
-                        max_length=2,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Z]{2}\\Z", "Two capital letters, for example PT."
-                            )
-                        ],
-                    ),
-                ),
-                (
-                    "subdivision",
-                    models.CharField(
-                        blank=True,
-                        help_text="Part of the country with holidays of its own, such as BY of DE.",
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "escalate_after_hours",
-                    models.PositiveSmallIntegerField(
-                        default=16,
-                        help_text="Hours the helpdesk is open, waiting not counted. Each time the priority goes up by one.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(500),
-                        ],
-                        verbose_name="escalate after, hours",
-                    ),
-                ),
-                (
-                    "auto_close_days",
-                    models.PositiveSmallIntegerField(
-                        default=7,
-                        help_text="Until then the customer's reply opens the ticket again.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(365),
-                        ],
-                        verbose_name="close resolved tickets after, days",
-                    ),
-                ),
-                (
-                    "outage_end",
-                    models.CharField(
-                        choices=[
-                            ("resolve", "Resolve them"),
-                            ("ask", "Leave them open, with a note to ask the customer"),
-                        ],
-                        default="resolve",
-                        max_length=7,
-                        verbose_name="when an outage ends, its tickets",
-                    ),
-                ),
-                (
-                    "pgh_obj",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="history",
-                        to="support.supportsettings",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Team",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("name", models.CharField(max_length=80)),
-                (
-                    "is_active",
-                    models.BooleanField(default=True, help_text="Switched off, no new ticket goes to it."),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="SubjectHistory",
-            fields=[
-                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
-                ("pgh_label", models.TextField(help_text="The event label.")),
-                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("pgh_context", pghistory.utils.JSONField(null=True)),
-                ("pgh_context_id", models.UUIDField(null=True)),
-                (
-                    "id",
-                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("name", models.CharField(max_length=120)),
-                (
-                    "priority",
-                    models.CharField(
-                        choices=[
-                            ("low", "Low"),
-                            ("normal", "Normal"),
-                            ("high", "High"),
-                            ("urgent", "Urgent"),
-                        ],
-                        default="normal",
-                        max_length=6,
-                    ),
-                ),
-                (
-                    "response_hours",
-                    models.PositiveSmallIntegerField(
-                        default=8,
-                        help_text="Hours the helpdesk is open.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(500),
-                        ],
-                        verbose_name="first answer within, hours",
-                    ),
-                ),
-                (
-                    "resolution_days",
-                    models.PositiveSmallIntegerField(
-                        blank=True,
-                        help_text="Empty: as the support settings say.",
-                        null=True,
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(60),
-                        ],
-                        verbose_name="due in, business days",
-                    ),
-                ),
-                (
-                    "position",
-                    models.PositiveSmallIntegerField(default=0, help_text="Lists show low positions first."),
-                ),
-                (
-                    "is_active",
-                    models.BooleanField(default=True, help_text="Switched off, no new ticket can have it."),
-                ),
-                (
-                    "pgh_obj",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="history",
-                        to="support.subject",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
                 (
                     "team",
                     ispcore.tenants.fields.TenantForeignKey(
@@ -667,183 +314,67 @@ class Migration(migrations.Migration):
                         db_index=False,
                         help_text="Gets its tickets.",
                         null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="support.team",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.AddField(
-            model_name="subject",
-            name="team",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                help_text="Gets its tickets.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="subjects",
-                to="support.team",
-            ),
-        ),
-        migrations.CreateModel(
-            name="TeamHistory",
-            fields=[
-                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
-                ("pgh_label", models.TextField(help_text="The event label.")),
-                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("pgh_context", pghistory.utils.JSONField(null=True)),
-                ("pgh_context_id", models.UUIDField(null=True)),
-                (
-                    "id",
-                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("name", models.CharField(max_length=80)),
-                (
-                    "is_active",
-                    models.BooleanField(default=True, help_text="Switched off, no new ticket goes to it."),
-                ),
-                (
-                    "pgh_obj",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="history",
-                        to="support.team",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="TeamMember",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ispcore.tenants.fields.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "team",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="members",
-                        to="support.team",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
                         on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="TeamMemberHistory",
-            fields=[
-                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
-                ("pgh_label", models.TextField(help_text="The event label.")),
-                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("pgh_context", pghistory.utils.JSONField(null=True)),
-                ("pgh_context_id", models.UUIDField(null=True)),
-                (
-                    "id",
-                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "pgh_obj",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="history",
-                        to="support.teammember",
-                    ),
-                ),
-                (
-                    "team",
-                    ispcore.tenants.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
+                        related_name="subjects",
                         to="support.team",
-                    ),
-                ),
-                (
-                    "tenant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        editable=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to="tenants.tenant",
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
             ],
             options={
-                "abstract": False,
+                "indexes": [models.Index(fields=["tenant", "team"], name="subject_by_team")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="subject_name_unique_per_tenant"),
+                    models.CheckConstraint(
+                        condition=models.Q(("priority__in", ["low", "normal", "high", "urgent"])),
+                        name="subject_priority_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("response_hours__range", (1, 500))),
+                        name="subject_response_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("resolution_days", None), ("resolution_days__range", (1, 60)), _connector="OR"
+                        ),
+                        name="subject_resolution_in_range",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_subjecthistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "priority", "resolution_days", "response_hours", "team_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."position", NEW."priority", NEW."resolution_days", NEW."response_hours", NEW."team_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="da37fa925f29f5b9f1c82449c818bce320a121e8",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_22b46",
+                            table="support_subject",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."position" IS DISTINCT FROM (NEW."position") OR OLD."priority" IS DISTINCT FROM (NEW."priority") OR OLD."resolution_days" IS DISTINCT FROM (NEW."resolution_days") OR OLD."response_hours" IS DISTINCT FROM (NEW."response_hours") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "support_subjecthistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "priority", "resolution_days", "response_hours", "team_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."position", NEW."priority", NEW."resolution_days", NEW."response_hours", NEW."team_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="4a5f52d97aa7b243ad22acce4a344adaaa1c7230",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_f28b6",
+                            table="support_subject",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_subjecthistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "priority", "resolution_days", "response_hours", "team_id", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."id", OLD."is_active", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."position", OLD."priority", OLD."resolution_days", OLD."response_hours", OLD."team_id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="24f9cf6df2286e86d291d930ab9a36a0028eda33",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_d418a",
+                            table="support_subject",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1029,17 +560,922 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "-id"], name="ticket_newest"),
+                    models.Index(fields=["tenant", "status", "-id"], name="ticket_by_status"),
+                    models.Index(fields=["tenant", "priority", "-id"], name="ticket_by_priority"),
+                    models.Index(fields=["tenant", "subject", "-id"], name="ticket_by_subject"),
+                    models.Index(fields=["tenant", "subscriber", "-id"], name="ticket_by_subscriber"),
+                    models.Index(fields=["tenant", "subscription", "-id"], name="ticket_by_subscription"),
+                    models.Index(fields=["tenant", "assignee", "-id"], name="ticket_by_assignee"),
+                    models.Index(fields=["tenant", "team", "-id"], name="ticket_by_team"),
+                    models.Index(fields=["tenant", "zone", "-id"], name="ticket_by_zone"),
+                    models.Index(fields=["tenant", "outage", "-id"], name="ticket_by_outage"),
+                    models.Index(fields=["tenant", "created_at", "-id"], name="ticket_by_creation"),
+                    models.Index(fields=["tenant", "updated_at", "-id"], name="ticket_by_update"),
+                    models.Index(fields=["tenant", "due_at", "-id"], name="ticket_by_due"),
+                    models.Index(
+                        condition=models.Q(("merged_into__isnull", False)),
+                        fields=["tenant", "merged_into"],
+                        name="ticket_by_merger",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status__in", ["open", "in_progress"])),
+                        fields=["tenant", "due_at", "id"],
+                        name="ticket_running_by_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status__in", ["open", "in_progress", "waiting"])),
+                        fields=["tenant", "assignee", "due_at", "id"],
+                        name="ticket_queue",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status__in", ["open", "in_progress", "waiting"])),
+                        fields=["tenant", "zone"],
+                        name="ticket_open_by_zone",
+                    ),
+                    models.Index(
+                        condition=models.Q(
+                            ("escalates_at__isnull", False), ("status__in", ["open", "in_progress"])
+                        ),
+                        fields=["tenant", "escalates_at"],
+                        name="ticket_to_escalate",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status", "resolved")),
+                        fields=["tenant", "resolved_at"],
+                        name="ticket_to_close",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "number"), name="ticket_number_unique_per_tenant"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["open", "in_progress", "waiting", "resolved", "closed"])
+                        ),
+                        name="ticket_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("priority__in", ["low", "normal", "high", "urgent"])),
+                        name="ticket_priority_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("source__in", ["staff", "customer", "api", "system"])),
+                        name="ticket_source_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("subscription", None), ("subscriber__isnull", False), _connector="OR"
+                        ),
+                        name="ticket_service_of_a_subscriber",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "waiting"), ("waiting_since__isnull", False)),
+                            models.Q(models.Q(("status", "waiting"), _negated=True), ("waiting_since", None)),
+                            _connector="OR",
+                        ),
+                        name="ticket_waits_since",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("resolved_at__isnull", False), ("status__in", ["resolved", "closed"])),
+                            models.Q(
+                                models.Q(("status__in", ["resolved", "closed"]), _negated=True),
+                                ("resolved_at", None),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="ticket_resolved_when_over",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("closed_at__isnull", False), ("status", "closed")),
+                            models.Q(models.Q(("status", "closed"), _negated=True), ("closed_at", None)),
+                            _connector="OR",
+                        ),
+                        name="ticket_closed_when_closed",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("merged_into", None),
+                            models.Q(
+                                ("status", "closed"), models.Q(("merged_into", models.F("id")), _negated=True)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="ticket_merged_is_closed",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("escalation_level__range", (0, 3))), name="ticket_level_in_range"
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_tickethistory" ("assignee_id", "closed_at", "created_at", "due_at", "escalated_at", "escalates_at", "escalation_level", "first_responded_at", "first_response_due_at", "id", "is_priority_by_hand", "merged_into_id", "number", "opened_by_id", "outage_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "priority", "resolved_at", "source", "status", "subject_id", "subscriber_id", "subscription_id", "team_id", "tenant_id", "title", "updated_at", "waited_seconds", "waiting_since", "zone_id") VALUES (NEW."assignee_id", NEW."closed_at", NEW."created_at", NEW."due_at", NEW."escalated_at", NEW."escalates_at", NEW."escalation_level", NEW."first_responded_at", NEW."first_response_due_at", NEW."id", NEW."is_priority_by_hand", NEW."merged_into_id", NEW."number", NEW."opened_by_id", NEW."outage_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."priority", NEW."resolved_at", NEW."source", NEW."status", NEW."subject_id", NEW."subscriber_id", NEW."subscription_id", NEW."team_id", NEW."tenant_id", NEW."title", NEW."updated_at", NEW."waited_seconds", NEW."waiting_since", NEW."zone_id"); RETURN NULL;',
+                            hash="da0f63c134020af585b75cc210d9ba25b2944993",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_268dd",
+                            table="support_ticket",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."assignee_id" IS DISTINCT FROM (NEW."assignee_id") OR OLD."closed_at" IS DISTINCT FROM (NEW."closed_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."due_at" IS DISTINCT FROM (NEW."due_at") OR OLD."escalated_at" IS DISTINCT FROM (NEW."escalated_at") OR OLD."escalates_at" IS DISTINCT FROM (NEW."escalates_at") OR OLD."escalation_level" IS DISTINCT FROM (NEW."escalation_level") OR OLD."first_responded_at" IS DISTINCT FROM (NEW."first_responded_at") OR OLD."first_response_due_at" IS DISTINCT FROM (NEW."first_response_due_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_priority_by_hand" IS DISTINCT FROM (NEW."is_priority_by_hand") OR OLD."merged_into_id" IS DISTINCT FROM (NEW."merged_into_id") OR OLD."number" IS DISTINCT FROM (NEW."number") OR OLD."opened_by_id" IS DISTINCT FROM (NEW."opened_by_id") OR OLD."outage_id" IS DISTINCT FROM (NEW."outage_id") OR OLD."priority" IS DISTINCT FROM (NEW."priority") OR OLD."resolved_at" IS DISTINCT FROM (NEW."resolved_at") OR OLD."source" IS DISTINCT FROM (NEW."source") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subject_id" IS DISTINCT FROM (NEW."subject_id") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."title" IS DISTINCT FROM (NEW."title") OR OLD."waited_seconds" IS DISTINCT FROM (NEW."waited_seconds") OR OLD."waiting_since" IS DISTINCT FROM (NEW."waiting_since") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
+                            func='INSERT INTO "support_tickethistory" ("assignee_id", "closed_at", "created_at", "due_at", "escalated_at", "escalates_at", "escalation_level", "first_responded_at", "first_response_due_at", "id", "is_priority_by_hand", "merged_into_id", "number", "opened_by_id", "outage_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "priority", "resolved_at", "source", "status", "subject_id", "subscriber_id", "subscription_id", "team_id", "tenant_id", "title", "updated_at", "waited_seconds", "waiting_since", "zone_id") VALUES (NEW."assignee_id", NEW."closed_at", NEW."created_at", NEW."due_at", NEW."escalated_at", NEW."escalates_at", NEW."escalation_level", NEW."first_responded_at", NEW."first_response_due_at", NEW."id", NEW."is_priority_by_hand", NEW."merged_into_id", NEW."number", NEW."opened_by_id", NEW."outage_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."priority", NEW."resolved_at", NEW."source", NEW."status", NEW."subject_id", NEW."subscriber_id", NEW."subscription_id", NEW."team_id", NEW."tenant_id", NEW."title", NEW."updated_at", NEW."waited_seconds", NEW."waiting_since", NEW."zone_id"); RETURN NULL;',
+                            hash="0a25615ad3b8f66d4b01e3390dbe096e1efb2f6c",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_ea097",
+                            table="support_ticket",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_tickethistory" ("assignee_id", "closed_at", "created_at", "due_at", "escalated_at", "escalates_at", "escalation_level", "first_responded_at", "first_response_due_at", "id", "is_priority_by_hand", "merged_into_id", "number", "opened_by_id", "outage_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "priority", "resolved_at", "source", "status", "subject_id", "subscriber_id", "subscription_id", "team_id", "tenant_id", "title", "updated_at", "waited_seconds", "waiting_since", "zone_id") VALUES (OLD."assignee_id", OLD."closed_at", OLD."created_at", OLD."due_at", OLD."escalated_at", OLD."escalates_at", OLD."escalation_level", OLD."first_responded_at", OLD."first_response_due_at", OLD."id", OLD."is_priority_by_hand", OLD."merged_into_id", OLD."number", OLD."opened_by_id", OLD."outage_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."priority", OLD."resolved_at", OLD."source", OLD."status", OLD."subject_id", OLD."subscriber_id", OLD."subscription_id", OLD."team_id", OLD."tenant_id", OLD."title", OLD."updated_at", OLD."waited_seconds", OLD."waiting_since", OLD."zone_id"); RETURN NULL;',
+                            hash="4af4b382c2fd1019d59eb4d29539329f17670b72",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_2e828",
+                            table="support_ticket",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
-        migrations.AddField(
-            model_name="comment",
-            name="ticket",
-            field=ispcore.tenants.fields.TenantForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="comments",
-                to="support.ticket",
-            ),
+        migrations.CreateModel(
+            name="Comment",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("author_name", models.CharField(blank=True, max_length=200)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("staff", "Staff"),
+                            ("customer", "Customer"),
+                            ("api", "Integration"),
+                            ("system", "System"),
+                        ],
+                        default="staff",
+                        max_length=8,
+                    ),
+                ),
+                ("body", models.TextField(max_length=10000)),
+                ("is_internal", models.BooleanField(default=False, help_text="The customer never sees it.")),
+                ("said_at", models.DateTimeField()),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "ticket",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="comments",
+                        to="support.ticket",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "ticket", "id"], name="comment_by_ticket")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("source__in", ["staff", "customer", "api", "system"])),
+                        name="comment_source_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("is_internal", False),
+                            models.Q(("source", "customer"), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="comment_of_customer_public",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Attachment",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "file",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="files.storedfile",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "comment",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attachments",
+                        to="support.comment",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "file"], name="attachment_by_file")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "comment", "file"), name="attachment_once")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SupportSettings",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "zone_limit",
+                    models.PositiveSmallIntegerField(
+                        default=3,
+                        help_text="More are refused until one is resolved; a zone may have a limit of its own.",
+                        validators=[django.core.validators.MaxValueValidator(1000)],
+                        verbose_name="open tickets per zone",
+                    ),
+                ),
+                (
+                    "due_days",
+                    models.PositiveSmallIntegerField(
+                        default=3,
+                        help_text="Where the subject says nothing.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(60),
+                        ],
+                        verbose_name="due in, business days",
+                    ),
+                ),
+                (
+                    "opening_hours",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            blank=True,
+                            max_length=11,
+                            validators=[
+                                django.core.validators.RegexValidator(
+                                    "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\\Z",
+                                    "Write the hours as 09:00-18:00, or nothing for a day off.",
+                                )
+                            ],
+                        ),
+                        default=support.models.desk.usual_hours,
+                        help_text="Monday to Sunday, such as 09:00-18:00; empty for a day off.",
+                        size=7,
+                    ),
+                ),
+                (
+                    "country",
+                    models.CharField(
+                        blank=True,
+                        help_text="Whose public holidays are days off, ISO 3166, for example PT. Empty: none.",
+                        max_length=2,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z]{2}\\Z", "Two capital letters, for example PT."
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "subdivision",
+                    models.CharField(
+                        blank=True,
+                        help_text="Part of the country with holidays of its own, such as BY of DE.",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "escalate_after_hours",
+                    models.PositiveSmallIntegerField(
+                        default=16,
+                        help_text="Hours the helpdesk is open, waiting not counted. Each time the priority goes up by one.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(500),
+                        ],
+                        verbose_name="escalate after, hours",
+                    ),
+                ),
+                (
+                    "auto_close_days",
+                    models.PositiveSmallIntegerField(
+                        default=7,
+                        help_text="Until then the customer's reply opens the ticket again.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(365),
+                        ],
+                        verbose_name="close resolved tickets after, days",
+                    ),
+                ),
+                (
+                    "outage_end",
+                    models.CharField(
+                        choices=[
+                            ("resolve", "Resolve them"),
+                            ("ask", "Leave them open, with a note to ask the customer"),
+                        ],
+                        default="resolve",
+                        max_length=7,
+                        verbose_name="when an outage ends, its tickets",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "support settings",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant",), name="support_settings_one_per_tenant"),
+                    models.CheckConstraint(
+                        condition=models.Q(("opening_hours__len", 7)), name="support_settings_hours_of_a_week"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("auto_close_days__range", (1, 365)),
+                            ("due_days__range", (1, 60)),
+                            ("escalate_after_hours__range", (1, 500)),
+                        ),
+                        name="support_settings_times_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("outage_end__in", ["resolve", "ask"])),
+                        name="support_settings_outage_end_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (NEW."auto_close_days", NEW."country", NEW."created_at", NEW."due_days", NEW."escalate_after_hours", NEW."id", NEW."opening_hours", NEW."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."subdivision", NEW."tenant_id", NEW."updated_at", NEW."zone_limit"); RETURN NULL;',
+                            hash="60b220fc7d4e55474cb79fcf2f05b8e89b849963",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_09626",
+                            table="support_supportsettings",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."auto_close_days" IS DISTINCT FROM (NEW."auto_close_days") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."due_days" IS DISTINCT FROM (NEW."due_days") OR OLD."escalate_after_hours" IS DISTINCT FROM (NEW."escalate_after_hours") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."opening_hours" IS DISTINCT FROM (NEW."opening_hours") OR OLD."outage_end" IS DISTINCT FROM (NEW."outage_end") OR OLD."subdivision" IS DISTINCT FROM (NEW."subdivision") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_limit" IS DISTINCT FROM (NEW."zone_limit"))',
+                            func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (NEW."auto_close_days", NEW."country", NEW."created_at", NEW."due_days", NEW."escalate_after_hours", NEW."id", NEW."opening_hours", NEW."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."subdivision", NEW."tenant_id", NEW."updated_at", NEW."zone_limit"); RETURN NULL;',
+                            hash="8b8e2811b16f650496d8628f75bbbb47f1f6a274",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_30dcb",
+                            table="support_supportsettings",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (OLD."auto_close_days", OLD."country", OLD."created_at", OLD."due_days", OLD."escalate_after_hours", OLD."id", OLD."opening_hours", OLD."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."subdivision", OLD."tenant_id", OLD."updated_at", OLD."zone_limit"); RETURN NULL;',
+                            hash="cb856bc5f1f84cdc6ffbd06bfd8cf2d2acc16337",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_95d9a",
+                            table="support_supportsettings",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SupportSettingsHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "zone_limit",
+                    models.PositiveSmallIntegerField(
+                        default=3,
+                        help_text="More are refused until one is resolved; a zone may have a limit of its own.",
+                        validators=[django.core.validators.MaxValueValidator(1000)],
+                        verbose_name="open tickets per zone",
+                    ),
+                ),
+                (
+                    "due_days",
+                    models.PositiveSmallIntegerField(
+                        default=3,
+                        help_text="Where the subject says nothing.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(60),
+                        ],
+                        verbose_name="due in, business days",
+                    ),
+                ),
+                (
+                    "opening_hours",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            blank=True,
+                            max_length=11,
+                            validators=[
+                                django.core.validators.RegexValidator(
+                                    "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\\Z",
+                                    "Write the hours as 09:00-18:00, or nothing for a day off.",
+                                )
+                            ],
+                        ),
+                        default=support.models.desk.usual_hours,
+                        help_text="Monday to Sunday, such as 09:00-18:00; empty for a day off.",
+                        size=7,
+                    ),
+                ),
+                (
+                    "country",
+                    models.CharField(
+                        blank=True,
+                        help_text="Whose public holidays are days off, ISO 3166, for example PT. Empty: none.",
+                        max_length=2,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z]{2}\\Z", "Two capital letters, for example PT."
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "subdivision",
+                    models.CharField(
+                        blank=True,
+                        help_text="Part of the country with holidays of its own, such as BY of DE.",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "escalate_after_hours",
+                    models.PositiveSmallIntegerField(
+                        default=16,
+                        help_text="Hours the helpdesk is open, waiting not counted. Each time the priority goes up by one.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(500),
+                        ],
+                        verbose_name="escalate after, hours",
+                    ),
+                ),
+                (
+                    "auto_close_days",
+                    models.PositiveSmallIntegerField(
+                        default=7,
+                        help_text="Until then the customer's reply opens the ticket again.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(365),
+                        ],
+                        verbose_name="close resolved tickets after, days",
+                    ),
+                ),
+                (
+                    "outage_end",
+                    models.CharField(
+                        choices=[
+                            ("resolve", "Resolve them"),
+                            ("ask", "Leave them open, with a note to ask the customer"),
+                        ],
+                        default="resolve",
+                        max_length=7,
+                        verbose_name="when an outage ends, its tickets",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.supportsettings",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_sup_tenant__8b7cfc_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SubjectHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "priority",
+                    models.CharField(
+                        choices=[
+                            ("low", "Low"),
+                            ("normal", "Normal"),
+                            ("high", "High"),
+                            ("urgent", "Urgent"),
+                        ],
+                        default="normal",
+                        max_length=6,
+                    ),
+                ),
+                (
+                    "response_hours",
+                    models.PositiveSmallIntegerField(
+                        default=8,
+                        help_text="Hours the helpdesk is open.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(500),
+                        ],
+                        verbose_name="first answer within, hours",
+                    ),
+                ),
+                (
+                    "resolution_days",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Empty: as the support settings say.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(60),
+                        ],
+                        verbose_name="due in, business days",
+                    ),
+                ),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(default=0, help_text="Lists show low positions first."),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(default=True, help_text="Switched off, no new ticket can have it."),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.subject",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "team",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Gets its tickets.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="support.team",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_sub_tenant__9c605f_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="TeamHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "is_active",
+                    models.BooleanField(default=True, help_text="Switched off, no new ticket goes to it."),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.team",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_tea_tenant__05ddc6_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="TeamMember",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "team",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="members",
+                        to="support.team",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "user"], name="team_member_by_user")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "team", "user"), name="team_member_once")
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_teammemberhistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "team_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."team_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
+                            hash="8930807e65a58948c2fee26882874362e20dba97",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_f81b4",
+                            table="support_teammember",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id"))',
+                            func='INSERT INTO "support_teammemberhistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "team_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."team_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
+                            hash="da094c6e360bc4de7886fee13a1b7926a637e547",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_c15b9",
+                            table="support_teammember",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_teammemberhistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "team_id", "tenant_id", "updated_at", "user_id") VALUES (OLD."created_at", OLD."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."team_id", OLD."tenant_id", OLD."updated_at", OLD."user_id"); RETURN NULL;',
+                            hash="eb509bc0a9d8303ef087333b3b61287d0eacaea2",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_86f5f",
+                            table="support_teammember",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="TeamMemberHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.teammember",
+                    ),
+                ),
+                (
+                    "team",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="support.team",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_tea_tenant__3e12cb_idx"
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="TicketHistory",
@@ -1249,6 +1685,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_tic_tenant__b10877_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1297,6 +1738,45 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "limit of a zone",
                 "verbose_name_plural": "limits of zones",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "zone"), name="zone_limit_one_per_zone")
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_zonelimithistory" ("created_at", "id", "limit", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."id", NEW."limit", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="2f1ec2edc6650f36274c23e6d86b0c2cf4efb9e4",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_85949",
+                            table="support_zonelimit",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."limit" IS DISTINCT FROM (NEW."limit") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
+                            func='INSERT INTO "support_zonelimithistory" ("created_at", "id", "limit", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."id", NEW."limit", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
+                            hash="a863d168ee4ed5e6af123219ad8dcb091cdbe89b",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_44938",
+                            table="support_zonelimit",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_zonelimithistory" ("created_at", "id", "limit", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "zone_id") VALUES (OLD."created_at", OLD."id", OLD."limit", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
+                            hash="a6f2205b6f9746954fa7198a2fe5b2df01b54820",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_08cbc",
+                            table="support_zonelimit",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1357,646 +1837,1511 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_zon_tenant__93d876_idx"
+                    )
+                ],
             },
         ),
-        migrations.AddConstraint(
-            model_name="cannedanswer",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "name"), name="canned_answer_name_unique_per_tenant"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="cannedanswer",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_cannedanswerhistory" ("body", "created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."body", NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="9b40659b82c8d64f3891d01388dcd289ae551ad4",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_92ddd",
-                    table="support_cannedanswer",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="cannedanswer",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."body" IS DISTINCT FROM (NEW."body") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "support_cannedanswerhistory" ("body", "created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."body", NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="8437e0f27433f39518076181b208bf8679a55e99",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_aec3e",
-                    table="support_cannedanswer",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="cannedanswer",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_cannedanswerhistory" ("body", "created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (OLD."body", OLD."created_at", OLD."id", OLD."is_active", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="a13582a440778933fc784617a1617afbb471455f",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_2f53b",
-                    table="support_cannedanswer",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="cannedanswerhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="support_can_tenant__8d4f12_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="attachment",
-            index=models.Index(fields=["tenant", "file"], name="attachment_by_file"),
-        ),
-        migrations.AddConstraint(
-            model_name="attachment",
-            constraint=models.UniqueConstraint(fields=("tenant", "comment", "file"), name="attachment_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="supportsettings",
-            constraint=models.UniqueConstraint(fields=("tenant",), name="support_settings_one_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="supportsettings",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("opening_hours__len", 7)), name="support_settings_hours_of_a_week"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supportsettings",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("auto_close_days__range", (1, 365)),
-                    ("due_days__range", (1, 60)),
-                    ("escalate_after_hours__range", (1, 500)),
-                ),
-                name="support_settings_times_in_range",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supportsettings",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("outage_end__in", ["resolve", "ask"])),
-                name="support_settings_outage_end_known",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="supportsettings",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (NEW."auto_close_days", NEW."country", NEW."created_at", NEW."due_days", NEW."escalate_after_hours", NEW."id", NEW."opening_hours", NEW."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."subdivision", NEW."tenant_id", NEW."updated_at", NEW."zone_limit"); RETURN NULL;',
-                    hash="60b220fc7d4e55474cb79fcf2f05b8e89b849963",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_09626",
-                    table="support_supportsettings",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="supportsettings",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."auto_close_days" IS DISTINCT FROM (NEW."auto_close_days") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."due_days" IS DISTINCT FROM (NEW."due_days") OR OLD."escalate_after_hours" IS DISTINCT FROM (NEW."escalate_after_hours") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."opening_hours" IS DISTINCT FROM (NEW."opening_hours") OR OLD."outage_end" IS DISTINCT FROM (NEW."outage_end") OR OLD."subdivision" IS DISTINCT FROM (NEW."subdivision") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_limit" IS DISTINCT FROM (NEW."zone_limit"))',
-                    func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (NEW."auto_close_days", NEW."country", NEW."created_at", NEW."due_days", NEW."escalate_after_hours", NEW."id", NEW."opening_hours", NEW."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."subdivision", NEW."tenant_id", NEW."updated_at", NEW."zone_limit"); RETURN NULL;',
-                    hash="8b8e2811b16f650496d8628f75bbbb47f1f6a274",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_30dcb",
-                    table="support_supportsettings",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="supportsettings",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (OLD."auto_close_days", OLD."country", OLD."created_at", OLD."due_days", OLD."escalate_after_hours", OLD."id", OLD."opening_hours", OLD."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."subdivision", OLD."tenant_id", OLD."updated_at", OLD."zone_limit"); RETURN NULL;',
-                    hash="cb856bc5f1f84cdc6ffbd06bfd8cf2d2acc16337",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_95d9a",
-                    table="support_supportsettings",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="supportsettingshistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="support_sup_tenant__8b7cfc_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="team_name_unique_per_tenant"),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="team",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_teamhistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="a88b3982825ade5e0e7f4a5ac737f240910edb78",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_f2412",
-                    table="support_team",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="team",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "support_teamhistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="57f1b310f77dc853a34ea7e4a572d7e2af0f32aa",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_8d45f",
-                    table="support_team",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="team",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_teamhistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."id", OLD."is_active", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="b8dd3c5b2e51a48c85b0096bd1b8beb1c7e87497",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_9c1d4",
-                    table="support_team",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subjecthistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="support_sub_tenant__9c605f_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subject",
-            index=models.Index(fields=["tenant", "team"], name="subject_by_team"),
-        ),
-        migrations.AddConstraint(
-            model_name="subject",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "name"), name="subject_name_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subject",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("priority__in", ["low", "normal", "high", "urgent"])),
-                name="subject_priority_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subject",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("response_hours__range", (1, 500))), name="subject_response_in_range"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subject",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("resolution_days", None), ("resolution_days__range", (1, 60)), _connector="OR"
-                ),
-                name="subject_resolution_in_range",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subject",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_subjecthistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "priority", "resolution_days", "response_hours", "team_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."position", NEW."priority", NEW."resolution_days", NEW."response_hours", NEW."team_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="da37fa925f29f5b9f1c82449c818bce320a121e8",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_22b46",
-                    table="support_subject",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subject",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."position" IS DISTINCT FROM (NEW."position") OR OLD."priority" IS DISTINCT FROM (NEW."priority") OR OLD."resolution_days" IS DISTINCT FROM (NEW."resolution_days") OR OLD."response_hours" IS DISTINCT FROM (NEW."response_hours") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
-                    func='INSERT INTO "support_subjecthistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "priority", "resolution_days", "response_hours", "team_id", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", NEW."is_active", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."position", NEW."priority", NEW."resolution_days", NEW."response_hours", NEW."team_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
-                    hash="4a5f52d97aa7b243ad22acce4a344adaaa1c7230",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_f28b6",
-                    table="support_subject",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="subject",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_subjecthistory" ("created_at", "id", "is_active", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "priority", "resolution_days", "response_hours", "team_id", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."id", OLD."is_active", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."position", OLD."priority", OLD."resolution_days", OLD."response_hours", OLD."team_id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
-                    hash="24f9cf6df2286e86d291d930ab9a36a0028eda33",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_d418a",
-                    table="support_subject",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="teamhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="support_tea_tenant__05ddc6_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="teammember",
-            index=models.Index(fields=["tenant", "user"], name="team_member_by_user"),
-        ),
-        migrations.AddConstraint(
-            model_name="teammember",
-            constraint=models.UniqueConstraint(fields=("tenant", "team", "user"), name="team_member_once"),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="teammember",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_teammemberhistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "team_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."team_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
-                    hash="8930807e65a58948c2fee26882874362e20dba97",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_f81b4",
-                    table="support_teammember",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="teammember",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id"))',
-                    func='INSERT INTO "support_teammemberhistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "team_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."team_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
-                    hash="da094c6e360bc4de7886fee13a1b7926a637e547",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_c15b9",
-                    table="support_teammember",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="teammember",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_teammemberhistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "team_id", "tenant_id", "updated_at", "user_id") VALUES (OLD."created_at", OLD."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."team_id", OLD."tenant_id", OLD."updated_at", OLD."user_id"); RETURN NULL;',
-                    hash="eb509bc0a9d8303ef087333b3b61287d0eacaea2",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_86f5f",
-                    table="support_teammember",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="teammemberhistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="support_tea_tenant__3e12cb_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "-id"], name="ticket_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "status", "-id"], name="ticket_by_status"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "priority", "-id"], name="ticket_by_priority"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "subject", "-id"], name="ticket_by_subject"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "subscriber", "-id"], name="ticket_by_subscriber"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "subscription", "-id"], name="ticket_by_subscription"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "assignee", "-id"], name="ticket_by_assignee"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "team", "-id"], name="ticket_by_team"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "zone", "-id"], name="ticket_by_zone"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "outage", "-id"], name="ticket_by_outage"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "created_at", "-id"], name="ticket_by_creation"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "updated_at", "-id"], name="ticket_by_update"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(fields=["tenant", "due_at", "-id"], name="ticket_by_due"),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(
-                condition=models.Q(("merged_into__isnull", False)),
-                fields=["tenant", "merged_into"],
-                name="ticket_by_merger",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(
-                condition=models.Q(("status__in", ["open", "in_progress"])),
-                fields=["tenant", "due_at", "id"],
-                name="ticket_running_by_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(
-                condition=models.Q(("status__in", ["open", "in_progress", "waiting"])),
-                fields=["tenant", "assignee", "due_at", "id"],
-                name="ticket_queue",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(
-                condition=models.Q(("status__in", ["open", "in_progress", "waiting"])),
-                fields=["tenant", "zone"],
-                name="ticket_open_by_zone",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(
-                condition=models.Q(("escalates_at__isnull", False), ("status__in", ["open", "in_progress"])),
-                fields=["tenant", "escalates_at"],
-                name="ticket_to_escalate",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="ticket",
-            index=models.Index(
-                condition=models.Q(("status", "resolved")),
-                fields=["tenant", "resolved_at"],
-                name="ticket_to_close",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "number"), name="ticket_number_unique_per_tenant"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["open", "in_progress", "waiting", "resolved", "closed"])),
-                name="ticket_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("priority__in", ["low", "normal", "high", "urgent"])),
-                name="ticket_priority_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("source__in", ["staff", "customer", "api", "system"])),
-                name="ticket_source_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("subscription", None), ("subscriber__isnull", False), _connector="OR"),
-                name="ticket_service_of_a_subscriber",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "waiting"), ("waiting_since__isnull", False)),
-                    models.Q(models.Q(("status", "waiting"), _negated=True), ("waiting_since", None)),
-                    _connector="OR",
-                ),
-                name="ticket_waits_since",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("resolved_at__isnull", False), ("status__in", ["resolved", "closed"])),
-                    models.Q(
-                        models.Q(("status__in", ["resolved", "closed"]), _negated=True), ("resolved_at", None)
+        migrations.CreateModel(
+            name="Consent",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
-                    _connector="OR",
                 ),
-                name="ticket_resolved_when_over",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("closed_at__isnull", False), ("status", "closed")),
-                    models.Q(models.Q(("status", "closed"), _negated=True), ("closed_at", None)),
-                    _connector="OR",
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS"), ("whatsapp", "WhatsApp")], max_length=8
+                    ),
                 ),
-                name="ticket_closed_when_closed",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("merged_into", None),
-                    models.Q(("status", "closed"), models.Q(("merged_into", models.F("id")), _negated=True)),
-                    _connector="OR",
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("service", "About the service"), ("marketing", "Marketing")], max_length=9
+                    ),
                 ),
-                name="ticket_merged_is_closed",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ticket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("escalation_level__range", (0, 3))), name="ticket_level_in_range"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="ticket",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_tickethistory" ("assignee_id", "closed_at", "created_at", "due_at", "escalated_at", "escalates_at", "escalation_level", "first_responded_at", "first_response_due_at", "id", "is_priority_by_hand", "merged_into_id", "number", "opened_by_id", "outage_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "priority", "resolved_at", "source", "status", "subject_id", "subscriber_id", "subscription_id", "team_id", "tenant_id", "title", "updated_at", "waited_seconds", "waiting_since", "zone_id") VALUES (NEW."assignee_id", NEW."closed_at", NEW."created_at", NEW."due_at", NEW."escalated_at", NEW."escalates_at", NEW."escalation_level", NEW."first_responded_at", NEW."first_response_due_at", NEW."id", NEW."is_priority_by_hand", NEW."merged_into_id", NEW."number", NEW."opened_by_id", NEW."outage_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."priority", NEW."resolved_at", NEW."source", NEW."status", NEW."subject_id", NEW."subscriber_id", NEW."subscription_id", NEW."team_id", NEW."tenant_id", NEW."title", NEW."updated_at", NEW."waited_seconds", NEW."waiting_since", NEW."zone_id"); RETURN NULL;',
-                    hash="da0f63c134020af585b75cc210d9ba25b2944993",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_268dd",
-                    table="support_ticket",
-                    when="AFTER",
+                ("is_given", models.BooleanField(verbose_name="may be written to")),
+                ("said_at", models.DateTimeField()),
+                (
+                    "subscriber",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="consents",
+                        to="subscribers.subscriber",
+                    ),
                 ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="ticket",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."assignee_id" IS DISTINCT FROM (NEW."assignee_id") OR OLD."closed_at" IS DISTINCT FROM (NEW."closed_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."due_at" IS DISTINCT FROM (NEW."due_at") OR OLD."escalated_at" IS DISTINCT FROM (NEW."escalated_at") OR OLD."escalates_at" IS DISTINCT FROM (NEW."escalates_at") OR OLD."escalation_level" IS DISTINCT FROM (NEW."escalation_level") OR OLD."first_responded_at" IS DISTINCT FROM (NEW."first_responded_at") OR OLD."first_response_due_at" IS DISTINCT FROM (NEW."first_response_due_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_priority_by_hand" IS DISTINCT FROM (NEW."is_priority_by_hand") OR OLD."merged_into_id" IS DISTINCT FROM (NEW."merged_into_id") OR OLD."number" IS DISTINCT FROM (NEW."number") OR OLD."opened_by_id" IS DISTINCT FROM (NEW."opened_by_id") OR OLD."outage_id" IS DISTINCT FROM (NEW."outage_id") OR OLD."priority" IS DISTINCT FROM (NEW."priority") OR OLD."resolved_at" IS DISTINCT FROM (NEW."resolved_at") OR OLD."source" IS DISTINCT FROM (NEW."source") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subject_id" IS DISTINCT FROM (NEW."subject_id") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."subscription_id" IS DISTINCT FROM (NEW."subscription_id") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."title" IS DISTINCT FROM (NEW."title") OR OLD."waited_seconds" IS DISTINCT FROM (NEW."waited_seconds") OR OLD."waiting_since" IS DISTINCT FROM (NEW."waiting_since") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
-                    func='INSERT INTO "support_tickethistory" ("assignee_id", "closed_at", "created_at", "due_at", "escalated_at", "escalates_at", "escalation_level", "first_responded_at", "first_response_due_at", "id", "is_priority_by_hand", "merged_into_id", "number", "opened_by_id", "outage_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "priority", "resolved_at", "source", "status", "subject_id", "subscriber_id", "subscription_id", "team_id", "tenant_id", "title", "updated_at", "waited_seconds", "waiting_since", "zone_id") VALUES (NEW."assignee_id", NEW."closed_at", NEW."created_at", NEW."due_at", NEW."escalated_at", NEW."escalates_at", NEW."escalation_level", NEW."first_responded_at", NEW."first_response_due_at", NEW."id", NEW."is_priority_by_hand", NEW."merged_into_id", NEW."number", NEW."opened_by_id", NEW."outage_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."priority", NEW."resolved_at", NEW."source", NEW."status", NEW."subject_id", NEW."subscriber_id", NEW."subscription_id", NEW."team_id", NEW."tenant_id", NEW."title", NEW."updated_at", NEW."waited_seconds", NEW."waiting_since", NEW."zone_id"); RETURN NULL;',
-                    hash="0a25615ad3b8f66d4b01e3390dbe096e1efb2f6c",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_ea097",
-                    table="support_ticket",
-                    when="AFTER",
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
                 ),
-            ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "-id"], name="consent_newest")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "subscriber", "channel", "purpose"), name="consent_one_per_purpose"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("channel__in", ["email", "sms", "whatsapp"])),
+                        name="consent_channel_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("purpose__in", ["service", "marketing"])),
+                        name="consent_purpose_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_consenthistory" ("channel", "created_at", "id", "is_given", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "purpose", "said_at", "subscriber_id", "tenant_id", "updated_at") VALUES (NEW."channel", NEW."created_at", NEW."id", NEW."is_given", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."purpose", NEW."said_at", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="0d8367e1bdd52acd2438a50cd7e6ca72c4b3228e",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_48b2e",
+                            table="support_consent",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."channel" IS DISTINCT FROM (NEW."channel") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_given" IS DISTINCT FROM (NEW."is_given") OR OLD."purpose" IS DISTINCT FROM (NEW."purpose") OR OLD."said_at" IS DISTINCT FROM (NEW."said_at") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "support_consenthistory" ("channel", "created_at", "id", "is_given", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "purpose", "said_at", "subscriber_id", "tenant_id", "updated_at") VALUES (NEW."channel", NEW."created_at", NEW."id", NEW."is_given", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."purpose", NEW."said_at", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="0f8e62d54e2108f784da8c5209ec78aec01afdd4",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_8df2f",
+                            table="support_consent",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_consenthistory" ("channel", "created_at", "id", "is_given", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "purpose", "said_at", "subscriber_id", "tenant_id", "updated_at") VALUES (OLD."channel", OLD."created_at", OLD."id", OLD."is_given", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."purpose", OLD."said_at", OLD."subscriber_id", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="f1bed3e6919ae1eb2590b00abbad746b702d8bf8",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_bd367",
+                            table="support_consent",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="ticket",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_tickethistory" ("assignee_id", "closed_at", "created_at", "due_at", "escalated_at", "escalates_at", "escalation_level", "first_responded_at", "first_response_due_at", "id", "is_priority_by_hand", "merged_into_id", "number", "opened_by_id", "outage_id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "priority", "resolved_at", "source", "status", "subject_id", "subscriber_id", "subscription_id", "team_id", "tenant_id", "title", "updated_at", "waited_seconds", "waiting_since", "zone_id") VALUES (OLD."assignee_id", OLD."closed_at", OLD."created_at", OLD."due_at", OLD."escalated_at", OLD."escalates_at", OLD."escalation_level", OLD."first_responded_at", OLD."first_response_due_at", OLD."id", OLD."is_priority_by_hand", OLD."merged_into_id", OLD."number", OLD."opened_by_id", OLD."outage_id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."priority", OLD."resolved_at", OLD."source", OLD."status", OLD."subject_id", OLD."subscriber_id", OLD."subscription_id", OLD."team_id", OLD."tenant_id", OLD."title", OLD."updated_at", OLD."waited_seconds", OLD."waiting_since", OLD."zone_id"); RETURN NULL;',
-                    hash="4af4b382c2fd1019d59eb4d29539329f17670b72",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_2e828",
-                    table="support_ticket",
-                    when="AFTER",
+        migrations.CreateModel(
+            name="ConsentHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
                 ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="comment",
-            index=models.Index(fields=["tenant", "ticket", "id"], name="comment_by_ticket"),
-        ),
-        migrations.AddConstraint(
-            model_name="comment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("source__in", ["staff", "customer", "api", "system"])),
-                name="comment_source_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="comment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("is_internal", False), models.Q(("source", "customer"), _negated=True), _connector="OR"
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS"), ("whatsapp", "WhatsApp")], max_length=8
+                    ),
                 ),
-                name="comment_of_customer_public",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="tickethistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="support_tic_tenant__b10877_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="zonelimit",
-            constraint=models.UniqueConstraint(fields=("tenant", "zone"), name="zone_limit_one_per_zone"),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="zonelimit",
-            trigger=pgtrigger.compiler.Trigger(
-                name="created_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_zonelimithistory" ("created_at", "id", "limit", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."id", NEW."limit", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="2f1ec2edc6650f36274c23e6d86b0c2cf4efb9e4",
-                    operation="INSERT",
-                    pgid="pgtrigger_created_insert_85949",
-                    table="support_zonelimit",
-                    when="AFTER",
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("service", "About the service"), ("marketing", "Marketing")], max_length=9
+                    ),
                 ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="zonelimit",
-            trigger=pgtrigger.compiler.Trigger(
-                name="changed_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."limit" IS DISTINCT FROM (NEW."limit") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
-                    func='INSERT INTO "support_zonelimithistory" ("created_at", "id", "limit", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "zone_id") VALUES (NEW."created_at", NEW."id", NEW."limit", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."tenant_id", NEW."updated_at", NEW."zone_id"); RETURN NULL;',
-                    hash="a863d168ee4ed5e6af123219ad8dcb091cdbe89b",
-                    operation="UPDATE",
-                    pgid="pgtrigger_changed_update_44938",
-                    table="support_zonelimit",
-                    when="AFTER",
+                ("is_given", models.BooleanField(verbose_name="may be written to")),
+                ("said_at", models.DateTimeField()),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.consent",
+                    ),
                 ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="zonelimit",
-            trigger=pgtrigger.compiler.Trigger(
-                name="deleted_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "support_zonelimithistory" ("created_at", "id", "limit", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "tenant_id", "updated_at", "zone_id") VALUES (OLD."created_at", OLD."id", OLD."limit", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."tenant_id", OLD."updated_at", OLD."zone_id"); RETURN NULL;',
-                    hash="a6f2205b6f9746954fa7198a2fe5b2df01b54820",
-                    operation="DELETE",
-                    pgid="pgtrigger_deleted_delete_08cbc",
-                    table="support_zonelimit",
-                    when="AFTER",
+                (
+                    "subscriber",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="subscribers.subscriber",
+                    ),
                 ),
-            ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_con_tenant__da2952_idx"
+                    )
+                ],
+            },
         ),
-        migrations.AddIndex(
-            model_name="zonelimithistory",
-            index=models.Index(
-                fields=["tenant", "pgh_obj", "-pgh_id"], name="support_zon_tenant__93d876_idx"
-            ),
+        migrations.CreateModel(
+            name="MassMessage",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(help_text="For staff.", max_length=80)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS"), ("whatsapp", "WhatsApp")],
+                        default="email",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("service", "About the service"), ("marketing", "Marketing")],
+                        default="service",
+                        help_text="Marketing goes only to those who agreed to it.",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(blank=True, help_text="Of an e-mail; others have none.", max_length=200),
+                ),
+                ("body", models.TextField(help_text="May name {customer} and {provider}.", max_length=4000)),
+                (
+                    "status",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("prospect", "Prospect"),
+                            ("active", "Active"),
+                            ("suspended", "Suspended"),
+                            ("inactive", "Inactive"),
+                        ],
+                        help_text="Empty: all.",
+                        max_length=10,
+                        verbose_name="customers who are",
+                    ),
+                ),
+                (
+                    "cap",
+                    models.PositiveIntegerField(
+                        default=1000,
+                        help_text="It is not sent to more customers than this.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100000),
+                        ],
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("counted", "Counted"),
+                            ("approved", "Approved"),
+                            ("sending", "Being sent"),
+                            ("sent", "Sent"),
+                            ("cancelled", "Called off"),
+                        ],
+                        default="draft",
+                        max_length=9,
+                    ),
+                ),
+                ("counted", models.PositiveIntegerField(null=True)),
+                ("counted_at", models.DateTimeField(null=True)),
+                ("approved_at", models.DateTimeField(null=True)),
+                ("written", models.PositiveIntegerField(default=0)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "approved_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "plan",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Only with a service of it.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="subscribers.plan",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "zone",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Only with a service there.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="subscribers.zone",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "state", "-id"], name="mass_message_by_state")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["draft", "counted", "approved", "sending", "sent", "cancelled"])
+                        ),
+                        name="mass_message_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("cap__range", (1, 100000))), name="mass_message_cap_in_range"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["draft", "cancelled"]), ("counted__isnull", False), _connector="OR"
+                        ),
+                        name="mass_message_counted_first",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state__in", ["approved", "sending", "sent"]), _negated=True),
+                            ("approved_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="mass_message_approved_first",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_massmessagehistory" ("approved_at", "approved_by_id", "body", "cap", "channel", "counted", "counted_at", "created_at", "finished_at", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "purpose", "state", "status", "subject", "tenant_id", "updated_at", "written", "zone_id") VALUES (NEW."approved_at", NEW."approved_by_id", NEW."body", NEW."cap", NEW."channel", NEW."counted", NEW."counted_at", NEW."created_at", NEW."finished_at", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."plan_id", NEW."purpose", NEW."state", NEW."status", NEW."subject", NEW."tenant_id", NEW."updated_at", NEW."written", NEW."zone_id"); RETURN NULL;',
+                            hash="c6053c53c7c0e8be78e9823f38eb7ee38da2e668",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_ff4f3",
+                            table="support_massmessage",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."approved_at" IS DISTINCT FROM (NEW."approved_at") OR OLD."approved_by_id" IS DISTINCT FROM (NEW."approved_by_id") OR OLD."body" IS DISTINCT FROM (NEW."body") OR OLD."cap" IS DISTINCT FROM (NEW."cap") OR OLD."channel" IS DISTINCT FROM (NEW."channel") OR OLD."counted" IS DISTINCT FROM (NEW."counted") OR OLD."counted_at" IS DISTINCT FROM (NEW."counted_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."finished_at" IS DISTINCT FROM (NEW."finished_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."plan_id" IS DISTINCT FROM (NEW."plan_id") OR OLD."purpose" IS DISTINCT FROM (NEW."purpose") OR OLD."state" IS DISTINCT FROM (NEW."state") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))',
+                            func='INSERT INTO "support_massmessagehistory" ("approved_at", "approved_by_id", "body", "cap", "channel", "counted", "counted_at", "created_at", "finished_at", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "purpose", "state", "status", "subject", "tenant_id", "updated_at", "written", "zone_id") VALUES (NEW."approved_at", NEW."approved_by_id", NEW."body", NEW."cap", NEW."channel", NEW."counted", NEW."counted_at", NEW."created_at", NEW."finished_at", NEW."id", NEW."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."plan_id", NEW."purpose", NEW."state", NEW."status", NEW."subject", NEW."tenant_id", NEW."updated_at", NEW."written", NEW."zone_id"); RETURN NULL;',
+                            hash="8f250be645c5d4b075f8a73766c211cef6f940f2",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_abd38",
+                            table="support_massmessage",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_massmessagehistory" ("approved_at", "approved_by_id", "body", "cap", "channel", "counted", "counted_at", "created_at", "finished_at", "id", "name", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan_id", "purpose", "state", "status", "subject", "tenant_id", "updated_at", "written", "zone_id") VALUES (OLD."approved_at", OLD."approved_by_id", OLD."body", OLD."cap", OLD."channel", OLD."counted", OLD."counted_at", OLD."created_at", OLD."finished_at", OLD."id", OLD."name", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."plan_id", OLD."purpose", OLD."state", OLD."status", OLD."subject", OLD."tenant_id", OLD."updated_at", OLD."written", OLD."zone_id"); RETURN NULL;',
+                            hash="6ba41a8b1146f36dff28469124d81d6f542aba05",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_e2aee",
+                            table="support_massmessage",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="MassMessageHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(help_text="For staff.", max_length=80)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS"), ("whatsapp", "WhatsApp")],
+                        default="email",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("service", "About the service"), ("marketing", "Marketing")],
+                        default="service",
+                        help_text="Marketing goes only to those who agreed to it.",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(blank=True, help_text="Of an e-mail; others have none.", max_length=200),
+                ),
+                ("body", models.TextField(help_text="May name {customer} and {provider}.", max_length=4000)),
+                (
+                    "status",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("prospect", "Prospect"),
+                            ("active", "Active"),
+                            ("suspended", "Suspended"),
+                            ("inactive", "Inactive"),
+                        ],
+                        help_text="Empty: all.",
+                        max_length=10,
+                        verbose_name="customers who are",
+                    ),
+                ),
+                (
+                    "cap",
+                    models.PositiveIntegerField(
+                        default=1000,
+                        help_text="It is not sent to more customers than this.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100000),
+                        ],
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("counted", "Counted"),
+                            ("approved", "Approved"),
+                            ("sending", "Being sent"),
+                            ("sent", "Sent"),
+                            ("cancelled", "Called off"),
+                        ],
+                        default="draft",
+                        max_length=9,
+                    ),
+                ),
+                ("counted", models.PositiveIntegerField(null=True)),
+                ("counted_at", models.DateTimeField(null=True)),
+                ("approved_at", models.DateTimeField(null=True)),
+                ("written", models.PositiveIntegerField(default=0)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "approved_by",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.massmessage",
+                    ),
+                ),
+                (
+                    "plan",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Only with a service of it.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="subscribers.plan",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "zone",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Only with a service there.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="subscribers.zone",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_mas_tenant__5de08f_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Notice",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("welcome", "Welcome"),
+                            ("invoice", "Invoice issued"),
+                            ("reminder", "Invoice reminder"),
+                            ("suspension", "Cut for non-payment"),
+                            ("reactivation", "Running again"),
+                            ("outage", "Outage"),
+                            ("outage_over", "Outage over"),
+                            ("ticket_opened", "Ticket opened"),
+                            ("ticket_answered", "Ticket answered"),
+                            ("ticket_resolved", "Ticket resolved"),
+                            ("mass", "Mass message"),
+                        ],
+                        max_length=15,
+                        verbose_name="event",
+                    ),
+                ),
+                ("source", models.CharField(help_text="What it is about: the record's id.", max_length=80)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS"), ("whatsapp", "WhatsApp")], max_length=8
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("service", "About the service"), ("marketing", "Marketing")],
+                        default="service",
+                        max_length=9,
+                    ),
+                ),
+                ("address", models.CharField(blank=True, max_length=254)),
+                ("subject", models.CharField(blank=True, max_length=400)),
+                ("body", models.TextField(blank=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("sending", "Being sent"),
+                            ("sent", "Sent"),
+                            ("uncertain", "Perhaps sent"),
+                            ("failed", "Failed"),
+                            ("skipped", "Not sent"),
+                        ],
+                        default="waiting",
+                        max_length=9,
+                    ),
+                ),
+                ("written_at", models.DateTimeField()),
+                ("send_after", models.DateTimeField(help_text="Not before: quiet hours, or the next try.")),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("detail", models.CharField(blank=True, help_text="Why it was not sent.", max_length=300)),
+                (
+                    "mass_message",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to="support.massmessage",
+                    ),
+                ),
+                (
+                    "subscriber",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to="subscribers.subscriber",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(fields=["tenant", "-id"], name="notice_newest"),
+                    models.Index(fields=["tenant", "subscriber", "-id"], name="notice_by_subscriber"),
+                    models.Index(fields=["tenant", "status", "-id"], name="notice_by_status"),
+                    models.Index(fields=["tenant", "kind", "-id"], name="notice_by_kind"),
+                    models.Index(fields=["tenant", "channel", "-id"], name="notice_by_channel"),
+                    models.Index(fields=["tenant", "created_at", "-id"], name="notice_by_creation"),
+                    models.Index(fields=["tenant", "mass_message", "status"], name="notice_by_mass_message"),
+                    models.Index(
+                        condition=models.Q(("status", "waiting")),
+                        fields=["tenant", "send_after", "id"],
+                        name="notice_to_send",
+                    ),
+                    models.Index(
+                        condition=models.Q(("mass_message", None), ("status", "waiting")),
+                        fields=["tenant", "send_after", "id"],
+                        name="notice_to_send_first",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status", "sending")),
+                        fields=["tenant", "id"],
+                        name="notice_being_sent",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "kind", "source", "channel", "subscriber"),
+                        name="notice_once_per_event",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["waiting", "sending", "sent", "uncertain", "failed", "skipped"])
+                        ),
+                        name="notice_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "welcome",
+                                    "invoice",
+                                    "reminder",
+                                    "suspension",
+                                    "reactivation",
+                                    "outage",
+                                    "outage_over",
+                                    "ticket_opened",
+                                    "ticket_answered",
+                                    "ticket_resolved",
+                                    "mass",
+                                ],
+                            )
+                        ),
+                        name="notice_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("channel__in", ["email", "sms", "whatsapp"])),
+                        name="notice_channel_is_one",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("purpose__in", ["service", "marketing"])),
+                        name="notice_purpose_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("sent_at__isnull", False), ("status", "sent")),
+                            models.Q(models.Q(("status", "sent"), _negated=True), ("sent_at", None)),
+                            _connector="OR",
+                        ),
+                        name="notice_sent_at_when_sent",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NoticeChannel",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "channel",
+                    models.CharField(choices=[("sms", "SMS"), ("whatsapp", "WhatsApp")], max_length=8),
+                ),
+                (
+                    "url",
+                    models.CharField(
+                        help_text="Where messages are sent, by HTTPS.", max_length=300, verbose_name="address"
+                    ),
+                ),
+                (
+                    "secret",
+                    ispcore.crypto.SecretField(
+                        help_text="Signs each message, so that the gateway knows it is yours. Stored encrypted."
+                    ),
+                ),
+                ("sender", models.CharField(blank=True, help_text="As the receiver sees it.", max_length=40)),
+                (
+                    "is_enabled",
+                    models.BooleanField(
+                        default=True, help_text="Off: nothing goes this way.", verbose_name="enabled"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "message gateway",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "channel"), name="notice_channel_one_per_channel"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("channel__in", ["sms", "whatsapp"])), name="notice_channel_known"
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_noticechannelhistory" ("channel", "created_at", "id", "is_enabled", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "secret", "sender", "tenant_id", "updated_at", "url") VALUES (NEW."channel", NEW."created_at", NEW."id", NEW."is_enabled", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."secret", NEW."sender", NEW."tenant_id", NEW."updated_at", NEW."url"); RETURN NULL;',
+                            hash="409e74d1280e1af64affb9d269d62ee1f0f9b97d",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_67c0f",
+                            table="support_noticechannel",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."channel" IS DISTINCT FROM (NEW."channel") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_enabled" IS DISTINCT FROM (NEW."is_enabled") OR OLD."secret" IS DISTINCT FROM (NEW."secret") OR OLD."sender" IS DISTINCT FROM (NEW."sender") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."url" IS DISTINCT FROM (NEW."url"))',
+                            func='INSERT INTO "support_noticechannelhistory" ("channel", "created_at", "id", "is_enabled", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "secret", "sender", "tenant_id", "updated_at", "url") VALUES (NEW."channel", NEW."created_at", NEW."id", NEW."is_enabled", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."secret", NEW."sender", NEW."tenant_id", NEW."updated_at", NEW."url"); RETURN NULL;',
+                            hash="a731ff76410bf4987ef695ae7086305b5d50e78d",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_c5f4b",
+                            table="support_noticechannel",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_noticechannelhistory" ("channel", "created_at", "id", "is_enabled", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "secret", "sender", "tenant_id", "updated_at", "url") VALUES (OLD."channel", OLD."created_at", OLD."id", OLD."is_enabled", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."secret", OLD."sender", OLD."tenant_id", OLD."updated_at", OLD."url"); RETURN NULL;',
+                            hash="247a10630e82f5db7994b24e0b22285872b6b94f",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_70f3f",
+                            table="support_noticechannel",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NoticeChannelHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("secret", ispcore.audit.SealedField()),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "channel",
+                    models.CharField(choices=[("sms", "SMS"), ("whatsapp", "WhatsApp")], max_length=8),
+                ),
+                (
+                    "url",
+                    models.CharField(
+                        help_text="Where messages are sent, by HTTPS.", max_length=300, verbose_name="address"
+                    ),
+                ),
+                ("sender", models.CharField(blank=True, help_text="As the receiver sees it.", max_length=40)),
+                (
+                    "is_enabled",
+                    models.BooleanField(
+                        default=True, help_text="Off: nothing goes this way.", verbose_name="enabled"
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.noticechannel",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_not_tenant__5e2838_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NoticeSettings",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "quiet_from",
+                    models.TimeField(
+                        blank=True,
+                        default=datetime.time(21, 0),
+                        help_text="At the provider's clock. What is to go out later waits until the quiet hours end.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "quiet_until",
+                    models.TimeField(
+                        blank=True,
+                        default=datetime.time(8, 0),
+                        help_text="Both empty: there are no quiet hours.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "notice settings",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant",), name="notice_settings_one_per_tenant"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("quiet_from", None), ("quiet_until", None)),
+                            models.Q(("quiet_from__isnull", False), ("quiet_until__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="notice_settings_quiet_hours_whole",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_noticesettingshistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "quiet_from", "quiet_until", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."quiet_from", NEW."quiet_until", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="f0b3fe7c77b82d4a065e5174bf62734100651cf7",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_4aca4",
+                            table="support_noticesettings",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."quiet_from" IS DISTINCT FROM (NEW."quiet_from") OR OLD."quiet_until" IS DISTINCT FROM (NEW."quiet_until") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "support_noticesettingshistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "quiet_from", "quiet_until", "tenant_id", "updated_at") VALUES (NEW."created_at", NEW."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."quiet_from", NEW."quiet_until", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="b8cd427f432129b40ede4f246480b515e792491c",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_d5f86",
+                            table="support_noticesettings",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_noticesettingshistory" ("created_at", "id", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "quiet_from", "quiet_until", "tenant_id", "updated_at") VALUES (OLD."created_at", OLD."id", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."quiet_from", OLD."quiet_until", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="332d14faf77e323c3bc61f684b81f85a7cf00ac2",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_2e9ae",
+                            table="support_noticesettings",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NoticeSettingsHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "quiet_from",
+                    models.TimeField(
+                        blank=True,
+                        default=datetime.time(21, 0),
+                        help_text="At the provider's clock. What is to go out later waits until the quiet hours end.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "quiet_until",
+                    models.TimeField(
+                        blank=True,
+                        default=datetime.time(8, 0),
+                        help_text="Both empty: there are no quiet hours.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.noticesettings",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_not_tenant__00d203_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NoticeTemplate",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("welcome", "Welcome"),
+                            ("invoice", "Invoice issued"),
+                            ("reminder", "Invoice reminder"),
+                            ("suspension", "Cut for non-payment"),
+                            ("reactivation", "Running again"),
+                            ("outage", "Outage"),
+                            ("outage_over", "Outage over"),
+                            ("ticket_opened", "Ticket opened"),
+                            ("ticket_answered", "Ticket answered"),
+                            ("ticket_resolved", "Ticket resolved"),
+                            ("mass", "Mass message"),
+                        ],
+                        max_length=15,
+                        verbose_name="event",
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[
+                            ("en", "English"),
+                            ("es", "Español"),
+                            ("pt", "Português"),
+                            ("ar", "العربية"),
+                        ],
+                        default="en",
+                        max_length=2,
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS"), ("whatsapp", "WhatsApp")],
+                        default="email",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(blank=True, help_text="Of an e-mail; others have none.", max_length=200),
+                ),
+                (
+                    "body",
+                    models.TextField(help_text="May name placeholders such as {customer}.", max_length=4000),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True, help_text="Switched off, nobody is told of this event in this way."
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "notice text",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "kind", "language", "channel"), name="notice_template_one_per_event"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "welcome",
+                                    "invoice",
+                                    "reminder",
+                                    "suspension",
+                                    "reactivation",
+                                    "outage",
+                                    "outage_over",
+                                    "ticket_opened",
+                                    "ticket_answered",
+                                    "ticket_resolved",
+                                    "mass",
+                                ],
+                            )
+                        ),
+                        name="notice_template_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("channel__in", ["email", "sms", "whatsapp"])),
+                        name="notice_template_channel_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("language__in", ["en", "es", "pt", "ar"])),
+                        name="notice_template_language_known",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_noticetemplatehistory" ("body", "channel", "created_at", "id", "is_active", "kind", "language", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subject", "tenant_id", "updated_at") VALUES (NEW."body", NEW."channel", NEW."created_at", NEW."id", NEW."is_active", NEW."kind", NEW."language", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."subject", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="72c102ec92e9b751e70247e6bd0d13216e4f90bb",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_77906",
+                            table="support_noticetemplate",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."body" IS DISTINCT FROM (NEW."body") OR OLD."channel" IS DISTINCT FROM (NEW."channel") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."language" IS DISTINCT FROM (NEW."language") OR OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id"))',
+                            func='INSERT INTO "support_noticetemplatehistory" ("body", "channel", "created_at", "id", "is_active", "kind", "language", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subject", "tenant_id", "updated_at") VALUES (NEW."body", NEW."channel", NEW."created_at", NEW."id", NEW."is_active", NEW."kind", NEW."language", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."subject", NEW."tenant_id", NEW."updated_at"); RETURN NULL;',
+                            hash="af5177010f1f48438abb02682349ec9bb69f2b15",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_d809e",
+                            table="support_noticetemplate",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_noticetemplatehistory" ("body", "channel", "created_at", "id", "is_active", "kind", "language", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subject", "tenant_id", "updated_at") VALUES (OLD."body", OLD."channel", OLD."created_at", OLD."id", OLD."is_active", OLD."kind", OLD."language", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."subject", OLD."tenant_id", OLD."updated_at"); RETURN NULL;',
+                            hash="cfcb60e0db222bd94b29f76dc6c69e35491cf6f7",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_bd00f",
+                            table="support_noticetemplate",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NoticeTemplateHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("welcome", "Welcome"),
+                            ("invoice", "Invoice issued"),
+                            ("reminder", "Invoice reminder"),
+                            ("suspension", "Cut for non-payment"),
+                            ("reactivation", "Running again"),
+                            ("outage", "Outage"),
+                            ("outage_over", "Outage over"),
+                            ("ticket_opened", "Ticket opened"),
+                            ("ticket_answered", "Ticket answered"),
+                            ("ticket_resolved", "Ticket resolved"),
+                            ("mass", "Mass message"),
+                        ],
+                        max_length=15,
+                        verbose_name="event",
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[
+                            ("en", "English"),
+                            ("es", "Español"),
+                            ("pt", "Português"),
+                            ("ar", "العربية"),
+                        ],
+                        default="en",
+                        max_length=2,
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS"), ("whatsapp", "WhatsApp")],
+                        default="email",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(blank=True, help_text="Of an e-mail; others have none.", max_length=200),
+                ),
+                (
+                    "body",
+                    models.TextField(help_text="May name placeholders such as {customer}.", max_length=4000),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True, help_text="Switched off, nobody is told of this event in this way."
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.noticetemplate",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_not_tenant__2827e4_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PortalAccount",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "session_stamp",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        help_text="Another one ends every log-in to the portal.",
+                    ),
+                ),
+                ("last_login_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "subscriber",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="subscribers.subscriber",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "subscriber"), name="portal_account_one_per_subscriber"
+                    ),
+                    models.UniqueConstraint(fields=("tenant", "user"), name="portal_account_one_per_user"),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="created_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_portalaccounthistory" ("created_at", "id", "last_login_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_stamp", "subscriber_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."created_at", NEW."id", NEW."last_login_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."session_stamp", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
+                            hash="75f6542b26d805f1215d0332a411077726b2087a",
+                            operation="INSERT",
+                            pgid="pgtrigger_created_insert_7405f",
+                            table="support_portalaccount",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="changed_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id"))',
+                            func='INSERT INTO "support_portalaccounthistory" ("created_at", "id", "last_login_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_stamp", "subscriber_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."created_at", NEW."id", NEW."last_login_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."session_stamp", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
+                            hash="8b64243abe1b543e3735544be44b66ffe0847187",
+                            operation="UPDATE",
+                            pgid="pgtrigger_changed_update_09e2b",
+                            table="support_portalaccount",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="deleted_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "support_portalaccounthistory" ("created_at", "id", "last_login_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_stamp", "subscriber_id", "tenant_id", "updated_at", "user_id") VALUES (OLD."created_at", OLD."id", OLD."last_login_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."session_stamp", OLD."subscriber_id", OLD."tenant_id", OLD."updated_at", OLD."user_id"); RETURN NULL;',
+                            hash="a831e289b27fb0345790c1016b103b5b9a7a522d",
+                            operation="DELETE",
+                            pgid="pgtrigger_deleted_delete_8ee65",
+                            table="support_portalaccount",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PortalAccountHistory",
+            fields=[
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=ispcore.tenants.fields.new_id, editable=False, serialize=False),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "session_stamp",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        help_text="Another one ends every log-in to the portal.",
+                    ),
+                ),
+                ("last_login_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="history",
+                        to="support.portalaccount",
+                    ),
+                ),
+                (
+                    "subscriber",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="subscribers.subscriber",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "pgh_obj", "-pgh_id"], name="support_por_tenant__c84269_idx"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PortalLink",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("email", models.EmailField(help_text="Where it was sent, in lower case.", max_length=254)),
+                ("secret_hash", models.BinaryField(max_length=32)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(null=True)),
+                (
+                    "subscriber",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="subscribers.subscriber",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["tenant", "subscriber"], name="portal_link_by_subscriber")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "secret_hash"), name="portal_link_secret_unique"
+                    )
+                ],
+            },
         ),
         IsolateTenantTable("Team"),
         IsolateTenantTable("TeamMember"),
@@ -2019,4 +3364,18 @@ class Migration(migrations.Migration):
             'REVOKE UPDATE, DELETE ON "support_comment" FROM isp_app',
             'GRANT UPDATE, DELETE ON "support_comment" TO isp_app',
         ),
+        IsolateTenantTable("NoticeSettings"),
+        IsolateTenantTable("NoticeTemplate"),
+        IsolateTenantTable("NoticeChannel"),
+        IsolateTenantTable("Consent"),
+        IsolateTenantTable("MassMessage"),
+        IsolateTenantTable("Notice"),
+        IsolateTenantTable("NoticeSettingsHistory", append_only=True),
+        IsolateTenantTable("NoticeTemplateHistory", append_only=True),
+        IsolateTenantTable("NoticeChannelHistory", append_only=True),
+        IsolateTenantTable("ConsentHistory", append_only=True),
+        IsolateTenantTable("MassMessageHistory", append_only=True),
+        IsolateTenantTable("PortalAccount"),
+        IsolateTenantTable("PortalLink"),
+        IsolateTenantTable("PortalAccountHistory", append_only=True),
     ]
