@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import sync_playwright
 
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
@@ -15,9 +14,8 @@ from ispcore.tenants.roles import Role
 from subscribers.models import Subscription
 from support.admin.diagnosis import ASKED_AT, BEGUN_AT, OPENED_AT, url_of
 from support.services.diagnosis import Action, ActionCode
-from tests.admin.test_access import _log_in
+from tests.admin.browsing import logged_in
 from tests.admin.test_hardware_pages import text_of
-from tests.needs import require
 from tests.support.causes import not_paid, onu_without_power, outage_confirmed, said
 from tests.support.homes import Home, make_home
 
@@ -123,20 +121,13 @@ def test_every_action_has_a_page(db: None) -> None:
 def test_the_page_fits_a_phone_and_its_button_is_reached_by_keyboard(
     live_server: Any, monkeypatch: pytest.MonkeyPatch, tenant: Tenant, admin_user: User
 ) -> None:
-    (chromium,) = require("chromium")
-    # The browser's own event loop runs in this thread, and Django would take it for an asynchronous view.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     with tenant_context(tenant.pk):
         home = make_home()
         outage_confirmed(home)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 844})
-        _log_in(page, live_server.url, admin_user)
+    with logged_in(admin_user, live_server.url, monkeypatch) as page:
         page.goto(live_server.url + page_of(home.line))
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.get_by_role("link", name="Open the outage").focus()
         page.keyboard.press("Enter")
         page.wait_for_url("**/hardware/outage/**")
-        browser.close()

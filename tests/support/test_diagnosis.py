@@ -124,6 +124,7 @@ class TestEachCause:
         promises.make_promise(
             subscriber_id=home.line.subscriber_id, amount=Decimal(31), currency="EUR",
             until=home.at.date() + timedelta(days=3), on=home.at.date(),
+            at=home.at,
         )  # fmt: skip
         after = next(step for step in diagnosis_of(home).steps if step.step == StepName.MONEY)
 
