@@ -50,11 +50,11 @@ def fill(admin_url: str, database: str, tenants: dict[UUID, int]) -> None:
             for tenant, count in tenants.items():
                 copy.write_row((tenant, count))
         connection.execute("ANALYZE wanted")
-        with _indexes_afterwards(connection, SubscriberWord, Subscriber, Subscription, Premise):
-            _insert(
+        with indexes_afterwards(connection, SubscriberWord, Subscriber, Subscription, Premise):
+            insert(
                 connection, Zone, "wanted", tenant_id="tenant", name="'Centre'", id="uuidv7()",
             )  # fmt: skip
-            _insert(
+            insert(
                 connection,
                 Plan,
                 "wanted, generate_series(1, 5) AS n",
@@ -69,7 +69,7 @@ def fill(admin_url: str, database: str, tenants: dict[UUID, int]) -> None:
             )
             _subscribers(connection, Subscriber)
             _words(connection, SubscriberWord)
-            _insert(
+            insert(
                 connection,
                 Premise,
                 "wanted JOIN subscribers_subscriber AS s ON s.tenant_id = wanted.tenant",
@@ -85,7 +85,7 @@ def fill(admin_url: str, database: str, tenants: dict[UUID, int]) -> None:
             )
             _services(connection, Subscription)
             for kind, most in (("subscriber", "count"), ("service", "count * 2")):
-                _insert(
+                insert(
                     connection, NumberSeries, "wanted", tenant_id="tenant", kind=f"'{kind}'",
                     next_value=f"{most} + 1",
                 )  # fmt: skip
@@ -103,7 +103,7 @@ def _subscribers(connection: psycopg.Connection[Any], model: type[Model]) -> Non
                 ({cities})[1 + (n * 31) %% 10] AS town
          FROM wanted, generate_series(1, count) AS n) AS made
     """.replace("%%", "%")
-    _insert(
+    insert(
         connection,
         model,
         source,
@@ -142,7 +142,7 @@ def _words(connection: psycopg.Connection[Any], model: type[Model]) -> None:
             UNION ALL SELECT '#' || tag FROM unnest(s.tags) AS tag
         ) AS words
     """
-    _insert(connection, model, source, tenant_id="tenant", subscriber_id="s.id", word="word")
+    insert(connection, model, source, tenant_id="tenant", subscriber_id="s.id", word="word")
 
 
 def _services(connection: psycopg.Connection[Any], model: type[Model]) -> None:
@@ -158,7 +158,7 @@ def _services(connection: psycopg.Connection[Any], model: type[Model]) -> None:
               AND plan.code = 'FIBRE-' || 1 + right(s.number, 1)::int % 5
         ) AS made
     """
-    _insert(
+    insert(
         connection,
         model,
         source,
@@ -178,7 +178,7 @@ def _services(connection: psycopg.Connection[Any], model: type[Model]) -> None:
     )
 
 
-def _insert(connection: psycopg.Connection[Any], model: type[Model], source: str, **expressions: str) -> None:
+def insert(connection: psycopg.Connection[Any], model: type[Model], source: str, **expressions: str) -> None:
     """INSERT … SELECT; columns that are not named get the model's default."""
     columns = {field.column: _default(field) for field in model._meta.local_fields} | expressions
     names, values = ", ".join(f'"{name}"' for name in columns), ", ".join(columns.values())
@@ -200,7 +200,7 @@ def _default(field: Any) -> str:
 
 
 @contextmanager
-def _indexes_afterwards(connection: psycopg.Connection[Any], *models: type[Model]) -> Iterator[None]:
+def indexes_afterwards(connection: psycopg.Connection[Any], *models: type[Model]) -> Iterator[None]:
     """Drop the indexes that no foreign key needs for the block: row by row they take most of its time."""
     tables = [model._meta.db_table for model in models]
     rows = connection.execute(

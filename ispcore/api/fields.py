@@ -88,6 +88,19 @@ class BooleanField(serializers.BooleanField):
         return data
 
 
+@extend_schema_field({"type": "string", "enum": ["true", "false"]})
+class FormBooleanField(TextField):
+    """`true` or `false`, as the text a form can carry."""
+
+    default_error_messages = {"not_a_boolean": "Give true or false."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
+        if text not in ("true", "false"):
+            self.fail("not_a_boolean")
+        return text == "true"
+
+
 class ChoiceField(serializers.ChoiceField):
     """One of the texts listed."""
 

@@ -12,7 +12,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ispcore.api.fields import ChoiceField, FormSerializer, HouseSerializer, StrictSerializer, TextField
+from ispcore.api.fields import (
+    ChoiceField,
+    FormBooleanField,
+    FormSerializer,
+    HouseSerializer,
+    StrictSerializer,
+    TextField,
+)
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.request import caller_of
 from ispcore.api.views import (
@@ -79,19 +86,6 @@ class MappingTextField(TextField):
         except (ValueError, RecursionError):
             self.fail("not_json")
         return MappingField().run_validation(found)
-
-
-@extend_schema_field({"type": "string", "enum": ["true", "false"]})
-class FormBooleanField(TextField):
-    """`true` or `false`, as the text a form can carry."""
-
-    default_error_messages = {"not_a_boolean": "Give true or false."}
-
-    def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
-        if text not in ("true", "false"):
-            self.fail("not_a_boolean")
-        return text == "true"
 
 
 class EncodingField(ChoiceField):

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from ispcore.api.fields import (
     BooleanField,
     ChoiceField,
+    FormBooleanField,
     FormSerializer,
     HouseSerializer,
     IdField,
@@ -24,7 +25,6 @@ from ispcore.api.filters import BooleanFilter, HouseFilterSet
 from ispcore.api.parsers import UploadParser
 from ispcore.api.request import caller_of
 from ispcore.api.views import valid
-from subscribers.api.imports import FormBooleanField
 from support.api.records import ListedRecordViewSet
 from support.models import RUNNING, CannedAnswer, Comment, Priority, Source, Ticket, TicketStatus
 from support.services import desk, tickets

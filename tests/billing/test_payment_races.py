@@ -1,37 +1,17 @@
 """What happens to one subscriber's money happens in a row, whoever comes at the same moment."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.db import connection
 
 from billing.models import Allocation, Payment, Refund, Transfer
 from billing.services import payments
 from billing.services.payments import receiving
-from ispcore.errors import DomainError
 from ispcore.tenants.context import tenant_context
 from tests.billing.paying import NOON, balance_of, open_of, owe, payer
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(tenant, calls: list[Callable[[], Any]]) -> list[Any]:
-    """Run calls in threads of their own; a refusal is an answer."""
-
-    def run(call):
-        try:
-            with tenant_context(tenant.pk):
-                return call()
-        except DomainError as refusal:
-            return refusal
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def pay(subscriber, amount="20", **told):

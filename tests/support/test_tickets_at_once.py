@@ -6,7 +6,7 @@ from ispcore.tenants.context import tenant_context
 from support.models import Ticket
 from support.services import desk, tickets
 from support.services.tickets.opening import DuplicateTicket, ZoneTicketLimitReached
-from tests.billing.test_payment_races import at_once
+from tests.races import at_once
 from tests.support.desk import MONDAY, make_line, make_subject, make_zone, open_one, outage_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
