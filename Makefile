@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius demo-year clean venv venv-dev
+.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis demo-year clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -72,6 +72,12 @@ demo-year: venv-dev ## Walk through a provider's year of billing and recount all
 
 bench-coa: venv-dev ## Measure 2,000 disconnects through the queue against a FreeRADIUS that plays the NAS
 	@exec $(PY) -m bench.coa
+
+bench-tickets: venv-dev ## Measure every list and page of the helpdesk with 500,000 tickets (ARGS="--tickets 20000" for less)
+	@exec $(PY) -m bench.tickets $(ARGS)
+
+bench-diagnosis: venv-dev ## Measure diagnoses at a provider of 100,000 lines (ARGS="--subscribers 5000" for less)
+	@exec $(PY) -m bench.diagnosis $(ARGS)
 
 clean: ## Remove the virtual environment and caches; the data in .run stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -211,8 +211,7 @@ class TicketViewSet(ListedRecordViewSet):
     def comments(self, request: Request, pk: str) -> Response:
         """The conversation, oldest first, with that of tickets merged into this one; the last 1,000 comments."""
         found = self.get_object()
-        rows = Comment.objects.filter(Q(ticket=found) | Q(ticket__merged_into=found))
-        newest = rows.prefetch_related("attachments__file").order_by("-id")[:MOST_COMMENTS]
+        newest = tickets.conversation_of(found)[:MOST_COMMENTS]
         return Response(CommentSerializer(list(newest)[::-1], many=True).data)
 
     @extend_schema(request=CommentInput, responses=CommentSerializer)

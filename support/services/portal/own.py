@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from aaa.models import Account
 from aaa.services.usage import Usage, usage_of
@@ -129,9 +129,8 @@ def find_ticket(customer_id: UUID, ticket_id: UUID) -> Ticket:
 
 def public_comments(ticket: Ticket) -> list[Comment]:
     """Return what the customer may read of a conversation, oldest first: the last 500 comments."""
-    rows = Comment.objects.filter(Q(ticket=ticket) | Q(ticket__merged_into=ticket), is_internal=False)
-    rows = rows.prefetch_related("attachments__file")
-    return list(rows.order_by("-id")[:MOST_COMMENTS])[::-1]
+    rows = tickets.conversation_of(ticket).filter(is_internal=False)
+    return list(rows[:MOST_COMMENTS])[::-1]
 
 
 def find_attachment(customer_id: UUID, attachment_id: UUID) -> Attachment:

@@ -6,7 +6,7 @@ from support.services.tickets.moving import move
 from support.services.tickets.opening import open_ticket, zone_state
 from support.services.tickets.outages import end_outage, join_outage
 from support.services.tickets.sweeps import close_resolved, escalate
-from support.services.tickets.talking import Upload, comment
+from support.services.tickets.talking import Upload, comment, conversation_of
 
 __all__ = [
     "Upload",
@@ -14,6 +14,7 @@ __all__ = [
     "change_ticket",
     "close_resolved",
     "comment",
+    "conversation_of",
     "end_outage",
     "escalate",
     "join_outage",

@@ -67,7 +67,7 @@ def open_ticket(
 ) -> Ticket:
     """Open a ticket: the service tells the customer and the zone, the subject priority, team and due times.
 
-    A ticket of a service that a confirmed outage took down joins it.
+    A ticket of a service that a confirmed outage took down joins it, and ends with it.
 
     Raises UnknownSubject, UnknownService, ServiceOfAnother, SubscriberNotFound, UnknownZone, DuplicateTicket unless
     `force`, ZoneTicketLimitReached, and what a comment's files are refused for.
@@ -78,9 +78,8 @@ def open_ticket(
     line = _line(subscription_id, subscriber_id)
     subscriber = line.subscriber_id if line else subscriber_id
     if subscriber is not None:
-        lock_subscriber(
-            subscriber
-        )  # Two callers with the same question: one of them finds the other's ticket.
+        # Two callers with the same question: one of them finds the other's ticket.
+        lock_subscriber(subscriber)
     if not force:
         _refuse_duplicate(subject, line, subscriber)
     zone_id = zone_id or (line.premise.zone_id if line else None)
@@ -174,10 +173,10 @@ def _refuse_duplicate(subject: Subject, line: Subscription | None, subscriber: U
 def _outage_of(line: Subscription | None) -> Outage | None:
     if line is None:
         return None
+    # Locked, so that it cannot end before the ticket is there to end with it.
     found: Outage | None = (
-        Outage.objects.filter(
-            status=OutageStatus.CONFIRMED, members__onu__subscription=line, members__up_at=None
-        )
+        Outage.objects.select_for_update(of=("self",), no_key=True)
+        .filter(status=OutageStatus.CONFIRMED, members__onu__subscription=line, members__up_at=None)
         .order_by("-started_at")
         .first()
     )

@@ -19,9 +19,11 @@ BATCH = 500
 def join_outage(*, outage_id: UUID, at: datetime) -> int:
     """Let the open tickets of the services an outage took down join it; return how many did.
 
-    Safe to repeat: a ticket joins once. An outage that is no longer confirmed takes no more.
+    Safe to repeat: a ticket joins once. An outage that is no longer confirmed takes no more; it is locked, so that it
+    cannot end before all who joined are there to end with it.
     """
-    outage = Outage.objects.filter(pk=outage_id, status=OutageStatus.CONFIRMED).first()
+    confirmed = Outage.objects.filter(pk=outage_id, status=OutageStatus.CONFIRMED)
+    outage = confirmed.select_for_update(of=("self",), no_key=True).first()
     if outage is None:
         return 0
     down = OutageOnu.objects.filter(

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.text import get_valid_filename
 
 from ispcore.events.services import publish
@@ -125,6 +126,14 @@ def say(
     for file in files:
         _attach(said, file)
     return said
+
+
+def conversation_of(ticket: Ticket) -> QuerySet[Comment]:
+    """Return what was said in a ticket and in those merged into it, newest first, with the files."""
+    merged = Ticket.objects.filter(merged_into=ticket).values_list("pk", flat=True)
+    # Their keys, and not what is true of their tickets: that no index of comments knows.
+    rows: QuerySet[Comment] = Comment.objects.filter(ticket__in=[ticket.pk, *merged])
+    return rows.prefetch_related("attachments__file").order_by("-id")
 
 
 def media_type_of(content: bytes) -> str:
