@@ -8,6 +8,7 @@ from functools import partial
 from billing.models import AddOn
 from billing.services.charges import add_ons
 from billing.services.dunning import exemptions
+from billing.services.prepaid import renewing
 from demo.year.clock import Clock
 from demo.year.paying import Counter
 from demo.year.people import Offer, Person
@@ -82,6 +83,8 @@ def _stop(clock: Clock, dice: random.Random, counter: Counter, person: Person) -
             "let go",
             lambda: lines.release_hold(subscription_id=person.line_id, reason=reason, at=clock.at(10)),
         )
+        # As the schedule looks each quarter of an hour for prepaid lines that may go on.
+        clock.do("prepaid", lambda: renewing.renew_line(subscription_id=person.line_id, at=clock.at(10, 2)))
 
     counter.later(dice.randint(1, 12), let_go)
 
@@ -97,17 +100,24 @@ def _change_plan(clock: Clock, dice: random.Random, offer: Offer, counter: Count
         if person.vacation_until is not None:
             return
         person.changed = True
-    days = dice.choice((0, 0, 1, 9, 33))
-    done = clock.do(
-        "plan change",
-        lambda: plan_changes.change_plan(
-            subscription_id=person.line_id, to_plan_id=plan.pk, effective_on=clock.in_days(days),
-            on=clock.today, at=clock.at(dice.choice((1, 12, 23)), 30),
-        ),
-    )  # fmt: skip
-    if done is not None:
-        person.plan = plan
-        counter.done["plan changes"] += 1
+    days, hour = dice.choice((0, 0, 1, 9, 33)), dice.choice((1, 12, 23))
+
+    def deed() -> None:
+        done = clock.do(
+            "plan change",
+            lambda: plan_changes.change_plan(
+                subscription_id=person.line_id, to_plan_id=plan.pk, effective_on=clock.in_days(days),
+                on=clock.today, at=clock.at(hour, 30),
+            ),
+        )  # fmt: skip
+        if done is not None:
+            person.plan = plan
+            counter.done["plan changes"] += 1
+
+    if hour == 1:  # Between midnight and the run of that night, the next one.
+        counter.by_night.append(deed)
+    else:
+        deed()
 
 
 def _leave(clock: Clock, counter: Counter, person: Person) -> None:

@@ -56,6 +56,7 @@ class Counter:
     dice: random.Random
     offer: Offer
     diary: dict[date, list[Deed]] = field(default_factory=lambda: defaultdict(list))
+    by_night: list[Deed] = field(default_factory=list)
     transfers: list[BankTransfer] = field(default_factory=list)
     payers: dict[str, UUID] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=lambda: defaultdict(int))

@@ -18,6 +18,7 @@ from django.db.models import Q, Sum
 
 from billing.models import (
     BillingPosition,
+    BillingRun,
     Discount,
     InvoiceKind,
     InvoiceLine,
@@ -263,6 +264,12 @@ def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Differe
         return at.astimezone(zone).date()
 
     positions = {each.subscription_id: each for each in BillingPosition.objects.all()}
+    last = BillingRun.objects.get(on=last_run)
+    voided = set(
+        InvoiceLine.objects.filter(kind="plan", invoice__voided_at__gt=last.as_of).values_list(
+            "subscription", flat=True
+        )
+    )
     rows = (
         Subscription.objects.filter(provisioned_at__isnull=False)
         .exclude(subscriber__billing_profile__payment_kind="prepaid")
@@ -315,7 +322,7 @@ def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Differe
             terms.until = max(min(ended, terms.until if not position.is_closed else ended), terms.began)
         for each in changes:
             _note_flat(terms, each, zone)
-        _check_position(terms, position, last_run, holds, ended, found)
+        _check_position(terms, position, last_run, holds, ended, voided, found)
         yield terms
 
 
@@ -336,15 +343,22 @@ def _check_position(
     last_run: date,
     holds: Iterable[Hold],
     ended: date | None,
+    voided: Collection[UUID],
     found: list[Difference],
 ) -> None:
-    """A line that was never held is billed to the end of the period of the last run's day."""
+    """A line that was never held is billed to the end of the period of the last run's day.
+
+    Where its plan became one of another period within what was billed, to the end of that; what was made void after the
+    last run is asked for by the next.
+    """
     line = terms.line
     if ended is not None or line.terminated_at or list(holds) or terms.began >= last_run:
         return
+    if line.pk in voided:
+        return
     months = MONTHS[terms.plan_on(last_run).period]
     _, end = period(last_run, months, terms.anchor, terms.cycle_day)
-    end = max([end, *(until for _, until, _ in terms.flat)])
+    end = next((until for since, until, _ in reversed(terms.flat) if since <= last_run < until), end)
     if position.billed_until != end:
         found.append(
             Difference(

@@ -109,6 +109,8 @@ def one_day(year: Year) -> None:
     """Do what a day brings, in the order of `ispcore.schedule`."""
     clock = year.clock
     _midnight(year)
+    while year.counter.by_night:
+        year.counter.by_night.pop()()
     cut_at = _dun_at_night(year)
     _bill(year)
     _look(year, cut_at)

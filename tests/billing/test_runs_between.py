@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.models import AddOn, BillingPosition, Invoice, InvoiceKind, InvoiceLine, RunDifference
+from billing.models import AddOn, BillingPosition, Discount, Invoice, InvoiceKind, InvoiceLine, RunDifference
 from billing.services import invoices, ledger, planning, runs
 from billing.services.invoices.voiding import LaterPeriodBilled
 from subscribers.models import Cycle, Hold, Period, Subscription
@@ -192,6 +192,44 @@ def test_days_billed_alike_after_a_change_of_period_are_given_back_alike(line):
     issued(MAY)
 
     assert InvoiceLine.objects.get(kind="hold_credit").net == 10
+    assert ledger.recount() == []
+
+
+def test_a_discount_does_not_hide_how_days_were_billed_alike(line):
+    was = line.plan
+    line.plan = PlanFactory(price=Decimal("31.00"), period=Period.MONTH, currency="EUR")
+    line.plan_changes.create(
+        from_plan=was, to_plan=line.plan, effective_on=date(2026, 3, 16), applied_at=at(3, 16, 0)
+    )
+    line.save()
+    Discount.objects.create(
+        subscriber=line.subscriber, name="Welcome", percent=Decimal(10), starts_on=date(2026, 3, 1)
+    )
+    issued(APRIL)
+    rest(line, at(4, 10), at(4, 20))
+
+    issued(MAY)
+
+    given_back = InvoiceLine.objects.filter(kind="hold_credit").order_by("-net").values_list("net", flat=True)
+    assert list(given_back) == [10, -1]
+    assert ledger.recount() == []
+
+
+def test_days_on_hold_after_an_add_ons_end_are_given_back_once(line):
+    extra = AddOn.objects.create(
+        subscription=line, name="Static IP", price=Decimal("365.00"), currency="EUR", starts_on=date(2026, 3, 1)
+    )  # fmt: skip
+    issued(APRIL)
+    extra.ends_on = date(2026, 4, 9)
+    extra.save()
+    rest(line, at(4, 13), at(4, 15))
+
+    issued(MAY)
+
+    given_back = InvoiceLine.objects.filter(source=extra.pk).exclude(kind="add_on")
+    assert [(each.kind, each.period_start, each.net) for each in given_back] == [
+        ("end_credit", date(2026, 4, 9), 267)
+    ]
     assert ledger.recount() == []
 
 

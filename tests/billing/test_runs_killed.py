@@ -1,9 +1,12 @@
 """Runs whose workers die or meet: real processes, SIGKILL, threads. Each line is billed once, no number is missing."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 from django.db import connection
@@ -26,7 +29,9 @@ from ispcore.jobs.tasks import sweep
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import Subscriber
-from tests.billing.cycles import MARCH, make_many_lines, make_settings, planned
+from subscribers.services import plan_changes
+from tests.billing.cycles import MARCH, make_lines, make_many_lines, make_settings, planned
+from tests.factories import PlanFactory
 from tests.workers import celery_worker, wait_for
 
 LINES = 2500  # Three chunks.
@@ -152,6 +157,34 @@ def test_two_workers_at_one_run_bill_each_line_once(tenant, step):
             runs.approve_run(run_id=run.pk, plan_hash=run.plan_hash, at=MARCH)
             runs.issue_run(runs.Inline(), run_id=run.pk, at=MARCH)
         check_books()
+
+
+def test_a_change_that_is_being_made_when_a_run_begins_is_billed_by_it(tenant):
+    with tenant_context(tenant.pk):
+        make_settings()
+        (line,) = make_lines(price="30.00")
+        dearer = PlanFactory(price=Decimal("50.00"), currency="EUR")
+        run = runs.start_run(at=MARCH)
+    begun = Event()
+
+    def change() -> None:
+        with tenant_context(tenant.pk):
+            plan_changes.change_plan(
+                subscription_id=line.pk, to_plan_id=dearer.pk, effective_on=MARCH.date(), on=MARCH.date(),
+                at=MARCH - timedelta(seconds=1),
+            )  # fmt: skip
+            begun.set()
+            time.sleep(1)  # Not committed yet when the run looks for the first time.
+        connection.close()
+
+    customer = Thread(target=change)
+    customer.start()
+    begun.wait(30)
+    runs.plan_run(Bound(tenant), run_id=run.pk, at=MARCH)
+    customer.join()
+
+    with tenant_context(tenant.pk):
+        assert InvoiceLine.objects.get().net == 50
 
 
 class Bound(runs.Inline):

@@ -119,7 +119,7 @@ WITH changed AS (
     FROM billing_extra AS extra
     CROSS JOIN LATERAL unnest(
         datemultirange(daterange(GREATEST(extra.starts_on, extra.ends_on),
-                                 LEAST(extra.charged_until, extra.returned_since))) - extra.held
+                                 LEAST(extra.charged_until, extra.returned_since))) - extra.held_before
     ) AS part(days)
     WHERE extra.charged_until IS NOT NULL AND extra.ends_on IS NOT NULL
       AND GREATEST(extra.starts_on, extra.ends_on) < LEAST(extra.charged_until, extra.returned_since)
@@ -195,7 +195,7 @@ WITH changed AS (
     LEFT JOIN LATERAL (
         SELECT alike.period_days AS days FROM billing_invoiceline AS alike
         WHERE alike.tenant_id = %(tenant)s AND alike.subscription_id = back.subscription_id
-          AND alike.kind = 'plan_change' AND NOT alike.is_void
+          AND alike.kind = 'plan_change' AND NOT alike.is_void AND alike.period_days IS NOT NULL
           AND alike.period_start <= span.first AND alike.period_end > span.first
           AND EXISTS (
               SELECT FROM billing_invoiceline AS returned

@@ -1,9 +1,11 @@
 """The job that plans a run: drafts for every subscriber of whom something is due, batch after batch."""
 
+import time
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Case, Count, F, Sum, When
 
 from billing.models import BillingRun, Invoice, InvoiceKind, ParkedAccount, RunDifference, RunStatus, RunTotal
@@ -14,6 +16,13 @@ from billing.services.runs.work import Work, lock_run
 from ispcore.events.services import publish
 from subscribers.models import Subscription
 
+LONGEST_REQUEST_SECONDS = 10  # What is open for longer reads: exports, backups.
+
+UNDER_WAY_SQL = """
+SELECT pid, xact_start FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+"""
+
 _SIGN = Case(When(kind=InvoiceKind.CREDIT_NOTE, then=-1), default=1)  # A credit note gives back.
 
 
@@ -23,6 +32,7 @@ def plan_run(work: Work, *, run_id: UUID, at: datetime) -> dict[str, Any]:
     Safe to repeat and to kill: it goes on behind the last batch that was committed.
     """
     after = planning.FIRST
+    _let_end(_under_way(work), work)
     with work.tenant():
         before = _day_before()
         done = Invoice.objects.filter(run=run_id).count()
@@ -54,6 +64,24 @@ def plan_run(work: Work, *, run_id: UUID, at: datetime) -> dict[str, Any]:
             run.save()
             publish("billing.run_planned", run_id=str(run.pk))
         return counts(run)
+
+
+def _under_way(work: Work) -> set[tuple[Any, ...]]:
+    """Return the transactions of others that are open."""
+    with work.tenant(), connection.cursor() as cursor:
+        cursor.execute(UNDER_WAY_SQL)
+        return set(cursor.fetchall())
+
+
+def _let_end(begun: set[tuple[Any, ...]], work: Work) -> None:
+    """Wait until what was under way has ended.
+
+    A change made just before the run's moment may not be seen before it is committed: it would be billed by no run,
+    since the next one takes what came after that moment.
+    """
+    patience = time.monotonic() + LONGEST_REQUEST_SECONDS
+    while begun & _under_way(work) and time.monotonic() < patience:
+        time.sleep(0.1)
 
 
 def counts(run: BillingRun) -> dict[str, Any]:
