@@ -37,7 +37,8 @@ from ispcore.api.views import (
 from subscribers.models import ServiceStatus, Subscriber, Subscription
 from subscribers.services.periods import local_date
 from support.models import Comment, Source, Subject, Ticket, TicketStatus
-from support.services.portal import own, status
+from support.services.portal import access, own, status
+from support.services.portal.words import words_in
 from support.services.tickets.talking import LONGEST
 
 MOST_SUBJECTS = 100
@@ -92,7 +93,7 @@ class MyServiceSerializer(serializers.ModelSerializer[Subscription]):
 
 class LineStatusSerializer(serializers.Serializer[Any]):
     tone = serializers.ChoiceField(choices=status.Tone.choices)
-    title = serializers.CharField(help_text="How the line is, for its customer.")
+    title = serializers.CharField(help_text="How the line is, in the customer's language.")
     advice = serializers.CharField(allow_blank=True, help_text="What they can do; empty: nothing.")
     as_of = serializers.DateTimeField()
 
@@ -124,7 +125,8 @@ class MyServiceViewSet(OwnViewSet):
     def status(self, request: Request, pk: str) -> Response:
         """Tell how a line is, in words for its customer, from what is on record."""
         at, line = timezone.now(), self.get_object()
-        found = status.line_status(subscription_id=line.pk, at=at)
+        words = words_in(access.language_of(self.customer))
+        found = status.line_status(subscription_id=line.pk, at=at, words=words)
         shown = {"tone": found.tone.value, "title": found.title, "advice": found.advice, "as_of": at}
         return Response(shown)
 
@@ -187,7 +189,9 @@ class MyInvoiceViewSet(OwnViewSet):
     def pdf(self, request: Request, pk: str) -> HttpResponse:
         """Fetch it as PDF/A-2b, as it stands now."""
         invoice = self.get_object()
-        return pdf_response(invoice_pdf(invoice, link=payment_link(invoice)), file_name(invoice))
+        language = access.language_of(self.customer)
+        pdf = invoice_pdf(invoice, language=language, link=payment_link(invoice))
+        return pdf_response(pdf, file_name(invoice))
 
 
 class MyTicketSerializer(serializers.ModelSerializer[Ticket]):

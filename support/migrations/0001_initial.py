@@ -607,6 +607,11 @@ class Migration(migrations.Migration):
                         fields=["tenant", "resolved_at"],
                         name="ticket_to_close",
                     ),
+                    models.Index(
+                        condition=models.Q(("resolved_at__isnull", False)),
+                        fields=["tenant", "resolved_at"],
+                        name="ticket_by_resolution",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
@@ -3135,6 +3140,28 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (
+                    "language",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("en", "English"),
+                            ("es", "Español"),
+                            ("pt", "Português"),
+                            ("ar", "العربية"),
+                        ],
+                        help_text="Of the portal, and of notices. Empty: the provider's own.",
+                        max_length=2,
+                    ),
+                ),
+                (
+                    "closed_at",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="Since then no link is sent and none lets in.",
+                        null=True,
+                    ),
+                ),
+                (
                     "session_stamp",
                     models.UUIDField(
                         default=uuid.uuid4,
@@ -3167,6 +3194,7 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         db_index=False,
+                        null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
@@ -3179,13 +3207,21 @@ class Migration(migrations.Migration):
                         fields=("tenant", "subscriber"), name="portal_account_one_per_subscriber"
                     ),
                     models.UniqueConstraint(fields=("tenant", "user"), name="portal_account_one_per_user"),
+                    models.CheckConstraint(
+                        condition=models.Q(("closed_at", None), ("user", None), _connector="OR"),
+                        name="portal_account_closed_to_all",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("language__in", ["", "en", "es", "pt", "ar"])),
+                        name="portal_account_language_known",
+                    ),
                 ],
                 "triggers": [
                     pgtrigger.compiler.Trigger(
                         name="created_insert",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            func='INSERT INTO "support_portalaccounthistory" ("created_at", "id", "last_login_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_stamp", "subscriber_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."created_at", NEW."id", NEW."last_login_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."session_stamp", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
-                            hash="75f6542b26d805f1215d0332a411077726b2087a",
+                            func='INSERT INTO "support_portalaccounthistory" ("closed_at", "created_at", "id", "language", "last_login_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_stamp", "subscriber_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."closed_at", NEW."created_at", NEW."id", NEW."language", NEW."last_login_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."session_stamp", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
+                            hash="e20c3b604421aad88a3d969978173ebbfa9c871b",
                             operation="INSERT",
                             pgid="pgtrigger_created_insert_7405f",
                             table="support_portalaccount",
@@ -3195,9 +3231,9 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="changed_update",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id"))',
-                            func='INSERT INTO "support_portalaccounthistory" ("created_at", "id", "last_login_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_stamp", "subscriber_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."created_at", NEW."id", NEW."last_login_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."session_stamp", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
-                            hash="8b64243abe1b543e3735544be44b66ffe0847187",
+                            condition='WHEN (OLD."closed_at" IS DISTINCT FROM (NEW."closed_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."language" IS DISTINCT FROM (NEW."language") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id"))',
+                            func='INSERT INTO "support_portalaccounthistory" ("closed_at", "created_at", "id", "language", "last_login_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_stamp", "subscriber_id", "tenant_id", "updated_at", "user_id") VALUES (NEW."closed_at", NEW."created_at", NEW."id", NEW."language", NEW."last_login_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."session_stamp", NEW."subscriber_id", NEW."tenant_id", NEW."updated_at", NEW."user_id"); RETURN NULL;',
+                            hash="befd8bbaa3a3a81578d0744b3f3e45c32ac2dd85",
                             operation="UPDATE",
                             pgid="pgtrigger_changed_update_09e2b",
                             table="support_portalaccount",
@@ -3207,8 +3243,8 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="deleted_delete",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            func='INSERT INTO "support_portalaccounthistory" ("created_at", "id", "last_login_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_stamp", "subscriber_id", "tenant_id", "updated_at", "user_id") VALUES (OLD."created_at", OLD."id", OLD."last_login_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."session_stamp", OLD."subscriber_id", OLD."tenant_id", OLD."updated_at", OLD."user_id"); RETURN NULL;',
-                            hash="a831e289b27fb0345790c1016b103b5b9a7a522d",
+                            func='INSERT INTO "support_portalaccounthistory" ("closed_at", "created_at", "id", "language", "last_login_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "session_stamp", "subscriber_id", "tenant_id", "updated_at", "user_id") VALUES (OLD."closed_at", OLD."created_at", OLD."id", OLD."language", OLD."last_login_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."session_stamp", OLD."subscriber_id", OLD."tenant_id", OLD."updated_at", OLD."user_id"); RETURN NULL;',
+                            hash="be3d3157db862bead01a1aaf83f0855eece05376",
                             operation="DELETE",
                             pgid="pgtrigger_deleted_delete_8ee65",
                             table="support_portalaccount",
@@ -3232,6 +3268,28 @@ class Migration(migrations.Migration):
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "language",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("en", "English"),
+                            ("es", "Español"),
+                            ("pt", "Português"),
+                            ("ar", "العربية"),
+                        ],
+                        help_text="Of the portal, and of notices. Empty: the provider's own.",
+                        max_length=2,
+                    ),
+                ),
+                (
+                    "closed_at",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="Since then no link is sent and none lets in.",
+                        null=True,
+                    ),
+                ),
                 (
                     "session_stamp",
                     models.UUIDField(
@@ -3279,6 +3337,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_constraint=False,
                         db_index=False,
+                        null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         related_query_name="+",

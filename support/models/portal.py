@@ -3,7 +3,9 @@
 from uuid import uuid4
 
 from django.db import models
+from django.db.models import Q
 
+from billing.models import Language
 from ispcore import audit
 from ispcore.tenants.base import TenantModel
 from ispcore.tenants.fields import TenantForeignKey
@@ -13,10 +15,19 @@ from subscribers.models import Subscriber
 
 @audit.track(ignore=("last_login_at", "session_stamp"))
 class PortalAccount(TenantModel):
-    """The person who sees one customer's own records. Opened by the first link that is followed."""
+    """The person who sees one customer's own records: nobody before the first link is followed, nor once closed."""
 
     subscriber = TenantForeignKey(Subscriber, models.CASCADE, related_name="+")
-    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
+    language = models.CharField(
+        max_length=2,
+        choices=Language,
+        blank=True,
+        help_text="Of the portal, and of notices. Empty: the provider's own.",
+    )
+    closed_at = models.DateTimeField(
+        null=True, editable=False, help_text="Since then no link is sent and none lets in."
+    )
     session_stamp = models.UUIDField(
         default=uuid4, editable=False, help_text="Another one ends every log-in to the portal."
     )
@@ -28,10 +39,16 @@ class PortalAccount(TenantModel):
                 fields=["tenant", "subscriber"], name="portal_account_one_per_subscriber"
             ),
             models.UniqueConstraint(fields=["tenant", "user"], name="portal_account_one_per_user"),
+            models.CheckConstraint(
+                condition=Q(closed_at=None) | Q(user=None), name="portal_account_closed_to_all"
+            ),
+            models.CheckConstraint(
+                condition=Q(language__in=["", *Language.values]), name="portal_account_language_known"
+            ),
         ]
 
     def __str__(self) -> str:
-        return str(self.user)
+        return f"Portal of {self.subscriber}"
 
 
 class PortalLink(TenantModel):

@@ -4,21 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from support.services.portal.own import UsedDay
+from support.services.portal.words import Words
 
 WIDTH, HEIGHT = 600, 160
-UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-STEP = 1000  # ISO 80000-13: providers sell decimal units.
 
 
-def size(count: int) -> str:
-    """Write a number of bytes for people: 1.5 GB."""
-    value, unit = float(count), 0
-    while value >= STEP and unit < len(UNITS) - 1:
-        value, unit = value / STEP, unit + 1
-    return f"{value:.1f} {UNITS[unit]}" if unit else f"{count} B"
-
-
-def usage_chart(days: Sequence[UsedDay]) -> dict[str, Any]:
+def usage_chart(days: Sequence[UsedDay], words: Words) -> dict[str, Any]:
     """Return a bar per day, what came down below and what went up on top; nothing when nothing was used."""
     most = max((day.down_bytes + day.up_bytes for day in days), default=0)
     if not most:
@@ -35,8 +26,18 @@ def usage_chart(days: Sequence[UsedDay]) -> dict[str, Any]:
                 "down": f"{down:.1f}",
                 "up_y": f"{HEIGHT - down - up:.1f}",
                 "up": f"{up:.1f}",
-                "title": f"{day.day:%d %b}: {size(day.down_bytes)} down, {size(day.up_bytes)} up",
+                "title": ", ".join(
+                    (
+                        words.short_day(day.day),
+                        words.say("down", size=words.size(day.down_bytes)),
+                        words.say("up", size=words.size(day.up_bytes)),
+                    )
+                ),
             }
         )
-    ends = f"{days[0].day:%d %b}", f"{days[-1].day:%d %b}"
-    return {"bars": bars, "most": size(most), "first": ends[0], "last": ends[1]}
+    return {
+        "bars": bars,
+        "most": words.size(most),
+        "first": words.short_day(days[0].day),
+        "last": words.short_day(days[-1].day),
+    }

@@ -1,29 +1,35 @@
 """What all pages of the portal share: whose provider, who is logged in, how often, and with which headers."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.utils.decorators import decorator_from_middleware
+from django.views.decorators.csrf import csrf_exempt
 from redis.exceptions import RedisError
 
+from billing.models import BillingIdentity
 from billing.services.documents.identity import billing_identity
 from ispcore import audit
 from ispcore.api.request import client_ip, request_id_of
 from ispcore.api.throttles import GcraLimit, address_group
-from ispcore.errors import DomainError, NotRegistered
+from ispcore.errors import NotRegistered
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from support.models import PortalAccount
+from support.pages.speaking import TooOften, words_for
 from support.services.portal import access
+from support.services.portal.words import Words, languages
 from support.services.tickets.talking import MOST_BYTES, MOST_FILES
 
 COOKIE = "portal"
@@ -43,6 +49,24 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 View = Callable[..., HttpResponseBase]
+R = TypeVar("R", bound=HttpResponseBase)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Whose pages these are, and in which language."""
+
+    tenant: Tenant
+    identity: BillingIdentity
+    words: Words
+
+    @property
+    def slug(self) -> str:
+        return str(self.tenant.slug)
+
+    @property
+    def provider(self) -> str:
+        return self.identity.legal_name or str(self.tenant.name)
 
 
 def page(view: View) -> View:
@@ -50,17 +74,20 @@ def page(view: View) -> View:
 
     A form is looked at only when it says that it is not larger than a ticket with its files.
     """
-    guarded = csrf_protect(_in_context(view))
+    guarded = _csrf_protect(_in_context(view))
 
     @csrf_exempt  # Checked by `guarded`, after the size: reading the token reads the whole form.
     @wraps(view)
     def answer(request: HttpRequest, slug: str, **named: Any) -> HttpResponseBase:
         if request.method == "POST" and _is_too_large(request):
-            return _plain("This is too large. Send smaller files.", 413)
-        if not _take(f"portal:{address_group(client_ip(request))}", LIMIT):
-            return _plain("Too many requests. Wait a minute, then try again.", 429)
-        response: HttpResponseBase = guarded(request, slug=slug, **named)
-        return response
+            return problem(request, "too_large", 413)
+        taken = _take(f"portal:{address_group(client_ip(request))}", LIMIT)
+        if taken:
+            response = problem(request, "rate_limited", 429)
+            response["Retry-After"] = str(taken)
+            return response
+        found: HttpResponseBase = guarded(request, slug=slug, **named)
+        return found
 
     return answer
 
@@ -69,45 +96,55 @@ def customers_page(view: View) -> View:
     """Serve a page to a customer who is logged in; others are sent to the log-in."""
 
     @wraps(view)
-    def answer(request: HttpRequest, tenant: Tenant, **named: Any) -> HttpResponseBase:
+    def answer(request: HttpRequest, site: Site, **named: Any) -> HttpResponseBase:
         account = account_of(request)
         if account is None:
-            response = HttpResponseRedirect(reverse("portal-login", args=[tenant.slug]))
-            response.delete_cookie(COOKIE, path=_path_of(tenant))
+            response = to(site, "portal-login")
+            response.delete_cookie(COOKIE, path=_path_of(site))
             return response
+        site = replace(site, words=words_for(request, chosen=account.language, usual=site.identity.language))
         try:
-            return view(request, tenant=tenant, account=account, **named)
-        except NotRegistered as error:
-            raise Http404(str(error)) from error
+            return view(request, site=site, account=account, **named)
+        except NotRegistered:
+            return show(request, "problem", site, status=404, problem=site.words["not_found"])
 
     return page(answer)
 
 
 def show(
-    request: HttpRequest, template: str, tenant: Tenant, *, status: int = 200, **context: Any
+    request: HttpRequest, template: str, site: Site, *, status: int = 200, **context: Any
 ) -> HttpResponse:
-    identity = billing_identity()
     shared = {
-        "slug": tenant.slug,
-        "provider": identity.legal_name or tenant.name,
-        "contact_email": identity.email,
-        "contact_phone": identity.phone,
+        "slug": site.slug,
+        "words": site.words,
+        "language": site.words.language,
+        "languages": languages(),
+        "provider": site.provider,
+        "contact_email": site.identity.email,
+        "contact_phone": site.identity.phone,
     }
     return render(request, f"portal/{template}.html", {**shared, **context}, status=status)
 
 
-def to(tenant: Tenant, name: str, **named: Any) -> HttpResponseRedirect:
-    return HttpResponseRedirect(reverse(name, kwargs={"slug": tenant.slug, **named}))
+def problem(request: HttpRequest, word: str, status: int) -> HttpResponse:
+    """Answer with one sentence, where it is not even known whose page is asked for."""
+    words = words_for(request)
+    context = {"words": words, "language": words.language, "problem": words[word]}
+    return _with_headers(render(request, "portal/problem.html", context, status=status))
 
 
-def log_in_browser(response: HttpResponse, tenant: Tenant, account: PortalAccount) -> HttpResponse:
+def to(site: Site, name: str, **named: Any) -> HttpResponseRedirect:
+    return HttpResponseRedirect(reverse(name, kwargs={"slug": site.slug, **named}))
+
+
+def log_in_browser(response: HttpResponse, site: Site, account: PortalAccount) -> HttpResponse:
     """Let this browser in for two weeks, until the customer logs out anywhere."""
     value = signing.dumps([account.pk.hex, account.session_stamp.hex], salt=SALT)
     response.set_cookie(
         COOKIE,
         value,
         max_age=STAYS_SECONDS,
-        path=_path_of(tenant),
+        path=_path_of(site),
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",
@@ -115,8 +152,8 @@ def log_in_browser(response: HttpResponse, tenant: Tenant, account: PortalAccoun
     return response
 
 
-def log_out_browser(response: HttpResponse, tenant: Tenant) -> HttpResponse:
-    response.delete_cookie(COOKIE, path=_path_of(tenant))
+def log_out_browser(response: HttpResponse, site: Site) -> HttpResponse:
+    response.delete_cookie(COOKIE, path=_path_of(site))
     return response
 
 
@@ -131,32 +168,38 @@ def account_of(request: HttpRequest) -> PortalAccount | None:
 
 def refuse_too_often(key: str, limit: GcraLimit) -> None:
     """Count an attempt. Raises TooOften."""
-    if not _take(key, limit):
+    if _take(key, limit):
         raise TooOften
 
 
-class TooOften(DomainError):
-    code = "rate_limited"
-    message = "Too many attempts. Wait a few minutes, then try again."
-    status = 429
+class _CsrfCheck(CsrfViewMiddleware):
+    """Refuses in the customer's words; Django's own page is written for developers."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return problem(request, "form_over", 403)
+
+
+_csrf_protect = decorator_from_middleware(_CsrfCheck)
 
 
 def _in_context(view: View) -> View:
     def answer(request: HttpRequest, slug: str, **named: Any) -> HttpResponseBase:
         tenant = Tenant.objects.filter(slug=slug, is_active=True).first()
         if tenant is None:
-            raise Http404
+            return problem(request, "not_found", 404)
         stamp = audit.acting(
             user_id=None, ip=client_ip(request), request_id=request_id_of(request), by="portal"
         )
         with tenant_context(tenant.pk), stamp, timezone.override(ZoneInfo(tenant.timezone)):
-            response = view(request, tenant=tenant, **named)
+            identity = billing_identity()
+            site = Site(tenant, identity, words_for(request, usual=identity.language))
+            response = view(request, site=site, **named)
         return _with_headers(response)
 
     return answer
 
 
-def _with_headers(response: HttpResponseBase) -> HttpResponseBase:
+def _with_headers(response: R) -> R:
     response["Cache-Control"] = "no-store"
     response["X-Robots-Tag"] = "noindex, nofollow"
     if response.headers.get("Content-Type", "").startswith("text/html"):
@@ -169,16 +212,14 @@ def _is_too_large(request: HttpRequest) -> bool:
     return not (length.isascii() and length.isdigit()) or int(length) > MOST_BODY_BYTES
 
 
-def _take(key: str, limit: GcraLimit) -> bool:
+def _take(key: str, limit: GcraLimit) -> int:
+    """Count one; return in how many seconds to come back when that is too often, else 0."""
     try:
-        return limit.take(key).allowed
+        taken = limit.take(key)
     except RedisError:
-        return True  # Customers must see their line while Redis is away; secrets are too long to be guessed.
+        return 0  # Customers must see their line while Redis is away; secrets are too long to be guessed.
+    return 0 if taken.allowed else max(1, taken.retry_after_seconds)
 
 
-def _plain(text: str, status: int) -> HttpResponse:
-    return HttpResponse(text, status=status, content_type="text/plain")
-
-
-def _path_of(tenant: Tenant) -> str:
-    return reverse("portal-home", args=[tenant.slug])
+def _path_of(site: Site) -> str:
+    return reverse("portal-home", args=[site.slug])

@@ -1,6 +1,6 @@
 """Home, invoices and usage: what a customer has."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,158 +12,181 @@ from billing.models import Invoice, InvoiceKind, InvoiceStatus
 from billing.services.accounts import Balance
 from billing.services.documents import invoice_pdf
 from billing.services.documents.invoices import file_name, is_open
-from billing.services.documents.languages import words_of
 from billing.services.invoices.links import payment_link
-from ispcore.tenants.models import Tenant
 from subscribers.models import Subscription
 from subscribers.services.periods import local_date
 from support.models import UNRESOLVED, PortalAccount
 from support.pages import charts
-from support.pages.frame import customers_page, show
+from support.pages.frame import Site, customers_page, show
 from support.services.portal import own
 from support.services.portal.status import line_status
+from support.services.portal.words import Words
 
 # A status is a dozen queries: who has more lines opens the others one by one.
 MOST_STATUSES = 3
 MOST_LINES = 200
 PER_PAGE = 24
-WORDS = words_of("en")
 
 
 @require_safe
 @customers_page
-def home(request: HttpRequest, tenant: Tenant, account: PortalAccount) -> HttpResponse:
+def home(request: HttpRequest, site: Site, account: PortalAccount) -> HttpResponse:
     """Show how each line is, what is to pay and what is under way."""
-    at = timezone.now()
+    at, words = timezone.now(), site.words
     customer = account.subscriber
     lines = list(own.lines_of(customer.pk)[: MOST_STATUSES + 1])
     oldest = own.open_invoices(customer.pk).first()
-    today = local_date(at)
-    context = {
-        "customer": customer,
-        "lines": [(line, line_status(subscription_id=line.pk, at=at)) for line in lines[:MOST_STATUSES]],
+    context: dict[str, Any] = {
+        "greeting": words.say("hello", name=customer.full_name),
+        "lines": [
+            (line, line_words(line, words), line_status(subscription_id=line.pk, at=at, words=words))
+            for line in lines[:MOST_STATUSES]
+        ],
         "has_more": len(lines) > MOST_STATUSES,
-        "balance": balance_words(own.balance(customer, on=today)),
-        "pay": _to_pay(oldest),
+        "balance": balance_words(own.balance(customer, on=local_date(at)), words),
+        "pay": _to_pay(oldest, words),
         "tickets": own.tickets_of(customer.pk).filter(status__in=UNRESOLVED)[:3],
     }
-    return show(request, "home", tenant, here="home", **context)
+    return show(request, "home", site, here="home", **context)
 
 
 @require_safe
 @customers_page
-def services(request: HttpRequest, tenant: Tenant, account: PortalAccount) -> HttpResponse:
+def services(request: HttpRequest, site: Site, account: PortalAccount) -> HttpResponse:
     """List all lines."""
     lines = own.lines_of(account.subscriber_id)[:MOST_LINES]
-    return show(request, "services", tenant, here="home", lines=lines)
+    shown = [(line, line_words(line, site.words)) for line in lines]
+    return show(request, "services", site, here="home", lines=shown)
 
 
 @require_safe
 @customers_page
-def service(request: HttpRequest, tenant: Tenant, account: PortalAccount, line_id: UUID) -> HttpResponse:
+def service(request: HttpRequest, site: Site, account: PortalAccount, line_id: UUID) -> HttpResponse:
     """Show one line: how it is, and what was used in the last 30 days."""
-    at = timezone.now()
+    at, words = timezone.now(), site.words
     line: Subscription = own.find_line(account.subscriber_id, line_id)
     days = own.usage_days(line, until=local_date(at) + timedelta(days=1), at=at)
+    down = words.say("down", size=words.size(sum(each.down_bytes for each in days)))
+    up = words.say("up", size=words.size(sum(each.up_bytes for each in days)))
+    chart = charts.usage_chart(days, words)
+    title = words.say("usage", days=own.USAGE_DAYS)
+    busiest = words.say("busiest", most=chart["most"]) if chart else ""
     context: dict[str, Any] = {
         "line": line,
-        "how": line_status(subscription_id=line.pk, at=at),
-        "chart": charts.usage_chart(days),
+        "which": line_words(line, words),
+        "how": line_status(subscription_id=line.pk, at=at, words=words),
+        "title": title,
+        "chart": chart,
+        "chart_label": f"{title}: {down}, {up}, {busiest}",
         "days": [
-            (WORDS.day(each.day), charts.size(each.down_bytes), charts.size(each.up_bytes))
+            (words.day(each.day), words.size(each.down_bytes), words.size(each.up_bytes))
             for each in reversed(days)
         ],
-        "down": charts.size(sum(each.down_bytes for each in days)),
-        "up": charts.size(sum(each.up_bytes for each in days)),
+        "down": down,
+        "up": up,
+        "busiest": busiest,
     }
-    return show(request, "service", tenant, here="home", **context)
+    return show(request, "service", site, here="home", **context)
 
 
 @require_safe
 @customers_page
-def invoices(request: HttpRequest, tenant: Tenant, account: PortalAccount) -> HttpResponse:
+def invoices(request: HttpRequest, site: Site, account: PortalAccount) -> HttpResponse:
     """List invoices and credit notes, newest first."""
-    today = local_date(timezone.now())
+    today, words = local_date(timezone.now()), site.words
     rows = own.invoices_of(account.subscriber_id)
     if before := _id_of(request.GET.get("before", "")):
         rows = rows.filter(pk__lt=before)
     found = list(rows[: PER_PAGE + 1])
     shown = found[:PER_PAGE]
     context: dict[str, Any] = {
-        "balance": balance_words(own.balance(account.subscriber, on=today)),
-        "invoices": [
-            {
-                "id": each.pk,
-                "name": f"{each.get_kind_display()} {each.number}",
-                "issued": WORDS.day(each.issued_on),
-                "due": WORDS.day(each.due_on),
-                "total": WORDS.money(each.total, each.currency),
-                "state": _state(each, today),
-                "pay": payment_link(each) if each.kind == InvoiceKind.INVOICE and is_open(each) else "",
-            }
-            for each in shown
-        ],
+        "balance": balance_words(own.balance(account.subscriber, on=today), words),
+        "invoices": [_row(each, today, words) for each in shown],
         "older": shown[-1].pk if len(found) > PER_PAGE else None,
     }
-    return show(request, "invoices", tenant, here="invoices", **context)
+    return show(request, "invoices", site, here="invoices", **context)
 
 
 @require_safe
 @customers_page
 def invoice_document(
-    request: HttpRequest, tenant: Tenant, account: PortalAccount, invoice_id: UUID
+    request: HttpRequest, site: Site, account: PortalAccount, invoice_id: UUID
 ) -> HttpResponse:
     """Send an invoice as PDF."""
     invoice = own.find_invoice(account.subscriber_id, invoice_id)
-    pdf = invoice_pdf(invoice, link=payment_link(invoice))
+    pdf = invoice_pdf(invoice, language=site.words.language, link=payment_link(invoice))
     response = HttpResponse(pdf, content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="{file_name(invoice)}"'
     return response
 
 
-def balance_words(balance: Balance | None) -> dict[str, str]:
+def line_words(line: Subscription, words: Words) -> str:
+    """Name a line by its number and where it is."""
+    where = (line.premise.address_line1, line.premise.city)
+    return ", ".join(filter(None, (words.say("service_number", number=line.number), *where)))
+
+
+def balance_words(balance: Balance | None, words: Words) -> dict[str, str]:
     """Say what is owed: the tone, the amount and what it is."""
     if balance is None or not balance.balance:
-        return {"tone": "good", "amount": "", "text": "Nothing to pay"}
+        return {"tone": "good", "amount": "", "text": words["nothing_to_pay"]}
     if balance.balance < 0:
-        amount = WORDS.money(balance.credit, balance.currency)
-        return {"tone": "good", "amount": amount, "text": "Your credit with us"}
-    text = "To pay"
-    if balance.overdue:
-        part = (
-            ""
-            if balance.overdue >= balance.balance
-            else f"{WORDS.money(balance.overdue, balance.currency)} of it "
-        )
-        text = f"To pay, {part}overdue since {WORDS.day(balance.overdue_since)}"
+        amount = words.money(balance.credit, balance.currency)
+        return {"tone": "good", "amount": amount, "text": words["your_credit"]}
+    text, since = words["to_pay"], words.day(balance.overdue_since)
+    if balance.overdue >= balance.balance:
+        text = words.say("to_pay_overdue", day=since)
+    elif balance.overdue:
+        text = words.say("to_pay_part", day=since, amount=words.money(balance.overdue, balance.currency))
     return {
         "tone": "bad" if balance.overdue else "wait",
-        "amount": WORDS.money(balance.balance, balance.currency),
+        "amount": words.money(balance.balance, balance.currency),
         "text": text,
     }
 
 
-def _to_pay(invoice: Invoice | None) -> dict[str, str]:
+def _to_pay(invoice: Invoice | None, words: Words) -> dict[str, str]:
     if invoice is None:
         return {}
     return {
-        "url": payment_link(invoice),
-        "amount": WORDS.money(invoice.open_amount, invoice.currency),
-        "number": invoice.number,
-        "due": WORDS.day(invoice.due_on),
+        "url": _pay_url(invoice, words),
+        "text": words.say("pay_amount", amount=words.money(invoice.open_amount, invoice.currency)),
+        "which": words.say("invoice_due", number=invoice.number, day=words.day(invoice.due_on)),
     }
 
 
-def _state(invoice: Invoice, today: Any) -> tuple[str, str]:
+def _row(invoice: Invoice, today: date, words: Words) -> dict[str, Any]:
+    is_credit = invoice.kind == InvoiceKind.CREDIT_NOTE
+    name = f"{words['credit_note' if is_credit else 'invoice']} {invoice.number}"
+    issued, due = words.day(invoice.issued_on), words.day(invoice.due_on)
+    tone, state = _state(invoice, today)
+    return {
+        "id": invoice.pk,
+        "name": name,
+        "when": words.say("issued_due", issued=issued, day=due) if due else issued,
+        "total": words.money(invoice.total, invoice.currency),
+        "tone": tone,
+        "state": words[state],
+        "pay": _pay_url(invoice, words) if not is_credit and is_open(invoice) else "",
+        "pdf": words.say("pdf_of", name=name),
+    }
+
+
+def _pay_url(invoice: Invoice, words: Words) -> str:
+    return f"{payment_link(invoice)}?language={words.language}"
+
+
+def _state(invoice: Invoice, today: date) -> tuple[str, str]:
+    """Return tone and word."""
     if invoice.kind == InvoiceKind.CREDIT_NOTE:
-        return "plain", "Credit note"
+        return "plain", "credit_note"
     if invoice.status == InvoiceStatus.PAID:
-        return "good", "Paid"
+        return "good", "paid"
     if invoice.status == InvoiceStatus.VOID:
-        return "plain", "Void"
+        return "plain", "void"
     if invoice.due_on and invoice.due_on < today:
-        return "bad", "Overdue"
-    return "wait", "Partly paid" if invoice.status == InvoiceStatus.PARTLY_PAID else "Open"
+        return "bad", "overdue"
+    return "wait", "partly_paid" if invoice.status == InvoiceStatus.PARTLY_PAID else "unpaid"
 
 
 def _id_of(text: str) -> UUID | None:

@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern] = [
     path("portal/<slug:slug>/log-in", entry.log_in, name="portal-login"),
     path("portal/<slug:slug>/enter/<str:secret>", entry.enter, name="portal-enter"),
     path("portal/<slug:slug>/log-out", entry.log_out, name="portal-logout"),
+    path("portal/<slug:slug>/language", entry.language, name="portal-language"),
     path("portal/<slug:slug>/password", entry.password, name="portal-password"),
     path("portal/<slug:slug>/services", own.services, name="portal-services"),
     path("portal/<slug:slug>/services/<uuid:line_id>", own.service, name="portal-service"),

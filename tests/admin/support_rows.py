@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from ispcore.tenants.models import Tenant, User
 from subscribers.models import Subscription
-from support.models import Notice, SupportSettings
+from support.models import Notice, PortalAccount, SupportSettings
 from support.services import desk, tickets
 from support.services.notices import consent, gateways, mass, templates
 
@@ -40,6 +40,7 @@ def fill_support(tenant: Tenant, user: User, line: Subscription) -> dict[str, An
 
 def _fill_notices(tenant: Tenant, line: Subscription, at: Any) -> dict[str, Any]:
     return {
+        "support.PortalAccount": PortalAccount.objects.create(subscriber=line.subscriber),
         "support.Notice": Notice.objects.create(
             subscriber=line.subscriber,
             kind="suspension",

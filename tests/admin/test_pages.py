@@ -99,7 +99,12 @@ def test_support_sees_what_the_role_table_says(
 
     browser = browser_as(Role.SUPPORT)
 
-    may_add = label(model) in ("support.Ticket", "support.CannedAnswer", "support.Consent")
+    may_add = label(model) in (
+        "support.Ticket",
+        "support.CannedAnswer",
+        "support.Consent",
+        "support.PortalAccount",
+    )
     assert browser.get(url(model, "changelist")).status_code == expected
     assert browser.get(url(model, "add")).status_code == (200 if may_add else 403)
 

@@ -40,9 +40,9 @@ def make_reachable(email="jane@customer.example", line=None):
     return with_address(customer, email)
 
 
-def browser_of(tenant, customer) -> Client:
+def browser_of(tenant, customer, **of_client) -> Client:
     """A browser this customer has logged in with, by a link."""
-    client = Client()
+    client = Client(**of_client)
     secret = f"link of {customer.pk}"
     with tenant_context(tenant.pk):
         PortalLink.objects.filter(subscriber=customer).delete()

@@ -85,7 +85,7 @@ class TestHome:
         text = text_of(client.get("/portal/north/"))
         link = found_in(r'class="button" href="http://[^/]+(/pay/[^"]+)"', text)
 
-        assert "<strong>Fibra S.L.</strong>" in text
+        assert "<strong><bdi>Fibra S.L.</bdi></strong>" in text
         assert "To pay, overdue since Mar 20, 2026" in text
         assert "Pay €100.00" in text
         assert invoice.number in client.get(link).content.decode()

@@ -28,22 +28,11 @@ from ispcore.tenants.selectors import grants_of
 from subscribers.models import Subscriber, SubscriberStatus
 from subscribers.services.customers import lock_subscriber
 from support.models import PortalAccount, PortalLink
+from support.services.portal.words import words_in
 
 KIND = "support.send_portal_link"
 VALID_FOR = timedelta(minutes=15)
 SECRET_BYTES = 32
-
-LETTER = """Dear {name},
-
-with this link you log in to your customer pages at {provider}:
-
-{link}
-
-It works once and for {minutes} minutes. If you did not ask for it, you need do nothing: nobody can log in without it.
-
-With kind regards
-{provider}
-"""
 
 
 class LinkOver(DomainError):
@@ -63,12 +52,19 @@ class PersonSwitchedOff(DomainError):
     message = "This log-in is switched off. Please call us."
 
 
+class AccessClosed(DomainError):
+    code = "portal_access_closed"
+    message = "{name} has no access to the portal: it was closed. Open it first."
+
+
 class PasswordOfStaff(DomainError):
     code = "password_of_staff"
     message = "You work with this address too: change your password on the staff site."
 
 
 class WeakPassword(DomainError):
+    """`codes` are those of Django's validators."""
+
     code = "validation_error"
     message = "{why}"
     status = 422
@@ -79,15 +75,18 @@ class LinkNotSent(RetryableError):
     message = "The mail server did not take the link: {why}. The customer may ask for another."
 
 
-def request_link(*, email: str) -> Job:
-    """Let a worker send a log-in link to whoever has this address.
+def request_link(*, email: str, language: str = "") -> Job:
+    """Let a worker send a log-in link to whoever has this address; `language` is that of the page they asked on.
 
     The same is done for an address nobody has, so that neither the answer nor its time tells who is a customer.
     """
     email = email.strip().lower()
     known = hashlib.sha256(email.encode()).hexdigest()[:32]
     return jobs.enqueue(
-        kind=KIND, params={"email": email}, label="Log-in link of the portal", subject=f"portal:{known}"
+        kind=KIND,
+        params={"email": email, "language": language},
+        label="Log-in link of the portal",
+        subject=f"portal:{known}",
     )
 
 
@@ -98,10 +97,10 @@ def send_link(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
     """
     with run.tenant():
         run.hold()
-        customer = _customer_of(str(run.params["email"]))
-        if customer is None:
+        customer = customer_of_address(str(run.params["email"]))
+        if customer is None or is_closed(customer.pk):
             return {"sent": False}
-        letter = _letter(customer, new_link(customer, at=at))
+        letter = _letter(customer, new_link(customer, at=at), str(run.params.get("language", "")))
     try:
         letter.send()
     except (smtplib.SMTPException, OSError) as error:
@@ -110,8 +109,11 @@ def send_link(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
 
 
 @transaction.atomic
-def enter(*, secret: str, at: datetime) -> PortalAccount:
-    """Log in by a link, which is used up; the first one opens the account. Raises LinkOver, PersonSwitchedOff."""
+def enter(*, secret: str, at: datetime, language: str = "") -> PortalAccount:
+    """Log in by a link, which is used up; the first one opens the account, in that language.
+
+    Raises LinkOver, PersonSwitchedOff.
+    """
     rows = PortalLink.objects.select_for_update(of=("self",)).select_related("subscriber")
     link: PortalLink | None = rows.filter(secret_hash=hash_of(secret)).first()
     if link is None or not is_fresh(link, at=at):
@@ -120,7 +122,8 @@ def enter(*, secret: str, at: datetime) -> PortalAccount:
     link.save(update_fields=["used_at", "updated_at"])
     account = _open_account(lock_subscriber(link.subscriber_id), link.email)
     account.last_login_at = at
-    account.save(update_fields=["last_login_at", "updated_at"])
+    account.language = account.language or language
+    account.save(update_fields=["last_login_at", "language", "updated_at"])
     return account
 
 
@@ -134,9 +137,9 @@ def find_link(*, secret: str, at: datetime) -> PortalLink:
 
 
 def is_fresh(link: PortalLink, *, at: datetime) -> bool:
-    """Tell whether a link may be used: not yet used, not too old, and still the customer's address."""
+    """Tell whether a link may be used: not yet used, not too old, still the customer's address, and not closed."""
     is_theirs = link.subscriber.email_lower == link.email
-    return link.used_at is None and at < link.expires_at and is_theirs
+    return link.used_at is None and at < link.expires_at and is_theirs and not is_closed(link.subscriber_id)
 
 
 @transaction.atomic
@@ -161,6 +164,23 @@ def find_account(*, account_id: UUID, stamp: UUID) -> PortalAccount | None:
     return found
 
 
+def is_closed(subscriber_id: UUID) -> bool:
+    """Tell whether staff closed a customer's access."""
+    rows = PortalAccount.objects.filter(subscriber=subscriber_id, closed_at__isnull=False)
+    return bool(rows.exists())
+
+
+def set_language(*, account_id: UUID, language: str) -> None:
+    """Choose the language of the pages, and of what the customer is told. Safe to repeat."""
+    PortalAccount.objects.filter(pk=account_id).update(language=words_in(language).language)
+
+
+def language_of(customer: Subscriber) -> str:
+    """Return the language a customer chose; else the provider's."""
+    rows = PortalAccount.objects.filter(subscriber=customer).values_list("language", flat=True)
+    return rows.first() or str(billing_identity().language)
+
+
 def log_out(*, account_id: UUID) -> None:
     """End every log-in of an account to the portal, on all devices."""
     PortalAccount.objects.filter(pk=account_id).update(session_stamp=uuid4())
@@ -176,12 +196,13 @@ def set_password(*, account_id: UUID, password: str) -> PortalAccount:
         PortalAccount.objects.select_for_update(of=("self",)).select_related("user").get(pk=account_id)
     )
     user = account.user
-    if user.is_platform_staff or STAFF_ROLES & {*grants_of(user).values()}:
+    if user is None or user.is_platform_staff or STAFF_ROLES & {*grants_of(user).values()}:
         raise PasswordOfStaff
     try:
         validate_password(password, user)
     except ValidationError as error:
-        raise WeakPassword(why=" ".join(error.messages)) from error
+        codes = [str(each.code) for each in error.error_list]
+        raise WeakPassword(why=" ".join(error.messages), codes=codes) from error
     user.set_password(password)
     user.save(update_fields=["password"])
     account.session_stamp = uuid4()
@@ -189,7 +210,7 @@ def set_password(*, account_id: UUID, password: str) -> PortalAccount:
     return account
 
 
-def _customer_of(email: str) -> Subscriber | None:
+def customer_of_address(email: str) -> Subscriber | None:
     """Return the one customer of an address: those who left count only where nobody else has it."""
     if not email:
         return None
@@ -215,13 +236,17 @@ def new_link(customer: Subscriber, *, at: datetime) -> str:
     return f"{settings.PUBLIC_URL}{reverse('portal-enter', args=[slug, secret])}"
 
 
-def _letter(customer: Subscriber, link: str) -> EmailMessage:
+def _letter(customer: Subscriber, link: str, language: str) -> EmailMessage:
     identity = billing_identity()
     name = identity.legal_name or Tenant.objects.values_list("name", flat=True).get(pk=current_tenant_id())
+    chosen = PortalAccount.objects.filter(subscriber=customer).values_list("language", flat=True).first()
+    words = words_in(chosen or language or identity.language)
     minutes = int(VALID_FOR.total_seconds() // 60)
+    values = {"name": customer.full_name, "provider": name, "link": link, "minutes": minutes}
     return EmailMessage(
-        subject=f"Your log-in at {name}",
-        body=LETTER.format(name=customer.full_name, provider=name, link=link, minutes=minutes),
+        # No isolates: a mail program takes them for a part of the link.
+        subject=words["letter_subject"].format(**values),
+        body=words["letter"].format(**values),
         from_email=formataddr((name, settings.DEFAULT_FROM_EMAIL)),
         to=[customer.email],
         reply_to=[identity.email] if identity.email else None,
@@ -229,23 +254,31 @@ def _letter(customer: Subscriber, link: str) -> EmailMessage:
 
 
 def _open_account(customer: Subscriber, email: str) -> PortalAccount:
-    """Return the account of a customer's present address; one of an address they had before ends with it."""
+    """Return the account of a customer's present address; the person of an address they had before loses it."""
     user, _ = User.objects.get_or_create(
         email=email, defaults={"full_name": customer.full_name[:120], "password": make_password(None)}
     )
     if not user.is_active:
         raise PersonSwitchedOff
-    for other in PortalAccount.objects.filter(subscriber=customer).exclude(user=user):
-        Membership.objects.filter(
-            tenant_id=current_tenant_id(), user=other.user_id, role=Role.CUSTOMER
-        ).delete()
-        other.delete()
     PortalAccount.objects.filter(user=user).exclude(subscriber=customer).delete()
     Membership.objects.get_or_create(
         tenant_id=current_tenant_id(), user=user, defaults={"role": Role.CUSTOMER}
     )
-    account: PortalAccount = PortalAccount.objects.get_or_create(user=user, subscriber=customer)[0]
+    account: PortalAccount = PortalAccount.objects.get_or_create(
+        subscriber=customer, defaults={"user": user}
+    )[0]
+    if account.user_id != user.pk:
+        take_from(account)
+        account.user, account.session_stamp = user, uuid4()
+        account.save(update_fields=["user", "session_stamp", "updated_at"])
     return account
+
+
+def take_from(account: PortalAccount) -> None:
+    """Let the person of an account be nobody's customer any more."""
+    Membership.objects.filter(
+        tenant_id=current_tenant_id(), user=account.user_id, role=Role.CUSTOMER
+    ).delete()
 
 
 def hash_of(secret: str) -> bytes:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import models
 
 from support.services.diagnosis import Cause, diagnose
+from support.services.portal.words import Words
 
 
 class Tone(models.TextChoices):
@@ -22,66 +23,52 @@ class LineStatus:
     advice: str
 
 
-_CALL = "Please open a ticket or call us."
-_RESTART = "Switch your router off for ten seconds and on again. If that does not help, open a ticket."
-_CABLE = "Check that your fibre box has power and that its cable is plugged in. If it is, open a ticket."
-_PAY = "Pay what is open: the service comes back by itself within minutes."
-_KNOWN = "We know about it and are working on it. You need do nothing."
+@dataclass(frozen=True)
+class _Said:
+    """The words of `words.WORDS` for a cause."""
 
-ONLINE = LineStatus(Tone.GOOD, "Your line is in order", "")
-_BARRED = LineStatus(Tone.BAD, "Your service is barred", _CALL)
-_OUTAGE = LineStatus(Tone.BAD, "There is an outage in your area", _KNOWN)
-_FAULT = LineStatus(Tone.BAD, "There is a fault on our side", _CALL)
-_DARK = LineStatus(Tone.BAD, "Your fibre box is not connected", _CABLE)
-_REFUSED = LineStatus(Tone.BAD, "Your router does not get in", _CALL)
-_NOT_DIALLING = LineStatus(Tone.BAD, "Your router is not online", _RESTART)
-_SOON = LineStatus(
-    Tone.WAIT, "Your service is coming back", "Give it a few minutes, then restart your router."
-)
+    tone: Tone
+    title: str
+    advice: str = ""
 
-STATUSES: dict[Cause, LineStatus] = {
-    Cause.ENDED: LineStatus(Tone.WAIT, "This service has ended", "To come back, please call us."),
-    Cause.CANCELLED: LineStatus(Tone.WAIT, "This order was called off", "To order again, please call us."),
-    Cause.NOT_ACTIVATED: LineStatus(
-        Tone.WAIT, "Your service is being installed", "We will tell you when it is ready."
-    ),
+
+_GOOD, _WAIT, _BAD = Tone.GOOD, Tone.WAIT, Tone.BAD
+_ONLINE = _Said(_GOOD, "line_fine")
+_BARRED = _Said(_BAD, "line_barred", "do_call")
+_FAULT = _Said(_BAD, "line_fault", "do_call")
+_DARK = _Said(_BAD, "line_dark", "do_cable")
+_NOT_DIALLING = _Said(_BAD, "line_not_online", "do_restart")
+_SOON = _Said(_WAIT, "line_soon", "do_wait")
+
+STATUSES: dict[Cause, _Said] = {
+    Cause.ENDED: _Said(_WAIT, "line_ended", "do_come_back"),
+    Cause.CANCELLED: _Said(_WAIT, "line_cancelled", "do_order_again"),
+    Cause.NOT_ACTIVATED: _Said(_WAIT, "line_installing", "do_wait_for_us"),
     Cause.HELD_FRAUD: _BARRED,
     Cause.HELD_ABUSE: _BARRED,
     Cause.HELD_STAFF: _BARRED,
-    Cause.HELD_VACATION: LineStatus(
-        Tone.WAIT, "Your service is paused, as you asked", "Open a ticket to have it back sooner."
-    ),
-    Cause.PREPAID_OVER: LineStatus(
-        Tone.BAD, "Your prepaid time is over", "Add credit: the service comes back by itself within minutes."
-    ),
-    Cause.HELD_NON_PAYMENT: LineStatus(Tone.BAD, "Your service is barred: an invoice is overdue", _PAY),
+    Cause.HELD_VACATION: _Said(_WAIT, "line_paused", "do_ask_back"),
+    Cause.PREPAID_OVER: _Said(_BAD, "line_prepaid_over", "do_add_credit"),
+    Cause.HELD_NON_PAYMENT: _Said(_BAD, "line_unpaid", "do_pay"),
     Cause.SUSPENDED: _BARRED,
-    Cause.NEVER_PROVISIONED: LineStatus(Tone.WAIT, "Your service is being set up", _CALL),
+    Cause.NEVER_PROVISIONED: _Said(_WAIT, "line_setting_up", "do_call"),
     Cause.ACCOUNT_DISABLED: _BARRED,
-    Cause.ACCOUNT_EXPIRED: LineStatus(Tone.BAD, "Your service has run out", _CALL),
-    Cause.QUOTA_USED: LineStatus(Tone.BAD, "Your data of this period is used up", "Open a ticket to add data."),
+    Cause.ACCOUNT_EXPIRED: _Said(_BAD, "line_run_out", "do_call"),
+    Cause.QUOTA_USED: _Said(_BAD, "line_quota", "do_add_data"),
     Cause.NOT_SETTLED: _SOON,
-    Cause.OUTAGE_CONFIRMED: _OUTAGE,
-    Cause.OUTAGE_SUSPECTED: LineStatus(
-        Tone.BAD, "There may be an outage in your area", "We are looking into it. You need do nothing."
-    ),
+    Cause.OUTAGE_CONFIRMED: _Said(_BAD, "line_outage", "do_nothing"),
+    Cause.OUTAGE_SUSPECTED: _Said(_BAD, "line_outage_perhaps", "do_nothing_yet"),
     Cause.OLT_UNREACHABLE: _FAULT,
     Cause.PON_DOWN: _FAULT,
     Cause.ONU_GONE: _DARK,
     Cause.ONU_DISABLED: _FAULT,
-    Cause.ONU_NO_POWER: LineStatus(
-        Tone.BAD, "Your fibre box has no power", "Check its plug and its power supply. Then open a ticket."
-    ),
+    Cause.ONU_NO_POWER: _Said(_BAD, "line_no_power", "do_power"),
     Cause.ONU_LOS: _DARK,
     Cause.ONU_OFFLINE: _DARK,
     Cause.ONU_NOT_ONLINE: _DARK,
-    Cause.WRONG_PASSWORD: LineStatus(
-        Tone.BAD, "Your router logs in with a wrong password", "Was it reset or exchanged? Open a ticket."
-    ),
-    Cause.MAC_LOCKED: LineStatus(
-        Tone.BAD, "Another router is connected than the one we know", "If it is yours, open a ticket."
-    ),
-    Cause.SESSION_LIMIT: _REFUSED,
+    Cause.WRONG_PASSWORD: _Said(_BAD, "line_wrong_password", "do_ask_password"),
+    Cause.MAC_LOCKED: _Said(_BAD, "line_other_router", "do_if_yours"),
+    Cause.SESSION_LIMIT: _Said(_BAD, "line_refused", "do_call"),
     Cause.REFUSED_BEFORE: _NOT_DIALLING,
     Cause.NAS_UNKNOWN: _FAULT,
     Cause.NAS_SILENT: _FAULT,
@@ -91,24 +78,19 @@ STATUSES: dict[Cause, LineStatus] = {
     Cause.GARDEN_REMAINS: _SOON,
     Cause.POOL_FULL: _FAULT,
     Cause.ADDRESS_MISSING: _FAULT,
-    Cause.NO_ACCOUNTING: ONLINE,
+    Cause.NO_ACCOUNTING: _ONLINE,
     Cause.NO_SESSION: _NOT_DIALLING,
-    Cause.ADDRESS_MISMATCH: LineStatus(
-        Tone.WAIT, "Your line is online", "If a page does not open, restart your router."
-    ),
-    Cause.WEAK_SIGNAL: LineStatus(Tone.WAIT, "Your line is online, but its signal is weak", _CALL),
-    Cause.THROTTLED: LineStatus(
-        Tone.WAIT, "Your line is online and slower", "Your data of this period is used up."
-    ),
-    Cause.OLT_SILENT: ONLINE,
-    Cause.UNSURE: LineStatus(
-        Tone.WAIT, "We see no fault on your line", "If it does not work, restart your router, then open a ticket."
-    ),
-    Cause.FINE: ONLINE,
-}  # fmt: skip
+    Cause.ADDRESS_MISMATCH: _Said(_WAIT, "line_online", "do_if_pages"),
+    Cause.WEAK_SIGNAL: _Said(_WAIT, "line_weak", "do_call"),
+    Cause.THROTTLED: _Said(_WAIT, "line_slower", "do_data_used"),
+    Cause.OLT_SILENT: _ONLINE,
+    Cause.UNSURE: _Said(_WAIT, "line_unsure", "do_if_not"),
+    Cause.FINE: _ONLINE,
+}
 
 
-def line_status(*, subscription_id: UUID, at: datetime) -> LineStatus:
+def line_status(*, subscription_id: UUID, at: datetime, words: Words) -> LineStatus:
     """Tell a customer how their line is, from what is on record. Raises Subscription.DoesNotExist."""
     found = diagnose(subscription_id=subscription_id, at=at, with_amounts=False)
-    return STATUSES[Cause(found.verdict_code)]
+    said = STATUSES[Cause(found.verdict_code)]
+    return LineStatus(said.tone, words[said.title], words[said.advice] if said.advice else "")
