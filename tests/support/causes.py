@@ -141,6 +141,7 @@ def prepaid_over(home: Home) -> Told:
     subscriber.billing_profile = BillingProfileFactory(payment_kind="prepaid")
     subscriber.save()
     day = home.ago(days=2).date()
+    last = day - timedelta(days=1)
     PrepaidLine.objects.create(
         subscription=home.line, anchor_on=day, paid_until=day, waits_since=home.ago(days=2), missing=Decimal("29.90"),
         currency="EUR",
@@ -148,7 +149,7 @@ def prepaid_over(home: Home) -> Told:
     hold(home, HoldReason.NON_PAYMENT)
     return (
         Cause.PREPAID_OVER, StepName.MONEY, ActionCode.RECORD_PAYMENT,
-        f"The prepaid period ended on {day:%-d %b %Y}, and the credit does not buy the next one: 29.90 EUR missing.",
+        f"The prepaid period ended on {last:%-d %b %Y}, and the credit does not buy the next one: 29.90 EUR missing.",
     )  # fmt: skip
 
 

@@ -81,15 +81,12 @@ class Home:
 
 
 @transaction.atomic
-def make_home(username: str = "jane", *, online: bool = True, **of_line: Any) -> Home:
-    """Make a line as its services leave it: an address of the plan's pool, an account, an ONU beside three others."""
-    at = timezone.now()
+def make_line(username: str = "jane", *, at: datetime, **of_line: Any) -> tuple[Subscription, Pool, Account]:
+    """Make a running line as its services leave it: an address of the plan's pool, and an account for one device."""
     pool = make_pool(name=f"homes of {username}", network="203.0.113.0/24")
+    plan = of_line.pop("plan", None) or PlanFactory(pool_hint=pool.name)
     line: Subscription = SubscriptionFactory(
-        status="active",
-        provisioned_at=at - timedelta(days=90),
-        plan=PlanFactory(pool_hint=pool.name),
-        **of_line,
+        status="active", provisioned_at=at - timedelta(days=90), plan=plan, **of_line
     )
     addresses.settle_line(subscription_id=line.pk, at=at)
     account = accounts.create_account(
@@ -99,6 +96,14 @@ def make_home(username: str = "jane", *, online: bool = True, **of_line: Any) ->
         service_profile_id=ServiceProfileFactory(max_sessions=1).pk,
         subscription_id=line.pk,
     )
+    return line, pool, account
+
+
+@transaction.atomic
+def make_home(username: str = "jane", *, online: bool = True, **of_line: Any) -> Home:
+    """Make a line, and an ONU beside three others."""
+    at = timezone.now()
+    line, pool, account = make_line(username, at=at, **of_line)
     olt = OltFactory(name=f"Central of {username}", last_answer_at=at - timedelta(minutes=2))
     port = PonPortFactory(olt=olt, index="0/1/0", is_up=True)
     read: dict[str, Any] = {

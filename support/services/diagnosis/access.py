@@ -1,17 +1,21 @@
 """What RADIUS knows of a line: its account, the last log-in, the session and the address."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.timesince import timesince
 
-from aaa.models import Account, AuthAttempt, Context, EndedBy, OverCap, Reason, Session
-from aaa.selectors import Verdict, verdict_of
+from aaa.models import Account, AuthAttempt, Context, EndedBy, Nas, OverCap, Reason, Session
+from aaa.selectors import SILENT_AFTER, Verdict, verdict_of
 from support.services.diagnosis.reading import Ended, Found
 from support.services.diagnosis.words import Action, ActionCode, Cause, Step, StepName, StepStatus
 
 GARDEN = (Context.BLOCKED, Context.EXPIRED)
 MEGABYTE, GIGABYTE = 10**6, 10**9
+# A device that wants in tries again within minutes: while the line is online, an older refusal is nobody's any more.
+TRIES_AGAIN = timedelta(hours=1)
+# From an accepted log-in to the first report of its session.
+BEGINS_WITHIN = timedelta(minutes=1)
 
 
 def radius_step(found: Found) -> Step:
@@ -20,8 +24,10 @@ def radius_step(found: Found) -> Step:
     if account is None:
         return _without_account(found)
     cause, action, said = _barred(found, account)
-    if cause is None:
-        cause, action, said = _refused(found, account)
+    if cause in (None, Cause.THROTTLED):
+        refused = _refused(found, account)
+        if refused[0] is not None:
+            cause, action, said = refused
     refusal = found.last_refusal
     facts = [f"{account.username}: {_standing(found, account, cause)}"]
     if refusal is not None:
@@ -86,10 +92,10 @@ def _refused(found: Found, account: Account) -> tuple[Cause | None, Action | Non
         said = {"sessions": "one session is" if allowed == 1 else f"{allowed} sessions are"}
         session = found.session
         if session is not None:
-            if refusal.last_at < session.started_at or refusal.station == session.station:
+            is_over = refusal.last_at < max(session.started_at, found.at - TRIES_AGAIN)
+            if is_over or refusal.station == session.station:
                 return None, None, {}
             return Cause.SESSION_LIMIT, Action(ActionCode.DISCONNECT_SESSION, session.pk), said
-        return Cause.SESSION_LIMIT, Action(ActionCode.CHANGE_ACCOUNT, account.pk), said
     if found.is_online:
         return None, None, {}
     if refusal.reason == Reason.PASSWORD:
@@ -171,6 +177,9 @@ def session_step(found: Found) -> Step:
     fact += f". Last heard of through {nas.name if nas else 'a NAS that is gone'}."
     cause, said, seen_at = _offline(found)
     action = Action(ActionCode.OPEN_NAS, nas.pk) if nas else None
+    if cause is None and found.last_refusal is None and found.tried_since(found.at - BEGINS_WITHIN):
+        fact = "Let in a moment ago; the session has not been reported yet."
+        return _session(found, StepStatus.UNKNOWN, fact, None, action=action, seen_at=seen_at)
     return _session(found, StepStatus.PROBLEM, fact, cause, action=action, said=said, seen_at=seen_at)
 
 
@@ -179,14 +188,15 @@ def _offline(found: Found) -> tuple[Cause | None, dict[str, Any], datetime | Non
     nas, ended, accept = found.nas, found.ended, found.last_accept
     if nas is None or not nas.is_active:
         return Cause.NAS_UNKNOWN, {}, None
-    health = verdict_of(nas, found.at)
-    if health == Verdict.SILENT:
-        heard = max(each for each in (nas.last_auth_at, nas.last_acct_at) if each)
-        return Cause.NAS_SILENT, {"nas": nas.name, "since": found.since(heard)}, heard
+    silent_since = _silent_since(nas, found.at)
+    if silent_since is not None:
+        return Cause.NAS_SILENT, {"nas": nas.name, "since": found.since(silent_since)}, silent_since
     if found.last_refusal is not None:
         return None, {}, found.last_refusal.last_at
     if accept is not None and (ended is None or accept.last_at > ended.stopped_at):
-        if health == Verdict.NO_ACCOUNTING:
+        if found.at - accept.last_at < BEGINS_WITHIN:
+            return None, {}, accept.last_at
+        if verdict_of(nas, found.at) == Verdict.NO_ACCOUNTING:
             return Cause.NO_ACCOUNTING, {"nas": nas.name}, nas.last_acct_at
         return Cause.NO_SESSION, {"when": f"on {found.moment(accept.last_at)}"}, accept.last_at
     if ended is None:
@@ -196,6 +206,12 @@ def _offline(found: Found) -> tuple[Cause | None, dict[str, Any], datetime | Non
         {"since": found.since(ended.stopped_at), "why": _why(ended)},
         ended.stopped_at,
     )
+
+
+def _silent_since(nas: Nas, at: datetime) -> datetime | None:
+    """Return when a NAS was last heard of that sends nothing any more."""
+    heard = max(filter(None, (nas.last_auth_at, nas.last_acct_at)), default=None)
+    return heard if heard is not None and heard < at - SILENT_AFTER else None
 
 
 def _live(found: Found, session: Session) -> Step:
@@ -210,6 +226,12 @@ def _live(found: Found, session: Session) -> Step:
     if found.session_is_stale:
         said = {"nas": nas, "since": found.since(session.last_seen_at)}
         cause: Cause | None = Cause.SESSION_STALE
+        if session.nas is None or not session.nas.is_active:
+            cause = Cause.NAS_UNKNOWN
+            end = Action(ActionCode.OPEN_NAS, session.nas.pk) if session.nas else end
+        elif silent_since := _silent_since(session.nas, found.at):
+            cause, end = Cause.NAS_SILENT, Action(ActionCode.OPEN_NAS, session.nas.pk)
+            said["since"] = found.since(silent_since)
         return _session(
             found, StepStatus.PROBLEM, f"{fact}.", cause, action=end, said=said, seen_at=session.last_seen_at
         )
@@ -271,19 +293,21 @@ def _ago(then: datetime, at: datetime) -> str:
 def address_step(found: Found) -> Step:
     """Compare what the line should have with what its session uses."""
     account, session, pool = found.account, found.session, found.pool
-    used = session.framed_ip if session else None
+    in_garden = session is not None and session.context in GARDEN
     expected = (account.static_ip4 or account.assigned_ip4) if account else None
     held = ", ".join(_held(each) for each in found.addresses)
-    if session and used and expected and used != expected:
+    other = None if in_garden else _other_than_expected(account, session)
+    if session is not None and other is not None:
+        used, wanted = other
         return _address(
-            found, StepStatus.PROBLEM, f"The session uses {used}, the line should have {expected}.",
+            found, StepStatus.PROBLEM, f"The session uses {used}, the line should have {wanted}.",
             Cause.ADDRESS_MISMATCH, Action(ActionCode.DISCONNECT_SESSION, session.pk),
-            said={"used": used, "expected": expected}, seen_at=session.last_seen_at,
+            said={"used": used, "expected": wanted}, seen_at=session.last_seen_at,
         )  # fmt: skip
     lacks = (
         pool is not None and found.line.status == "active" and not any(each.fits for each in found.addresses)
     )
-    if pool is not None and lacks and not (account and account.static_ip4):
+    if pool is not None and lacks and not (account and _is_static(account, pool.family)):
         counts = found.pool_counts
         full = counts is not None and counts.total > 0 and counts.free == 0
         resting = f", {counts.quarantined} of them resting" if counts and counts.quarantined else ""
@@ -294,14 +318,41 @@ def address_step(found: Found) -> Step:
             Action(ActionCode.OPEN_POOL if full else ActionCode.ALLOCATE_ADDRESS, pool.pk), said={"pool": pool.name},
         )  # fmt: skip
     if session is not None:
-        given = used or session.framed_ipv6_prefix or session.delegated_prefix
+        given = session.framed_ip or session.framed_ipv6_prefix or session.delegated_prefix
         if given is None:
             return _address(found, StepStatus.UNKNOWN, "The NAS tells no address of the session.", None)
-        what = "as assigned" if used and used == expected else "from the NAS"
+        what = "from the NAS"
+        if in_garden:
+            what = "in the walled garden"
+        elif account is not None and given in _expected(account):
+            what = "as assigned"
         return _address(found, StepStatus.OK, f"Uses {given}, {what}.", None, seen_at=session.last_seen_at)
     if held or expected:
         return _address(found, StepStatus.OK, f"Assigned: {held or expected}; not in use now.", None)
     return _address(found, StepStatus.UNKNOWN, "None is assigned: the NAS gives one with the session.", None)
+
+
+def _expected(account: Account) -> tuple[str | None, str | None, str | None]:
+    """Return the IPv4 address, the prefix of the link and the delegated one that a log-in is given."""
+    return (
+        account.static_ip4 or account.assigned_ip4,
+        account.framed_ipv6_prefix or account.assigned_ipv6_prefix,
+        account.delegated_prefix or account.assigned_delegated_prefix,
+    )
+
+
+def _other_than_expected(account: Account | None, session: Session | None) -> tuple[str, str] | None:
+    """Return what the session uses and what it should, where both are known and differ."""
+    if account is None or session is None:
+        return None
+    uses = (session.framed_ip, session.framed_ipv6_prefix, session.delegated_prefix)
+    pairs = zip(uses, _expected(account), strict=True)
+    return next(((used, wanted) for used, wanted in pairs if used and wanted and used != wanted), None)
+
+
+def _is_static(account: Account, family: int) -> bool:
+    """Tell whether the account has an address of its own, so that none of the plan's pool is missed."""
+    return bool(account.static_ip4 if family == 4 else account.framed_ipv6_prefix or account.delegated_prefix)
 
 
 def _held(address: Any) -> str:

@@ -1,5 +1,7 @@
 """What was decided about a line: whether it runs by its own state, and what bars it."""
 
+from datetime import timedelta
+
 from django.utils import formats
 
 from billing.models import PrepaidLine
@@ -103,10 +105,8 @@ def _barred(hold: Hold, found: Found) -> str:
 
 def _owes(found: Found, with_amounts: bool) -> str:
     """Say what is overdue, without a capital and a full stop."""
-    if found.prepaid is not None:
-        return f"prepaid, paid until {_day(found.prepaid)}"
     if not found.debts:
-        return "nothing is overdue"
+        return f"prepaid, paid until {_day(found.prepaid)}" if found.prepaid else "nothing is overdue"
     oldest = formats.date_format(min(debt.since for debt in found.debts), "j M Y")
     if not with_amounts:
         return f"invoices are overdue since {oldest}"
@@ -135,4 +135,5 @@ def _prepaid(prepaid: PrepaidLine, with_amounts: bool) -> dict[str, str]:
 
 
 def _day(prepaid: PrepaidLine) -> str:
-    return str(formats.date_format(prepaid.paid_until, "j M Y"))
+    """Write the last day that is paid."""
+    return str(formats.date_format(prepaid.paid_until - timedelta(days=1), "j M Y"))

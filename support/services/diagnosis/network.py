@@ -5,7 +5,15 @@ from django.conf import settings
 from hardware.models import AdminState, DownCause, Onu, OnuStatus, OutageCause, OutageStatus, Signal
 from hardware.selectors import LOW_SIGNALS
 from support.services.diagnosis.reading import Found, is_old
-from support.services.diagnosis.words import Action, ActionCode, Cause, Step, StepName, StepStatus
+from support.services.diagnosis.words import (
+    Action,
+    ActionCode,
+    Cause,
+    Step,
+    StepName,
+    StepStatus,
+    in_a_sentence,
+)
 
 DOWN = {
     DownCause.LOS: Cause.ONU_LOS,
@@ -35,10 +43,16 @@ def onu_step(found: Found) -> Step:
     elif onu.status in (OnuStatus.ONLINE, OnuStatus.OFFLINE) and is_old(found.onu_seen_at, found.at):
         # What was true then says little of now.
         status, cause, note = StepStatus.UNKNOWN, None, " when it was last read"
+    if status == StepStatus.PROBLEM and cause != Cause.WEAK_SIGNAL and found.was_heard_since_down:
+        status, cause, note = (
+            StepStatus.UNKNOWN,
+            None,
+            "; the router has dialled in since, so the line carries light",
+        )
     gone = onu.status in (OnuStatus.VANISHED, OnuStatus.REMOVED)
     restarts = cause == Cause.WEAK_SIGNAL or cause is None
     code = ActionCode.FIND_ONU if gone else ActionCode.RESTART_ONU if restarts else ActionCode.READ_ONU
-    if status == StepStatus.UNKNOWN:
+    if status == StepStatus.UNKNOWN and not gone:
         code = ActionCode.READ_ONU
     return Step(
         step=StepName.ONU,
@@ -103,6 +117,13 @@ def _dbm(value: float) -> str:
     return f"{value:.1f} dBm".replace("-", "−")
 
 
+def _cause_of_silence(found: Found, cause: Cause) -> Cause | None:
+    """Return what a silent OLT is blamed for: `cause`, unless what passes through it is not silent."""
+    if found.is_online:
+        return Cause.OLT_SILENT
+    return None if found.passes_the_olt else cause
+
+
 def pon_step(found: Found) -> Step:
     """Judge the port with all its ONUs, and whether the OLT answers."""
     onu = found.onu
@@ -119,6 +140,7 @@ def pon_step(found: Found) -> Step:
     counted = (
         f"{found.port_online} of {found.port_total} ONUs of port {port.index} are online" if port else ""
     )
+    heard_since = found.was_heard_since_down
     if found.olt_is_silent:
         heard = (
             f"its last answer was {found.moment(olt.last_answer_at)}"
@@ -132,7 +154,7 @@ def pon_step(found: Found) -> Step:
             source=f"Polls of OLT {olt.name}",
             observed_at=olt.last_answer_at,
             action=ask,
-            cause=Cause.OLT_SILENT if found.is_online else Cause.OLT_UNREACHABLE,
+            cause=_cause_of_silence(found, Cause.OLT_UNREACHABLE),
             said={"olt": olt.name, "since": found.since(olt.last_answer_at)},
         )
     if port is None:
@@ -144,18 +166,34 @@ def pon_step(found: Found) -> Step:
             observed_at=olt.last_answer_at,
             action=ask,
         )
-    dark = found.port_total >= settings.OUTAGE_MIN_ONUS and found.port_online == 0
-    is_down = port.is_up is False or dark
+    dark = found.port_total > 0 and found.port_online == 0
     words = f"{counted}{', and the port is down' if port.is_up is False else ''}"
+    if dark and (heard_since or is_old(found.onu_seen_at, found.at)):
+        note = "; this line's router has dialled in since" if heard_since else ", when it was last read"
+        return Step(
+            step=StepName.PON,
+            status=StepStatus.UNKNOWN,
+            fact=f"{words}{note}, at {olt.name}.",
+            source=f"OLT {olt.name}",
+            observed_at=found.onu_seen_at,
+            action=ask,
+        )
+    # A port goes down with the last of its ONUs: of two, the ONU's own cause says more.
+    is_down = dark and found.port_total >= settings.OUTAGE_MIN_ONUS
+    powerless = found.port_powerless * 2 > found.port_total
     return Step(
         step=StepName.PON,
-        status=StepStatus.PROBLEM if is_down else StepStatus.OK,
+        status=StepStatus.PROBLEM if dark else StepStatus.OK,
         fact=f"{words}, at {olt.name}.",
         source=f"OLT {olt.name}",
         observed_at=olt.last_answer_at or found.onu_seen_at,
         action=ask,
         cause=Cause.PON_DOWN if is_down else None,
-        said={"count": found.port_total, "port": port.index},
+        said={
+            "count": found.port_total,
+            "port": port.index,
+            "why": "they lost their power" if powerless else "the port, its fibre or its splitter is down",
+        },
     )
 
 
@@ -175,25 +213,28 @@ def outage_step(found: Found) -> Step:
         )
     confirmed = outage.status == OutageStatus.CONFIRMED
     cause = Cause.OUTAGE_CONFIRMED if confirmed else Cause.OUTAGE_SUSPECTED
-    if outage.cause == OutageCause.OLT and found.is_online:
-        cause = Cause.OLT_SILENT  # The OLT is silent; what passes through it is not.
+    is_whole_olt = outage.cause == OutageCause.OLT
+    blames = (
+        _cause_of_silence(found, cause) if is_whole_olt else None if found.was_heard_since_down else cause
+    )
     where = (
         f"PON port {outage.pon_port.index} of {outage.olt.name}"
         if outage.pon_port
         else f"all of {outage.olt.name}"
     )
-    words = str(outage.get_cause_display())
-    what = words if words[:2].isupper() else words[:1].lower() + words[1:]
+    what = in_a_sentence(str(outage.get_cause_display()))
     onus, customers = outage.onus_affected, outage.customers_affected
     affected = f"Affected: {onus} ONU{'s' * (onus != 1)}, {customers} customer{'s' * (customers != 1)}"
+    words = f"{OutageStatus(outage.status).label} on {where} {found.since(outage.started_at)}: {what}. {affected}."
+    heard_since = blames not in (cause, Cause.OLT_SILENT)
     return Step(
         step=StepName.OUTAGE,
-        status=StepStatus.PROBLEM,
-        fact=f"{OutageStatus(outage.status).label} on {where} {found.since(outage.started_at)}: {what}. {affected}.",
+        status=StepStatus.UNKNOWN if heard_since else StepStatus.PROBLEM,
+        fact=f"{words} This line's router has dialled in since." if heard_since else words,
         source="Outages",
         observed_at=outage.confirmed_at or outage.started_at,
         action=Action(ActionCode.OPEN_OUTAGE, outage.pk),
-        cause=cause,
+        cause=blames,
         said={
             "since": found.since(outage.started_at),
             "cause": f"{what} on {where}",

@@ -13,7 +13,7 @@ from django.utils import formats
 from aaa.models import Account, AccountState, AuthAttempt, Nas, PastSession, Session
 from billing.models import PrepaidLine, Promise, PromiseStatus
 from billing.services.dunning.debts import Debt, overdue_of
-from hardware.models import OPEN_OUTAGE, Onu, OnuStatus, Outage, OutageOnu
+from hardware.models import OPEN_OUTAGE, DownCause, Onu, OnuStatus, Outage, OutageOnu
 from hardware.selectors import STALE_AFTER_INTERVALS
 from ipam.models import Address, Pool
 from ipam.selectors import hinted_pools, serves
@@ -29,6 +29,7 @@ NOT_THERE = (OnuStatus.VANISHED, OnuStatus.REMOVED, OnuStatus.AUTHORISED)
 class Ended:
     """The last session that is over."""
 
+    account_id: UUID
     stopped_at: datetime
     ended_by: str
     terminate_cause: str
@@ -37,7 +38,9 @@ class Ended:
 
 @dataclass(frozen=True)
 class Found:
-    """The rows behind one diagnosis. `port_total` counts the ONUs of the port that should be there."""
+    """The rows behind one diagnosis. `port_total` counts the ONUs of the port that should be there, `port_powerless`
+    those of them that said they lost their power.
+    """
 
     at: datetime
     zone: ZoneInfo
@@ -59,6 +62,7 @@ class Found:
     onu: Onu | None
     port_total: int
     port_online: int
+    port_powerless: int
     outage: Outage | None
 
     @property
@@ -97,6 +101,24 @@ class Found:
         return (self.onu.observed_at or self.onu.last_seen_at) if self.onu else None
 
     @property
+    def was_heard_since_down(self) -> bool:
+        """Tell whether the customer's router dialled in after its ONU was seen offline, so that this one is not it, or
+        is back: a log-in that was tried after the last look at the ONU, or a live session that began after it went.
+        """
+        onu = self.onu
+        if onu is None:
+            return False
+        gone_at = onu.vanished_at or onu.status_changed_at
+        if self.is_online and self.session and gone_at and self.session.started_at > gone_at:
+            return True
+        seen_at = onu.vanished_at or self.onu_seen_at
+        return seen_at is not None and self.tried_since(seen_at)
+
+    def tried_since(self, at: datetime) -> bool:
+        """Tell whether a log-in was tried after a moment, whatever became of it."""
+        return any(each.last_at > at for each in self.attempts)
+
+    @property
     def olt_is_silent(self) -> bool:
         """Tell whether the OLT was asked in vain, for longer than three polls."""
         return (
@@ -104,6 +126,13 @@ class Found:
             and bool(self.onu.olt.last_error)
             and is_old(self.onu.olt.last_answer_at, self.at)
         )
+
+    @property
+    def passes_the_olt(self) -> bool:
+        """Tell whether the router dialled in through an OLT that is silent: after it missed two polls for certain."""
+        answered_at = self.onu.olt.last_answer_at if self.onu else None
+        missed_two = 2 * timedelta(seconds=settings.OLT_STATUS_SECONDS)
+        return answered_at is not None and self.tried_since(answered_at + missed_two)
 
     def moment(self, at: datetime) -> str:
         """Write a time as the provider's clock shows it."""
@@ -126,14 +155,22 @@ def read(line_id: UUID, *, at: datetime) -> Found:
         pk=line_id
     )
     zone = ZoneInfo(line.tenant.timezone)
-    state, session = _account_of(line)
+    states = list(
+        AccountState.objects.filter(account__subscription=line)
+        .select_related("account__service_profile")
+        .order_by("-account__enabled", "account_id")
+    )
+    session = _live_session(states)
+    attempts = _attempts_of(states)
+    ended = _last_ended(states) if session is None else None
+    state = _state_of(states, session, attempts, ended)
     account = state.account if state else None
-    attempts = _attempts_of(account)
-    ended = _last_ended(account) if session is None else None
+    attempts = [each for each in attempts if account and each.username_key == account.username_key]
+    ended = ended if ended and account and ended.account_id == account.pk else None
     nas_id, nas = _nas_of(session, attempts, ended)
     pool = hinted_pools().filter(name=line.plan.pool_hint).first() if line.plan.pool_hint else None
     onu = Onu.objects.select_related("olt", "pon_port").filter(subscription=line).first()
-    port_total, port_online = _port_counts(onu)
+    port_total, port_online, port_powerless = _port_counts(onu)
     profile = line.subscriber.billing_profile
     is_prepaid = profile is not None and profile.payment_kind == PaymentKind.PREPAID
     return Found(
@@ -157,6 +194,7 @@ def read(line_id: UUID, *, at: datetime) -> Found:
         onu=onu,
         port_total=port_total,
         port_online=port_online,
+        port_powerless=port_powerless,
         outage=_outage_of(onu),
     )
 
@@ -168,39 +206,54 @@ def _open_promise(line: Subscription) -> Promise | None:
     return found
 
 
-def _account_of(line: Subscription) -> tuple[AccountState | None, Session | None]:
-    """Return the account that is online, else the first one that is switched on, and its newest live session."""
-    states = list(
-        AccountState.objects.filter(account__subscription=line)
-        .select_related("account__service_profile")
-        .order_by("-account__enabled", "account_id")
-    )
+def _live_session(states: list[AccountState]) -> Session | None:
     if not states:
-        return None, None
-    of_account = {state.account_id: state for state in states}
-    live = Session.objects.filter(account__in=list(of_account), stopped_at=None).select_related("nas")
-    session = live.order_by("-started_at", "-id").first()
-    return (of_account[session.account_id], session) if session else (states[0], None)
-
-
-def _attempts_of(account: Account | None) -> list[AuthAttempt]:
-    if account is None:
-        return []
-    rows = AuthAttempt.objects.filter(username_key=account.username_key).select_related("nas")
-    return list(rows.order_by("-at")[:ATTEMPTS_READ])
-
-
-def _last_ended(account: Account | None) -> Ended | None:
-    """Return the newest session that is over, of the last quarter of an hour or before."""
-    if account is None:
         return None
-    columns = ("stopped_at", "ended_by", "terminate_cause", "nas_id")
-    recent = (
-        Session.objects.filter(account=account, stopped_at__isnull=False).order_by().values_list(*columns)
-    )
-    past = PastSession.objects.filter(account=account).order_by("-started_at").values_list(*columns)[:1]
-    row = recent.union(past, all=True).order_by("-stopped_at").first()
+    live = Session.objects.filter(account__in=[state.account_id for state in states], stopped_at=None)
+    found: Session | None = live.select_related("nas").order_by("-started_at", "-id").first()
+    return found
+
+
+def _attempts_of(states: list[AccountState]) -> list[AuthAttempt]:
+    if not states:
+        return []
+    keys = [state.account.username_key for state in states]
+    rows = AuthAttempt.objects.filter(username_key__in=keys).select_related("nas").order_by("-at")
+    return list(rows[: ATTEMPTS_READ * len(keys)])
+
+
+def _last_ended(states: list[AccountState]) -> Ended | None:
+    """Return the newest session that is over, of the last quarter of an hour or before."""
+    ids = [state.account_id for state in _in_use(states)]
+    if not ids:
+        return None
+    columns = ("account_id", "stopped_at", "ended_by", "terminate_cause", "nas_id")
+    recent = Session.objects.filter(account__in=ids, stopped_at__isnull=False).order_by()
+    past = PastSession.objects.filter(account__in=ids).order_by("-started_at").values_list(*columns)[:1]
+    row = recent.values_list(*columns).union(past, all=True).order_by("-stopped_at").first()
     return Ended(*row) if row else None
+
+
+def _state_of(
+    states: list[AccountState], session: Session | None, attempts: list[AuthAttempt], ended: Ended | None
+) -> AccountState | None:
+    """Return the account that is online, else the one last heard of, else the oldest; those switched on go first."""
+    of_account = {state.account_id: state for state in states}
+    if session is not None:
+        return of_account[session.account_id]
+    heard: dict[UUID, datetime] = {ended.account_id: ended.stopped_at} if ended else {}
+    of_name = {state.account.username_key: state.account_id for state in states}
+    for each in attempts:
+        account_id = of_name[each.username_key]
+        heard[account_id] = max(each.last_at, heard.get(account_id, each.last_at))
+    used = _in_use(states)
+    newest = [state for state in used if state.account_id in heard]
+    return max(newest, key=lambda state: heard[state.account_id], default=used[0] if used else None)
+
+
+def _in_use(states: list[AccountState]) -> list[AccountState]:
+    """Leave out what was switched off, unless all are."""
+    return [state for state in states if state.account.enabled] or states
 
 
 def _nas_of(
@@ -222,12 +275,18 @@ def _addresses_of(line: Subscription, pool: Pool | None) -> list[Any]:
     return list(rows.annotate(fits=ExpressionWrapper(fits, output_field=BooleanField())))
 
 
-def _port_counts(onu: Onu | None) -> tuple[int, int]:
+def _port_counts(onu: Onu | None) -> tuple[int, int, int]:
+    """Return how many ONUs of the port should be there, are online, and went without power."""
     if onu is None or onu.pon_port_id is None:
-        return 0, 0
+        return 0, 0, 0
     there = Onu.objects.filter(pon_port=onu.pon_port_id).exclude(status__in=NOT_THERE)
-    counted = there.aggregate(total=Count("pk"), online=Count("pk", filter=Q(status=OnuStatus.ONLINE)))
-    return counted["total"], counted["online"]
+    gasped = Q(status=OnuStatus.OFFLINE, last_down_cause=DownCause.DYING_GASP)
+    counted = there.aggregate(
+        total=Count("pk"),
+        online=Count("pk", filter=Q(status=OnuStatus.ONLINE)),
+        powerless=Count("pk", filter=gasped),
+    )
+    return counted["total"], counted["online"], counted["powerless"]
 
 
 def _outage_of(onu: Onu | None) -> Outage | None:

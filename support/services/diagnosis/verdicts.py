@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from support.services.diagnosis.words import Cause, Step, StepStatus
+from support.services.diagnosis.words import Cause, Step, StepName, StepStatus, in_a_sentence
 
 SENTENCES: dict[Cause, str] = {
     Cause.ENDED: "The service ended {when}. Coming back takes a new service.",
@@ -23,7 +23,7 @@ SENTENCES: dict[Cause, str] = {
     Cause.OUTAGE_CONFIRMED: "This line is down {since} in an outage: {cause}. {affected}.",
     Cause.OUTAGE_SUSPECTED: "Probably an outage, not yet confirmed: {cause}, {since}. {affected}.",
     Cause.OLT_UNREACHABLE: "{olt} does not answer {since}, and this line is not online.",
-    Cause.PON_DOWN: "All {count} ONUs of PON port {port} are offline: the port, its fibre or its splitter is down.",
+    Cause.PON_DOWN: "All {count} ONUs of PON port {port} are offline: {why}.",
     Cause.ONU_GONE: "{olt} no longer lists the ONU {serial}: it was removed, or replaced by another.",
     Cause.ONU_DISABLED: "The ONU is switched off at the OLT.",
     Cause.ONU_NO_POWER: "The ONU is without power {since}. Ask the customer to check the plug and the power supply.",
@@ -58,7 +58,16 @@ SENTENCES: dict[Cause, str] = {
     "router and WiFi.",
 }  # fmt: skip
 
+SECOND = " That is not all: {fault}."
+
 RANK = {cause: place for place, cause in enumerate(Cause)}
+# What keeps a line offline though what was decided about it is settled. A box that the customer pulled while the line
+# was barred is none of it.
+DECIDED = [each for each in Cause if RANK[Cause.HELD_FRAUD] <= RANK[each] <= RANK[Cause.NOT_SETTLED]]
+FAULTS = (
+    Cause.OUTAGE_CONFIRMED, Cause.OUTAGE_SUSPECTED, Cause.OLT_UNREACHABLE, Cause.PON_DOWN, Cause.ONU_GONE,
+    Cause.ONU_LOS, Cause.POOL_FULL,
+)  # fmt: skip
 
 
 def blamed(steps: Sequence[Step]) -> Step | None:
@@ -68,11 +77,19 @@ def blamed(steps: Sequence[Step]) -> Step | None:
 
 
 def verdict_of(steps: Sequence[Step]) -> tuple[Cause, str]:
-    """Return what is to blame and the sentence that says it."""
+    """Return what is to blame and the sentence that says it.
+
+    A line that is online and has no fault is fine, whatever is not known of it: not every line is one of fibre.
+    """
     culprit = blamed(steps)
     if culprit is not None and culprit.cause is not None:
-        return culprit.cause, SENTENCES[culprit.cause].format(**culprit.said)
+        sentence = SENTENCES[culprit.cause].format(**culprit.said)
+        second = blamed([step for step in steps if step.cause in FAULTS])
+        if culprit.cause in DECIDED and second is not None and second.cause is not None:
+            sentence += SECOND.format(fault=in_a_sentence(str(second.cause.label)))
+        return culprit.cause, sentence
+    works = any(step.step == StepName.SESSION and step.status == StepStatus.OK for step in steps)
     unknown = [str(step.step.label) for step in steps if step.status == StepStatus.UNKNOWN]
-    if unknown:
+    if unknown and not works:
         return Cause.UNSURE, SENTENCES[Cause.UNSURE].format(unknown=", ".join(unknown))
     return Cause.FINE, SENTENCES[Cause.FINE]

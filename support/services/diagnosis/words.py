@@ -30,8 +30,8 @@ class StepStatus(models.TextChoices):
 class Cause(models.TextChoices):
     """Why a line is offline. The order is that of blame: what stands first explains what stands after it.
 
-    First what was decided (no log-in can succeed), then what the fibre is without, then what the log says of the
-    last log-in, then the session itself; what only makes a line slow stands last.
+    First what was decided (no log-in can succeed), then what the fibre is without, then a NAS that nobody answers, what
+    the log says of the last log-in, and the session itself; what only makes a line slow stands last.
     """
 
     ENDED = "ended", "Service ended"
@@ -59,11 +59,11 @@ class Cause(models.TextChoices):
     ONU_LOS = "onu_los", "Fibre dark"
     ONU_OFFLINE = "onu_offline", "ONU offline"
     ONU_NOT_ONLINE = "onu_not_online", "ONU not online yet"
+    NAS_UNKNOWN = "nas_unknown", "NAS not known here"
     WRONG_PASSWORD = "wrong_password", "Wrong password"
     MAC_LOCKED = "mac_locked", "Locked to another device"
     SESSION_LIMIT = "session_limit", "Too many sessions"
     REFUSED_BEFORE = "refused_before", "Refused before"
-    NAS_UNKNOWN = "nas_unknown", "NAS not known here"
     NAS_SILENT = "nas_silent", "NAS silent"
     NEVER_LOGGED_IN = "never_logged_in", "Never logged in"
     NOT_LOGGED_IN = "not_logged_in", "Not dialling in"
@@ -172,3 +172,8 @@ class Diagnosis:
     verdict: str
     action: Action | None
     steps: list[Step]
+
+
+def in_a_sentence(label: str) -> str:
+    """Write a label as it stands within a sentence; what begins with capitals, as ONU, keeps them."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
