@@ -1,12 +1,12 @@
 """The demo's two providers: `demo`, with customers and their invoices, an address book, a network and a month of
-readings, and `rival`.
+readings, a helpdesk and its tickets, and `rival`.
 
 Everything here is made up; the addresses are loopback addresses of the simulated devices.
 """
 
 from datetime import datetime, timedelta
 
-from demo import access, addresses, billing, customers, network
+from demo import access, addresses, billing, customers, network, support
 from demo.olt import SimulatedOlt, Vendor
 from hardware import services
 from hardware.models import CliProtocol, Olt, OnuPreset
@@ -66,6 +66,8 @@ def load(*, at: datetime) -> None:
                 _make_olt(tenant, name=olt_name, vendor=vendor, ip=ip, site=site, onus=onus, at=at)
         if slug == "demo":
             _make_outage(tenant, at=at)
+            with tenant_context(tenant.pk):
+                support.load(at=at)
 
 
 def _make_staff(tenant: Tenant) -> None:
@@ -161,7 +163,12 @@ def _discover(tenant: Tenant, olt: Olt, *, at: datetime) -> None:
 
 
 def password_still_works() -> bool:
-    """Tell whether somebody could log in with the demo's public password."""
+    """Tell whether somebody could log in with a public password of the demo."""
     emails = [f"{login}@{slug}.example" for slug, staff in STAFF.items() for login in staff]
-    users = User.objects.filter(email__in=emails, is_active=True)
-    return any(user.check_password(PASSWORD) for user in users)
+    staff = User.objects.filter(email__in=emails, is_active=True)
+    customers = User.objects.filter(email=support.PORTAL_EMAIL, is_active=True)
+    return any(
+        user.check_password(password)
+        for users, password in ((staff, PASSWORD), (customers, support.PORTAL_PASSWORD))
+        for user in users
+    )
