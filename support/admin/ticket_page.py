@@ -24,12 +24,14 @@ STATUS_TONES = {
 def due_words(ticket: Ticket, *, at: datetime) -> str:
     """Say when a ticket is due; of one that waits or is over, why its clock stands."""
     if ticket.status in RUNNING:
-        return (
-            pill("Overdue", "danger") + " " + moment(ticket.due_at)
-            if ticket.due_at < at
-            else moment(ticket.due_at)
-        )
+        due = moment(ticket.due_at)
+        return format_html("{} {}", pill("Overdue", "danger"), due) if ticket.due_at < at else due
     return "clock stands" if ticket.status == TicketStatus.WAITING else DASH
+
+
+def status_words(ticket: Ticket) -> str:
+    """Name a status where there is no room for whom a ticket waits for."""
+    return "Waiting" if ticket.status == TicketStatus.WAITING else str(ticket.get_status_display())
 
 
 def neighbours(rows: QuerySet[Ticket], ticket: Ticket) -> tuple[Ticket | None, Ticket | None]:
@@ -40,15 +42,6 @@ def neighbours(rows: QuerySet[Ticket], ticket: Ticket) -> tuple[Ticket | None, T
     )
     after = rows.filter(Q(due_at__gt=at) | Q(due_at=at, pk__gt=pk)).order_by("due_at", "pk").first()
     return before, after
-
-
-def _customer(ticket: Ticket) -> str:
-    customer = ticket.subscriber
-    return links.link(links.url_of("subscriber", customer.pk), customer.full_name) if customer else "unknown"
-
-
-def _outage_url(ticket: Ticket) -> str:
-    return reverse("admin:hardware_outage_change", args=[ticket.outage_id])
 
 
 def url_of(ticket: Ticket) -> str:

@@ -4,9 +4,10 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import URLPattern
 from django.utils import timezone
 
 from ispcore.admin import links, navigation
@@ -16,15 +17,22 @@ from ispcore.admin.formats import DASH, choice_column, pill, time_column
 from ispcore.admin.site import register
 from ispcore.errors import DomainError
 from subscribers.admin.saving import saved
-from support.admin import diagnosis
+from support.admin import diagnosis, load_page
 from support.admin.desk import PRIORITY_TONES
+from support.admin.queues import QueueFilter, chips, in_queue, queue_of
 from support.admin.ticket_forms import AssignForm, ChangeForm, CommentForm, MergeForm, NewTicketForm
-from support.admin.ticket_page import STATUS_TONES, due_words, facts_of, neighbours, shown, url_of
+from support.admin.ticket_page import (
+    STATUS_TONES,
+    due_words,
+    facts_of,
+    neighbours,
+    shown,
+    status_words,
+    url_of,
+)
 from support.models import (
-    RUNNING,
     UNRESOLVED,
     CannedAnswer,
-    Comment,
     Priority,
     Ticket,
     TicketStatus,
@@ -34,36 +42,6 @@ from support.services.tickets.moving import ALLOWED
 
 COMMENTS_SHOWN = 200
 THEN = {"send": None, "wait": TicketStatus.WAITING, "resolve": TicketStatus.RESOLVED}
-
-
-class QueueFilter(admin.SimpleListFilter):
-    title = "queue"
-    parameter_name = "queue"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [
-            ("mine", "Mine"),
-            ("team", "My teams'"),
-            ("unassigned", "Unassigned"),
-            ("overdue", "Overdue"),
-            ("unresolved", "All unresolved"),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> QuerySet[Ticket]:
-        return in_queue(queryset, self.value(), request)
-
-
-def in_queue(rows: QuerySet[Ticket], queue: str | None, request: HttpRequest) -> QuerySet[Ticket]:
-    """Narrow tickets to a queue of the person who looks; to all for a queue nobody named."""
-    if queue == "mine":
-        return rows.filter(assignee_id=request.user.pk, status__in=UNRESOLVED)
-    if queue == "team":
-        return rows.filter(team__members__user_id=str(request.user.pk), status__in=UNRESOLVED)
-    if queue == "unassigned":
-        return rows.filter(assignee=None, status__in=UNRESOLVED)
-    if queue == "overdue":
-        return rows.filter(status__in=RUNNING, due_at__lt=timezone.now())
-    return rows.filter(status__in=UNRESOLVED) if queue == "unresolved" else rows
 
 
 @register(Ticket)
@@ -79,7 +57,7 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
     list_display = (
         "number",
         "title",
-        choice_column("status", "State", STATUS_TONES),
+        "state",
         choice_column("priority", "Priority", PRIORITY_TONES),
         "customer",
         "who",
@@ -94,12 +72,25 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
     sortable_by = ("due", "created_at_with_age")
     actions = ("take",)
     object_actions = ("take", "assign_to", "change_what", "reopen", "close", "merge_into")
+    list_before_template = "admin/support/queues.html"
     change_form_outer_before_template = "admin/support/ticket.html"
     empty_title = "No ticket is here"
     empty_help = (
         "A ticket is one matter of one customer: what they said, what was answered, who takes care of it and by when. "
         "Open one here, or let the API do it."
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*load_page.urls(self), *super().get_urls()]
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Show a queue as it is worked through, the first due first; all tickets newest first."""
+        return ("due_at", "pk") if "queue" in request.GET else ("-pk",)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "queues": chips(request)})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
         return (
@@ -174,7 +165,8 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
             request.answer = form  # type: ignore[attr-defined]
             return self._shown_again(request, object_id)
         messages.success(request, "Kept for colleagues." if form.cleaned_data["is_internal"] else "Answered.")
-        return redirect(request.get_full_path())
+        # Without the ready answer that was chosen: it is sent, and would stand in the field again.
+        return redirect(f"{request.path}?queue={queue_of(request)}")
 
     def _shown_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         request.method = "GET"
@@ -188,9 +180,8 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _page(self, request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
-        rows = Comment.objects.filter(Q(ticket=ticket) | Q(ticket__merged_into=ticket))
-        newest = list(rows.prefetch_related("attachments__file").order_by("-id")[: COMMENTS_SHOWN + 1])
-        queue = request.GET.get("queue", "unresolved")
+        newest = list(tickets.conversation_of(ticket)[: COMMENTS_SHOWN + 1])
+        queue = queue_of(request)
         before, after = neighbours(in_queue(Ticket.objects.all(), queue, request), ticket)
         is_over = ticket.status == TicketStatus.CLOSED
         answers = CannedAnswer.objects.filter(is_active=True).order_by("name")
@@ -336,6 +327,10 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
             lambda ticket: tickets.move(ticket_id=ticket.pk, to=to, user_id=request.user.pk, at=at),
             done=done,
         )
+
+    @admin.display(description="State")
+    def state(self, obj: Ticket) -> str:
+        return pill(status_words(obj), STATUS_TONES[TicketStatus(obj.status)])
 
     @admin.display(description="Customer")
     def customer(self, obj: Ticket) -> str:

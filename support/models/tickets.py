@@ -147,6 +147,11 @@ class Ticket(TenantModel):
             models.Index(
                 fields=["tenant", "resolved_at"], condition=Q(status="resolved"), name="ticket_to_close"
             ),
+            models.Index(
+                fields=["tenant", "resolved_at"],
+                condition=Q(resolved_at__isnull=False),
+                name="ticket_by_resolution",
+            ),
         ]
 
     def __str__(self) -> str:
