@@ -19,7 +19,12 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import Role
 from tests import servers
+from tests.aaa import nas_peer
+from tests.aaa.nas_peer import NasPeer
+from tests.aaa.radius import server
+from tests.aaa.radius.server import Server
 from tests.client import Api
+from tests.needs import require
 from tests.workers import celery_worker
 
 PASSWORD = "correct horse battery"
@@ -132,6 +137,22 @@ def query_count() -> Callable[..., int]:
         return len(captured)
 
     return count
+
+
+@pytest.fixture(scope="session")
+def freeradius(django_db_setup: None) -> Iterator[Server]:
+    """One server for the whole run; it never learns that the tables were emptied between two tests."""
+    require("freeradius", "rlm_sql_postgresql")
+    with server.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NasPeer]:
+    """A real FreeRADIUS that plays a NAS, one per file of tests."""
+    require("freeradius")
+    with nas_peer.running(tmp_path_factory.mktemp("nas")) as nas:
+        yield nas
 
 
 @pytest.fixture(scope="module")  # Not longer: it would take the messages that later tests count.

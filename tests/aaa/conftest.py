@@ -7,31 +7,10 @@ import pytest
 from aaa.models import Account, Nas
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
-from tests.aaa import nas_peer
 from tests.aaa.accounted import Line
 from tests.aaa.deciding import rate
-from tests.aaa.nas_peer import NasPeer
-from tests.aaa.radius import server
-from tests.aaa.radius.server import Server
 from tests.aaa.radius_role import Radius, radius_connection
 from tests.factories import AccountFactory, NasFactory
-from tests.needs import require
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NasPeer]:
-    """A real FreeRADIUS that plays a NAS, one per file of tests."""
-    require("freeradius")
-    with nas_peer.running(tmp_path_factory.mktemp("nas")) as nas:
-        yield nas
-
-
-@pytest.fixture(scope="session")
-def freeradius(django_db_setup: None) -> Iterator[Server]:
-    """One server for the whole run; it never learns that the tables were emptied between two tests."""
-    require("freeradius", "rlm_sql_postgresql")
-    with server.running() as running:
-        yield running
 
 
 @pytest.fixture

@@ -405,7 +405,7 @@ def another_address(home: Home) -> Told:
 def weak_signal(home: Home) -> Told:
     home.change_onu(rx_power_dbm=-27.9, olt_rx_power_dbm=-29.5, signal="critical")
     return (
-        Cause.WEAK_SIGNAL, StepName.ONU, ActionCode.RESTART_ONU,
+        Cause.WEAK_SIGNAL, StepName.ONU, ActionCode.READ_ONU,
         "Online, but the light is much too weak: the ONU receives −27.9 dBm, the OLT −29.5 dBm. The line is slow or "
         "drops out.",
     )  # fmt: skip

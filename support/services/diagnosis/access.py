@@ -177,7 +177,7 @@ def session_step(found: Found) -> Step:
     fact += f". Last heard of through {nas.name if nas else 'a NAS that is gone'}."
     cause, said, seen_at = _offline(found)
     action = Action(ActionCode.OPEN_NAS, nas.pk) if nas else None
-    if cause is None and found.last_refusal is None and found.tried_since(found.at - BEGINS_WITHIN):
+    if cause is None and found.last_refusal is None and found.unbegun is not None:
         fact = "Let in a moment ago; the session has not been reported yet."
         return _session(found, StepStatus.UNKNOWN, fact, None, action=action, seen_at=seen_at)
     return _session(found, StepStatus.PROBLEM, fact, cause, action=action, said=said, seen_at=seen_at)
@@ -185,7 +185,7 @@ def session_step(found: Found) -> Step:
 
 def _offline(found: Found) -> tuple[Cause | None, dict[str, Any], datetime | None]:
     """Return why nobody is online, and when that was last heard of; no cause where a refusal explains it."""
-    nas, ended, accept = found.nas, found.ended, found.last_accept
+    nas, ended, accept = found.nas, found.ended, found.unbegun
     if nas is None or not nas.is_active:
         return Cause.NAS_UNKNOWN, {}, None
     silent_since = _silent_since(nas, found.at)
@@ -193,7 +193,7 @@ def _offline(found: Found) -> tuple[Cause | None, dict[str, Any], datetime | Non
         return Cause.NAS_SILENT, {"nas": nas.name, "since": found.since(silent_since)}, silent_since
     if found.last_refusal is not None:
         return None, {}, found.last_refusal.last_at
-    if accept is not None and (ended is None or accept.last_at > ended.stopped_at):
+    if accept is not None:
         if found.at - accept.last_at < BEGINS_WITHIN:
             return None, {}, accept.last_at
         if verdict_of(nas, found.at) == Verdict.NO_ACCOUNTING:

@@ -50,8 +50,7 @@ def onu_step(found: Found) -> Step:
             "; the router has dialled in since, so the line carries light",
         )
     gone = onu.status in (OnuStatus.VANISHED, OnuStatus.REMOVED)
-    restarts = cause == Cause.WEAK_SIGNAL or cause is None
-    code = ActionCode.FIND_ONU if gone else ActionCode.RESTART_ONU if restarts else ActionCode.READ_ONU
+    code = ActionCode.FIND_ONU if gone else ActionCode.READ_ONU if cause else ActionCode.RESTART_ONU
     if status == StepStatus.UNKNOWN and not gone:
         code = ActionCode.READ_ONU
     return Step(

@@ -34,6 +34,7 @@ class Ended:
     ended_by: str
     terminate_cause: str
     nas_id: UUID | None
+    class_token: UUID | None
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,18 @@ class Found:
         return max(
             (each for each in self.attempts if each.accepted), key=lambda each: each.last_at, default=None
         )
+
+    @property
+    def unbegun(self) -> AuthAttempt | None:
+        """Return the last accepted log-in if no session was reported of it, neither live nor ended."""
+        accept, ended = self.last_accept, self.ended
+        if accept is None or self.session is not None:
+            return None
+        if ended is None:
+            return accept
+        # By our Class, where the NAS echoes it: the clocks of NAS and server may differ.
+        is_of_it = ended.class_token is not None and ended.class_token == accept.class_token
+        return None if is_of_it or accept.last_at <= ended.stopped_at else accept
 
     @property
     def is_online(self) -> bool:
@@ -227,7 +240,7 @@ def _last_ended(states: list[AccountState]) -> Ended | None:
     ids = [state.account_id for state in _in_use(states)]
     if not ids:
         return None
-    columns = ("account_id", "stopped_at", "ended_by", "terminate_cause", "nas_id")
+    columns = ("account_id", "stopped_at", "ended_by", "terminate_cause", "nas_id", "class_token")
     recent = Session.objects.filter(account__in=ids, stopped_at__isnull=False).order_by()
     past = PastSession.objects.filter(account__in=ids).order_by("-started_at").values_list(*columns)[:1]
     row = recent.values_list(*columns).union(past, all=True).order_by("-stopped_at").first()
