@@ -178,7 +178,9 @@ def _services(connection: psycopg.Connection[Any], model: type[Model]) -> None:
     )
 
 
-def insert(connection: psycopg.Connection[Any], model: type[Model], source: str, **expressions: str) -> None:
+def insert(
+    connection: psycopg.Connection[Any], model: type[Model], source: str, /, **expressions: str
+) -> None:
     """INSERT … SELECT; columns that are not named get the model's default."""
     columns = {field.column: _default(field) for field in model._meta.local_fields} | expressions
     names, values = ", ".join(f'"{name}"' for name in columns), ", ".join(columns.values())

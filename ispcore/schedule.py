@@ -60,6 +60,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "join-outages": {"task": "support.tasks.join_outages", "schedule": 120.0},
     "tell-of-outages": {"task": "support.tasks.tell_outages", "schedule": 120.0},
     "send-due-notices": {"task": "support.tasks.send_due_notices", "schedule": 30.0},
+    "collect-mail": {"task": "support.tasks.collect_mail", "schedule": 60.0},
     "escalate-tickets": {"task": "support.tasks.escalate_tickets", "schedule": crontab(minute="*/5")},
     "close-resolved-tickets": {
         "task": "support.tasks.close_resolved_tickets",

@@ -309,6 +309,8 @@ PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "https://api.stripe.com")
 # Private networks in which a gateway for SMS may stand; others lead only to public addresses.
 NOTICE_GATEWAY_NETWORKS = [n for n in os.environ.get("NOTICE_GATEWAY_NETWORKS", "").split(",") if n]
+# Where the mail of each tenant's helpdesk is delivered: a folder with a Maildir per tenant, named by its slug.
+TICKET_MAILDIR = os.environ.get("TICKET_MAILDIR", "")
 RATE_LIMIT_PER_MINUTE = int(os.environ.get("RATE_LIMIT_PER_MINUTE", "1200"))
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 

@@ -1,15 +1,18 @@
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from hardware.models import Outage, OutageStatus
 from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask, TenantTask
 from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import Tenant
 from support.models import RUNNING, Notice, NoticeStatus, Ticket, TicketStatus
-from support.services import tickets
+from support.services import mail_in, tickets
 from support.services.notices import mass, rules, sending, writing
 from support.services.portal import access
 
@@ -60,6 +63,20 @@ def close_resolved_tickets() -> int:
     return _in_each(
         resolved.values_list("tenant_id", flat=True).distinct(), lambda: tickets.close_resolved(at=at)
     )
+
+
+@shared_task(base=PlatformTask, name="support.tasks.collect_mail")
+def collect_mail() -> int:
+    """Take in the mail that came for helpdesks, where the installation keeps any; return how many messages."""
+    if not settings.TICKET_MAILDIR:
+        return 0
+    at, total = timezone.now(), 0
+    for tenant_id, slug in Tenant.objects.filter(is_active=True).values_list("pk", "slug"):
+        folder = Path(settings.TICKET_MAILDIR) / slug
+        if folder.is_dir():
+            counted = mail_in.collect(box=mail_in.Maildir(folder), tenant_id=tenant_id, at=at)
+            total += counted.total()
+    return total
 
 
 def _in_each(tenant_ids: Iterable[UUID], work: Callable[[], int]) -> int:

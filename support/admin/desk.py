@@ -206,7 +206,7 @@ class SettingsForm(TenantForm):
     friday = HoursField()
     saturday = HoursField()
     sunday = HoursField()
-    refused_fields: ClassVar = {"opening_hours": "monday"}
+    refused_fields: ClassVar = {"opening_hours": "monday", "mail_subject_id": "mail_subject"}
 
     class Meta:
         model = SupportSettings
@@ -236,6 +236,7 @@ class SupportSettingsAdmin(DeskAdmin):
             "Tickets",
             {"fields": ("due_days", "escalate_after_hours", "auto_close_days", "zone_limit", "outage_end")},
         ),
+        ("E-mail", {"fields": ("mail_subject",)}),
     )
     empty_title = "The helpdesk works by the defaults"
     empty_help = (

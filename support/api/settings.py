@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ispcore.api.fields import ChoiceField, HouseSerializer, IntegerField, TextField
+from ispcore.api.fields import ChoiceField, HouseSerializer, IdField, IntegerField, TextField
 from ispcore.api.views import ApiView, etag, refuse_stale, valid
 from support.models import OutageEnd, SupportSettings
 from support.models.desk import MOST_DAYS, MOST_HOURS
@@ -33,12 +33,17 @@ class SupportSettingsSerializer(HouseSerializer[SupportSettings]):
     escalate_after_hours = IntegerField(required=False, min_value=1, max_value=MOST_HOURS)
     auto_close_days = IntegerField(required=False, min_value=1, max_value=365)
     outage_end = ChoiceField(choices=OutageEnd.choices, required=False)
+    mail_subject_id = IdField(
+        required=False,
+        allow_null=True,
+        help_text="Subject of tickets that come by e-mail; null: mail only answers tickets that are open.",
+    )
 
     class Meta:
         model = SupportSettings
         fields = [
             "zone_limit", "due_days", "opening_hours", "country", "subdivision", "escalate_after_hours",
-            "auto_close_days", "outage_end",
+            "auto_close_days", "outage_end", "mail_subject_id",
         ]  # fmt: skip
 
 

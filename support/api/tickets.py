@@ -154,7 +154,10 @@ class TicketFilter(HouseFilterSet):
 
 
 class TicketViewSet(ListedRecordViewSet):
-    """What customers ask for. Due times count the helpdesk's opening hours and stand while it waits."""
+    """What customers ask for. Due times count the helpdesk's opening hours and stand while it waits.
+
+    The newest first; a list that is narrowed by a time follows that time, the last first.
+    """
 
     model = Ticket
     serializer_class = TicketSerializer
@@ -168,6 +171,14 @@ class TicketViewSet(ListedRecordViewSet):
         "merge": "change",
         "answers": "view",
     }
+
+    @property
+    def ordering(self) -> tuple[str, ...]:
+        # By the same index as the bound: in the order of keys, all that came after it would be read first.
+        for name in self.ordering_fields:
+            if {f"{name}__gte", f"{name}__lte"} & set(self.request.query_params):
+                return (f"-{name}", "-id")
+        return ("-id",)
 
     def get_parsers(self) -> list[Any]:
         """Take a form where a file comes, and JSON everywhere else."""

@@ -581,9 +581,9 @@ class Migration(migrations.Migration):
                         name="ticket_by_merger",
                     ),
                     models.Index(
-                        condition=models.Q(("status__in", ["open", "in_progress"])),
+                        condition=models.Q(("status__in", ["open", "in_progress", "waiting"])),
                         fields=["tenant", "due_at", "id"],
-                        name="ticket_running_by_due",
+                        name="ticket_unresolved_by_due",
                     ),
                     models.Index(
                         condition=models.Q(("status__in", ["open", "in_progress", "waiting"])),
@@ -959,6 +959,20 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "mail_subject",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Empty: mail only answers tickets that are open; a customer's other mail is refused.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="support.subject",
+                        verbose_name="subject of tickets that come by e-mail",
+                    ),
+                ),
+                (
                     "tenant",
                     models.ForeignKey(
                         db_index=False,
@@ -971,6 +985,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "support settings",
+                "indexes": [
+                    models.Index(fields=["tenant", "mail_subject"], name="support_settings_by_subject")
+                ],
                 "constraints": [
                     models.UniqueConstraint(fields=("tenant",), name="support_settings_one_per_tenant"),
                     models.CheckConstraint(
@@ -993,8 +1010,8 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="created_insert",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (NEW."auto_close_days", NEW."country", NEW."created_at", NEW."due_days", NEW."escalate_after_hours", NEW."id", NEW."opening_hours", NEW."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."subdivision", NEW."tenant_id", NEW."updated_at", NEW."zone_limit"); RETURN NULL;',
-                            hash="60b220fc7d4e55474cb79fcf2f05b8e89b849963",
+                            func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "mail_subject_id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (NEW."auto_close_days", NEW."country", NEW."created_at", NEW."due_days", NEW."escalate_after_hours", NEW."id", NEW."mail_subject_id", NEW."opening_hours", NEW."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'created\', NEW."id", NEW."subdivision", NEW."tenant_id", NEW."updated_at", NEW."zone_limit"); RETURN NULL;',
+                            hash="7c934db330efd2e4b5a7c1edf75694daa7e5103d",
                             operation="INSERT",
                             pgid="pgtrigger_created_insert_09626",
                             table="support_supportsettings",
@@ -1004,9 +1021,9 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="changed_update",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            condition='WHEN (OLD."auto_close_days" IS DISTINCT FROM (NEW."auto_close_days") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."due_days" IS DISTINCT FROM (NEW."due_days") OR OLD."escalate_after_hours" IS DISTINCT FROM (NEW."escalate_after_hours") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."opening_hours" IS DISTINCT FROM (NEW."opening_hours") OR OLD."outage_end" IS DISTINCT FROM (NEW."outage_end") OR OLD."subdivision" IS DISTINCT FROM (NEW."subdivision") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_limit" IS DISTINCT FROM (NEW."zone_limit"))',
-                            func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (NEW."auto_close_days", NEW."country", NEW."created_at", NEW."due_days", NEW."escalate_after_hours", NEW."id", NEW."opening_hours", NEW."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."subdivision", NEW."tenant_id", NEW."updated_at", NEW."zone_limit"); RETURN NULL;',
-                            hash="8b8e2811b16f650496d8628f75bbbb47f1f6a274",
+                            condition='WHEN (OLD."auto_close_days" IS DISTINCT FROM (NEW."auto_close_days") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."due_days" IS DISTINCT FROM (NEW."due_days") OR OLD."escalate_after_hours" IS DISTINCT FROM (NEW."escalate_after_hours") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."mail_subject_id" IS DISTINCT FROM (NEW."mail_subject_id") OR OLD."opening_hours" IS DISTINCT FROM (NEW."opening_hours") OR OLD."outage_end" IS DISTINCT FROM (NEW."outage_end") OR OLD."subdivision" IS DISTINCT FROM (NEW."subdivision") OR OLD."tenant_id" IS DISTINCT FROM (NEW."tenant_id") OR OLD."zone_limit" IS DISTINCT FROM (NEW."zone_limit"))',
+                            func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "mail_subject_id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (NEW."auto_close_days", NEW."country", NEW."created_at", NEW."due_days", NEW."escalate_after_hours", NEW."id", NEW."mail_subject_id", NEW."opening_hours", NEW."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'changed\', NEW."id", NEW."subdivision", NEW."tenant_id", NEW."updated_at", NEW."zone_limit"); RETURN NULL;',
+                            hash="543ba88f2085022ad766a995a7acce75f93c2f02",
                             operation="UPDATE",
                             pgid="pgtrigger_changed_update_30dcb",
                             table="support_supportsettings",
@@ -1016,8 +1033,8 @@ class Migration(migrations.Migration):
                     pgtrigger.compiler.Trigger(
                         name="deleted_delete",
                         sql=pgtrigger.compiler.UpsertTriggerSql(
-                            func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (OLD."auto_close_days", OLD."country", OLD."created_at", OLD."due_days", OLD."escalate_after_hours", OLD."id", OLD."opening_hours", OLD."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."subdivision", OLD."tenant_id", OLD."updated_at", OLD."zone_limit"); RETURN NULL;',
-                            hash="cb856bc5f1f84cdc6ffbd06bfd8cf2d2acc16337",
+                            func='INSERT INTO "support_supportsettingshistory" ("auto_close_days", "country", "created_at", "due_days", "escalate_after_hours", "id", "mail_subject_id", "opening_hours", "outage_end", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "subdivision", "tenant_id", "updated_at", "zone_limit") VALUES (OLD."auto_close_days", OLD."country", OLD."created_at", OLD."due_days", OLD."escalate_after_hours", OLD."id", OLD."mail_subject_id", OLD."opening_hours", OLD."outage_end", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'deleted\', OLD."id", OLD."subdivision", OLD."tenant_id", OLD."updated_at", OLD."zone_limit"); RETURN NULL;',
+                            hash="72250361bea450abd51c6946765433c35339e846",
                             operation="DELETE",
                             pgid="pgtrigger_deleted_delete_95d9a",
                             table="support_supportsettings",
@@ -1135,6 +1152,21 @@ class Migration(migrations.Migration):
                         default="resolve",
                         max_length=7,
                         verbose_name="when an outage ends, its tickets",
+                    ),
+                ),
+                (
+                    "mail_subject",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Empty: mail only answers tickets that are open; a customer's other mail is refused.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="support.subject",
+                        verbose_name="subject of tickets that come by e-mail",
                     ),
                 ),
                 (
@@ -2050,7 +2082,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[("service", "About the service"), ("marketing", "Marketing")],
                         default="service",
-                        help_text="Marketing goes only to those who agreed to it.",
+                        help_text="Marketing goes only to those who agreed to it, with a link that stops it.",
                         max_length=9,
                     ),
                 ),
@@ -2245,7 +2277,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[("service", "About the service"), ("marketing", "Marketing")],
                         default="service",
-                        help_text="Marketing goes only to those who agreed to it.",
+                        help_text="Marketing goes only to those who agreed to it, with a link that stops it.",
                         max_length=9,
                     ),
                 ),
@@ -3402,6 +3434,91 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="IncomingMail",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ispcore.tenants.fields.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "message_key",
+                    models.CharField(
+                        help_text="Its Message-ID, or a digest of it where it has none.",
+                        max_length=300,
+                        verbose_name="message id",
+                    ),
+                ),
+                ("sender", models.CharField(blank=True, max_length=254, verbose_name="from")),
+                ("title", models.CharField(blank=True, max_length=200, verbose_name="subject")),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("commented", "Added to a ticket"),
+                            ("opened", "Opened a ticket"),
+                            ("ignored", "Left alone"),
+                            ("refused", "Refused"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                ("detail", models.CharField(blank=True, help_text="Why it is in no ticket.", max_length=300)),
+                ("taken_at", models.DateTimeField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "ticket",
+                    ispcore.tenants.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="mails",
+                        to="support.ticket",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "incoming mail",
+                "indexes": [
+                    models.Index(fields=["tenant", "-id"], name="incoming_mail_newest"),
+                    models.Index(fields=["tenant", "outcome", "-id"], name="incoming_mail_by_outcome"),
+                    models.Index(fields=["tenant", "ticket"], name="incoming_mail_by_ticket"),
+                    models.Index(fields=["tenant", "sender", "taken_at"], name="incoming_mail_by_sender"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "message_key"), name="incoming_mail_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["commented", "opened", "ignored", "refused"])),
+                        name="incoming_mail_outcome_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("outcome__in", ["commented", "opened"]), ("ticket__isnull", False)),
+                            models.Q(("outcome__in", ["ignored", "refused"]), ("ticket", None)),
+                            _connector="OR",
+                        ),
+                        name="incoming_mail_is_in_a_ticket_or_not",
+                    ),
+                ],
+            },
+        ),
         IsolateTenantTable("Team"),
         IsolateTenantTable("TeamMember"),
         IsolateTenantTable("Subject"),
@@ -3437,4 +3554,5 @@ class Migration(migrations.Migration):
         IsolateTenantTable("PortalAccount"),
         IsolateTenantTable("PortalLink"),
         IsolateTenantTable("PortalAccountHistory", append_only=True),
+        IsolateTenantTable("IncomingMail"),
     ]

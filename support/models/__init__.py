@@ -8,6 +8,7 @@ from support.models.desk import (
     TeamMember,
     ZoneLimit,
 )
+from support.models.mail import IncomingMail, MailOutcome
 from support.models.notices import (
     Channel,
     Consent,
@@ -44,6 +45,8 @@ __all__ = [
     "Channel",
     "Comment",
     "Consent",
+    "IncomingMail",
+    "MailOutcome",
     "MassMessage",
     "MassState",
     "Notice",

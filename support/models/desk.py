@@ -178,6 +178,15 @@ class SupportSettings(TenantModel):
         choices=OutageEnd,
         default=OutageEnd.RESOLVE,
     )
+    mail_subject = TenantForeignKey(
+        Subject,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="subject of tickets that come by e-mail",
+        help_text="Empty: mail only answers tickets that are open; a customer's other mail is refused.",
+    )
 
     class Meta:
         verbose_name_plural = "support settings"
@@ -198,6 +207,7 @@ class SupportSettings(TenantModel):
                 condition=Q(outage_end__in=OutageEnd.values), name="support_settings_outage_end_known"
             ),
         ]
+        indexes = [models.Index(fields=["tenant", "mail_subject"], name="support_settings_by_subject")]
 
     def __str__(self) -> str:
         return "Support settings"

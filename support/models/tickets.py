@@ -128,8 +128,8 @@ class Ticket(TenantModel):
             # The queues: a few hundred rows of as many hundred thousand.
             models.Index(
                 fields=["tenant", "due_at", "id"],
-                condition=Q(status__in=RUNNING),
-                name="ticket_running_by_due",
+                condition=Q(status__in=UNRESOLVED),
+                name="ticket_unresolved_by_due",
             ),
             models.Index(
                 fields=["tenant", "assignee", "due_at", "id"],

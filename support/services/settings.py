@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from billing.services.dunning.calendar import is_country
-from ispcore.errors import DomainError
+from ispcore.errors import DomainError, NotRegistered
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Tenant
-from support.models import SupportSettings
+from support.models import Subject, SupportSettings
 from support.models.desk import HOURS, MOST_DAYS, MOST_HOURS, OutageEnd
 from support.services.calendar import Calendar, hours_of
 
@@ -43,6 +43,11 @@ class NeverOpen(Invalid):
 class CountryUnknown(Invalid):
     message = "The holidays of {country} {subdivision} are not known."
     field = "country"
+
+
+class UnknownMailSubject(NotRegistered):
+    message = "There is no such subject, or it is switched off."
+    field = "mail_subject_id"
 
 
 class UnknownOutageEnd(Invalid):
@@ -82,7 +87,7 @@ def lock_settings() -> SupportSettings:
 def change_settings(**fields: Any) -> SupportSettings:
     """Change what is given. Safe to repeat; due times set before stay.
 
-    Raises OutOfRange, BadHours, NeverOpen, CountryUnknown, UnknownOutageEnd.
+    Raises OutOfRange, BadHours, NeverOpen, CountryUnknown, UnknownMailSubject, UnknownOutageEnd.
     """
     settings = lock_settings()
     for name, value in fields.items():
@@ -93,6 +98,9 @@ def change_settings(**fields: Any) -> SupportSettings:
             refusal.field = name
             raise refusal
     _check_hours(settings.opening_hours)
+    subject_id = fields.get("mail_subject_id")
+    if subject_id is not None and not Subject.objects.filter(pk=subject_id, is_active=True).exists():
+        raise UnknownMailSubject
     if settings.outage_end not in OutageEnd.values:
         raise UnknownOutageEnd(given=settings.outage_end)
     if not settings.country:

@@ -1,6 +1,7 @@
 """Tickets: opening, moving, talking, merging, and what outages and the clock do to them."""
 
 from support.services.tickets.changing import assign, change_ticket
+from support.services.tickets.finding import search_tickets
 from support.services.tickets.merging import merge
 from support.services.tickets.moving import move
 from support.services.tickets.opening import open_ticket, zone_state
@@ -21,5 +22,6 @@ __all__ = [
     "merge",
     "move",
     "open_ticket",
+    "search_tickets",
     "zone_state",
 ]
