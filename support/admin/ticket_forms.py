@@ -9,7 +9,8 @@ from ispcore.admin.actions import ActionForm
 from ispcore.admin.base import TenantForm
 from ispcore.admin.fields import CheckBox, TextArea
 from support.admin.desk import staff_choices
-from support.models import Priority, Subject, Team, Ticket
+from support.models import Priority, Subject, Team, Ticket, TicketStatus
+from support.services.tickets.moving import ALLOWED
 from support.services.tickets.talking import LONGEST
 
 
@@ -23,7 +24,7 @@ class NewTicketForm(TenantForm):
     force = forms.BooleanField(
         required=False,
         widget=CheckBox,
-        label="Although one is open",
+        label="Another matter",
         help_text="Open it although a ticket of the same service and subject is open.",
     )
     refused_fields: ClassVar = {
@@ -58,6 +59,9 @@ class CommentForm(forms.Form):
     )
     is_internal = forms.BooleanField(required=False, label="For colleagues only", widget=CheckBox)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
 
 class AssignForm(ActionForm):
     assignee = forms.ChoiceField(required=False, label="To")
@@ -90,6 +94,18 @@ class ChangeForm(ActionForm):
         if only is not None:
             self.fields["subject"].initial = str(only.subject_id)
             self.fields["title"].initial, self.fields["priority"].initial = only.title, only.priority
+
+
+class MoveForm(ActionForm):
+    status = forms.ChoiceField(label="To")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        only = self.rows.first()
+        possible = ALLOWED[TicketStatus(only.status)] if only else frozenset(TicketStatus)
+        self.fields["status"].choices = [  # type: ignore[attr-defined]
+            (status.value, status.label) for status in TicketStatus if status in possible
+        ]
 
 
 class MergeForm(ActionForm):

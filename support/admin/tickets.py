@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from ispcore.admin import links, navigation
@@ -20,7 +20,7 @@ from subscribers.admin.saving import saved
 from support.admin import diagnosis, load_page
 from support.admin.desk import PRIORITY_TONES
 from support.admin.queues import QueueFilter, chips, in_queue, queue_of
-from support.admin.ticket_forms import AssignForm, ChangeForm, CommentForm, MergeForm, NewTicketForm
+from support.admin.ticket_forms import AssignForm, ChangeForm, CommentForm, MergeForm, MoveForm, NewTicketForm
 from support.admin.ticket_page import (
     STATUS_TONES,
     due_words,
@@ -66,12 +66,12 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
     )
     list_display_links = ("number", "title")
     list_filter = (QueueFilter, "status", "priority", "team", "subject")
-    list_select_related = ("subscriber", "assignee", "team")
+    # What is searched are the number and the customer's words: see get_search_results.
     search_fields = ("number",)
-    search_help_text = "The ticket's number"
+    search_help_text = "The ticket's number, or the beginnings of words of the customer"
     sortable_by = ("due", "created_at_with_age")
     actions = ("take",)
-    object_actions = ("take", "assign_to", "change_what", "reopen", "close", "merge_into")
+    object_actions = ("take", "assign_to", "move_to", "change_what", "reopen", "close", "merge_into")
     list_before_template = "admin/support/queues.html"
     change_form_outer_before_template = "admin/support/ticket.html"
     empty_title = "No ticket is here"
@@ -93,22 +93,13 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
         return super().changelist_view(request, {**(extra_context or {}), "queues": chips(request)})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
-        return (
-            super()
-            .get_queryset(request)
-            .select_related(
-                "subject",
-                "subscriber",
-                "subscription__subscriber",
-                "subscription__plan",
-                "subscription__premise",
-                "assignee",
-                "team",
-                "zone",
-                "outage",
-                "merged_into",
-            )
-        )
+        # Read apart: a page deep in the list would join what it leaves out, and planning many joins takes longer still.
+        return super().get_queryset(request).prefetch_related("subject", "subscriber", "assignee", "team")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Ticket], search_term: str
+    ) -> tuple[QuerySet[Ticket], bool]:
+        return (tickets.search_tickets(queryset, search_term) if search_term.strip() else queryset), False
 
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether this person may work on tickets; the pages themselves only show."""
@@ -142,6 +133,8 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
             raise Http404
         if not self.has_steer_permission(request):
             raise PermissionDenied
+        if chosen := links.named(CannedAnswer.objects.filter(is_active=True), request.POST.get("ready")):
+            return self._with_ready_answer(request, object_id, ticket, chosen)
         form = CommentForm(request.POST)
         if not form.is_valid():
             request.answer = form  # type: ignore[attr-defined]
@@ -165,8 +158,18 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
             request.answer = form  # type: ignore[attr-defined]
             return self._shown_again(request, object_id)
         messages.success(request, "Kept for colleagues." if form.cleaned_data["is_internal"] else "Answered.")
-        # Without the ready answer that was chosen: it is sent, and would stand in the field again.
         return redirect(f"{request.path}?queue={queue_of(request)}")
+
+    def _with_ready_answer(
+        self, request: HttpRequest, object_id: str, ticket: Ticket, chosen: CannedAnswer
+    ) -> HttpResponse:
+        """Put a ready answer under what was typed, and write nothing."""
+        said = [request.POST.get("body", "").strip(), desk.filled_in(chosen.body, ticket=ticket)]
+        body = "\n\n".join(text for text in said if text)
+        form = CommentForm(initial={"body": body, "is_internal": "is_internal" in request.POST})
+        form.fields["body"].widget.attrs["autofocus"] = True
+        request.answer = form  # type: ignore[attr-defined]
+        return self._shown_again(request, object_id)
 
     def _shown_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         request.method = "GET"
@@ -183,13 +186,8 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
         newest = list(tickets.conversation_of(ticket)[: COMMENTS_SHOWN + 1])
         queue = queue_of(request)
         before, after = neighbours(in_queue(Ticket.objects.all(), queue, request), ticket)
-        is_over = ticket.status == TicketStatus.CLOSED
+        is_over, may_steer = ticket.status == TicketStatus.CLOSED, self.has_steer_permission(request)
         answers = CannedAnswer.objects.filter(is_active=True).order_by("name")
-        form = getattr(request, "answer", None)
-        if form is None:
-            chosen = links.named(answers, request.GET.get("answer"))
-            text = desk.filled_in(chosen.body, ticket=ticket) if chosen else ""
-            form = CommentForm(initial={"body": text})
         line = ticket.subscription
         return {
             "status_pill": pill(ticket.get_status_display(), STATUS_TONES[TicketStatus(ticket.status)]),
@@ -197,14 +195,22 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
             "facts": facts_of(ticket),
             "said": [shown(comment) for comment in reversed(newest[:COMMENTS_SHOWN])],
             "has_older": len(newest) > COMMENTS_SHOWN,
-            "answer_form": form if self.has_steer_permission(request) and not is_over else None,
+            "answer_form": getattr(request, "answer", None) or CommentForm()
+            if may_steer and not is_over
+            else None,
             "may_wait": TicketStatus.WAITING in ALLOWED[TicketStatus(ticket.status)],
             "may_resolve": TicketStatus.RESOLVED in ALLOWED[TicketStatus(ticket.status)],
-            "ready": [] if is_over else [(each.name, f"?queue={queue}&answer={each.pk}") for each in answers],
+            "ready": [] if is_over else list(answers),
+            "take_url": self._take_url(request, ticket) if may_steer else "",
             "before_url": f"{url_of(before)}?queue={queue}" if before else "",
             "after_url": f"{url_of(after)}?queue={queue}" if after else "",
             "diagnosed": diagnosis.context(request, line) if line else None,
         }
+
+    def _take_url(self, request: HttpRequest, ticket: Ticket) -> str:
+        if ticket.assignee_id == request.user.pk or ticket.status not in UNRESOLVED:
+            return ""
+        return reverse("admin:support_ticket_action", args=[ticket.pk, "take"])
 
     @action(
         description="Take it",
@@ -247,6 +253,19 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
             ),
             done="Assigned.",
         )
+
+    @action(
+        description="Status…",
+        permissions=["steer"],
+        confirm="Its clock stands while it waits for the customer; all else goes on counting.",
+        button="Set",
+        icon="swap_horiz",
+        form=MoveForm,
+        available=lambda ticket: ticket.status in UNRESOLVED,
+    )
+    def move_to(self, request: HttpRequest, queryset: QuerySet[Ticket], data: dict[str, Any]) -> None:
+        to = TicketStatus(data["status"])
+        self._move(request, queryset, to, f"{to.label}.")
 
     @action(
         description="Change…",

@@ -10,7 +10,7 @@ from django.utils import timezone
 from ispcore.tenants.roles import Role
 from support.models import Subject, SupportSettings, Ticket
 from support.services import desk, tickets
-from tests.support.desk import make_line, make_subject, open_one
+from tests.support.desk import MONDAY, make_line, make_subject, open_one
 
 pytestmark = pytest.mark.django_db
 
@@ -101,13 +101,24 @@ def test_what_is_refused_stands_at_the_answer_and_changes_nothing(browser: Clien
     assert not ticket.comments.exists()
 
 
-def test_a_ready_answer_stands_in_the_field(browser: Client) -> None:
+def test_a_ready_answer_comes_under_what_was_typed_and_is_not_sent(browser: Client) -> None:
     ticket = open_one()
-    ready = desk.create_answer(name="Greeting", body="Dear {customer},")
+    ready = desk.create_answer(name="Restart", body="Dear {customer},")
 
-    page = browser.get(f"{page_of(ticket)}?answer={ready.pk}").content.decode()
+    page = browser.post(page_of(ticket), {"body": "We looked.", "is_internal": "on", "ready": str(ready.pk)})
 
-    assert f"Dear {ticket.subscriber.full_name}," in page
+    form = page.context["answer_form"]
+    assert form.initial["body"] == f"We looked.\n\nDear {ticket.subscriber.full_name},"
+    assert form.initial["is_internal"]
+    assert not ticket.comments.exists()
+
+
+def test_an_answer_that_was_sent_is_not_in_the_field_again(browser: Client) -> None:
+    ticket = open_one()
+
+    answer = browser.post(f"{page_of(ticket)}?queue=mine", {"body": "We look", "then": "send"})
+
+    assert answer["Location"] == f"{page_of(ticket)}?queue=mine"
 
 
 def test_the_diagnosis_of_the_service_stands_beside(browser: Client) -> None:
@@ -116,12 +127,60 @@ def test_the_diagnosis_of_the_service_stands_beside(browser: Client) -> None:
     assert 'class="isp-chain"' in page
 
 
-def test_one_leads_to_the_next_due(browser: Client) -> None:
-    first, second = open_one(), open_one(at=timezone.now())
+@pytest.mark.parametrize(
+    ("came_from", "queue"),
+    [("", "unresolved"), ("?queue=unassigned", "unassigned"), ("?_changelist_filters=queue%3Dteam", "team")],
+)
+def test_one_leads_to_the_next_due_of_its_queue(
+    came_from: str, queue: str, browser: Client, admin_user: Any
+) -> None:
+    team = desk.create_team(name="Helpdesk", member_ids=[admin_user.pk])
+    subject = desk.create_subject(name="No light", team_id=team.pk)
+    first, second = (open_one(subject=subject, at=at) for at in (MONDAY, timezone.now()))
 
-    page = browser.get(page_of(first)).content.decode()
+    page = browser.get(f"{page_of(first)}{came_from}").content.decode()
 
-    assert f"{page_of(second)}?queue=unresolved" in page
+    assert f"{page_of(second)}?queue={queue}" in page
+
+
+def test_a_queue_begins_with_what_is_due_first_and_counts_itself(browser: Client, admin_user: Any) -> None:
+    later, first = open_one(at=timezone.now()), open_one()
+    tickets.assign(ticket_id=first.pk, assignee_id=admin_user.pk, at=timezone.now())
+
+    page = browser.get(f"{LIST}?queue=unresolved")
+
+    assert list(page.context["cl"].result_list) == [first, later]
+    assert {each["title"]: each["count"] for each in page.context["queues"]} == {
+        "Mine": 1, "My teams'": 0, "Unassigned": 1, "Overdue": 1, "All unresolved": 2, "All tickets": None,
+    }  # fmt: skip
+    assert [each["title"] for each in page.context["queues"] if each["is_here"]] == ["All unresolved"]
+
+
+def test_what_is_overdue_is_said_and_not_spelled_as_markup(browser: Client) -> None:
+    open_one()
+
+    page = browser.get(LIST).content.decode()
+
+    assert '<span class="isp-pill isp-danger">Overdue</span>' in page
+    assert "&lt;span" not in page
+
+
+def test_a_new_ticket_s_form_shows_no_conversation(browser: Client) -> None:
+    line = make_line()
+
+    page = browser.get(f"{LIST}add/?subscription={line.pk}").content.decode()
+
+    assert "isp-talk" not in page
+    assert f'value="{line.pk}" selected' in page
+
+
+def test_a_service_s_page_lists_its_tickets_and_opens_another(browser: Client) -> None:
+    ticket = open_one()
+
+    page = browser.get(f"/admin/subscribers/subscription/{ticket.subscription_id}/change/").content.decode()
+
+    assert page_of(ticket) in page
+    assert f"{LIST}add/?subscription={ticket.subscription_id}" in page
 
 
 @pytest.mark.parametrize(
@@ -129,12 +188,13 @@ def test_one_leads_to_the_next_due(browser: Client) -> None:
     [
         ("take", {}, {"assignee__full_name": "Admin"}),
         ("change_what", {"priority": "urgent"}, {"priority": "urgent", "is_priority_by_hand": True}),
+        ("move_to", {"status": "waiting"}, {"status": "waiting", "waiting_since__isnull": False}),
     ],
 )
 def test_actions_ask_and_then_do(name: str, given: dict, expected: dict, browser: Client) -> None:
     ticket = open_one()
     url = f"{LIST}{ticket.pk}/do/{name}/"
-    whole = {"subject": str(ticket.subject_id), "title": ticket.title, **given} if given else {}
+    whole = {"subject": str(ticket.subject_id), "title": ticket.title, **given}
 
     asked = browser.get(url)
     browser.post(url, {"confirmed": "yes", **whole})
@@ -202,3 +262,16 @@ def test_a_page_of_tickets_costs_the_same_for_one_or_six(browser: Client, query_
         open_one()
 
     assert query_count(browser.get, LIST) == one
+
+
+def test_a_ticket_s_page_costs_the_same_for_one_comment_or_six(browser: Client, query_count: Any) -> None:
+    ticket = open_one(description="No light", files=[tickets.Upload("box.png", [PNG])])
+    browser.get(page_of(ticket))
+    one = query_count(browser.get, page_of(ticket))
+
+    for number in range(5):
+        tickets.comment(
+            ticket_id=ticket.pk, body=f"{number}", files=[tickets.Upload("a.png", [PNG])], at=timezone.now()
+        )
+
+    assert query_count(browser.get, page_of(ticket)) == one
