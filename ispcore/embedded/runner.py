@@ -33,6 +33,8 @@ SCREEN = """
   Open      {url}/admin/
   Log in    admin@demo.example  / demo-admin    the demo provider
             admin@rival.example / demo-admin    a second provider, who sees nothing of the first
+  Portal    {url}/portal/demo/
+            customer1@example.org / demo-portal  one of the first's customers
   API docs  {url}/docs/
 {notes}
   Find the ONUs of the simulated OLT:
