@@ -1,22 +1,34 @@
 """The catalogue of the helpdesk and its rules: what tickets are about, who handles them, by when."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from ispcore.admin import navigation
 from ispcore.admin.base import TenantForm, TenantModelAdmin
 from ispcore.admin.fields import CheckBoxes, TextInput
-from ispcore.admin.formats import choice_column
+from ispcore.admin.formats import choice_column, pill
 from ispcore.admin.site import register
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Membership
 from ispcore.tenants.roles import STAFF_ROLES
 from subscribers.admin.saving import answers, saved
-from support.models import CannedAnswer, Priority, Subject, SupportSettings, Team, ZoneLimit
+from support.models import (
+    UNRESOLVED,
+    CannedAnswer,
+    Priority,
+    Subject,
+    SupportSettings,
+    Team,
+    Ticket,
+    ZoneLimit,
+)
 from support.services import desk, settings
 
 PRIORITY_TONES = {
@@ -25,6 +37,7 @@ PRIORITY_TONES = {
     Priority.HIGH: "warning",
     Priority.URGENT: "danger",
 }
+NAMED = 5  # Of a team's members, in its list.
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -85,11 +98,12 @@ class SubjectAdmin(DeskAdmin):
 
     @admin.display(description="First answer within")
     def answered_within(self, obj: Subject) -> str:
-        return f"{obj.response_hours} opening hours"
+        return f"{obj.response_hours} opening hour{'s' if obj.response_hours > 1 else ''}"
 
     @admin.display(description="Due in")
     def due_in(self, obj: Subject) -> str:
-        return f"{obj.resolution_days} business days" if obj.resolution_days else "as the settings say"
+        days = obj.resolution_days
+        return f"{days} business day{'s' if days > 1 else ''}" if days else "as the settings say"
 
 
 class TeamForm(TenantForm):
@@ -126,15 +140,17 @@ class TeamAdmin(DeskAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
-        return super().get_queryset(request).annotate(head_count=Count("members"))
+        return super().get_queryset(request).prefetch_related("members__user")
 
     def save_model(self, request: HttpRequest, obj: Team, form: Any, change: bool) -> None:
         given = answers(form, without=("members",)) | {"member_ids": form.cleaned_data["members"]}
         saved(obj, desk.change_team(team_id=obj.pk, **given) if change else desk.create_team(**given))
 
     @admin.display(description="Members")
-    def people(self, obj: Any) -> int:
-        return int(obj.head_count)
+    def people(self, obj: Team) -> str:
+        names = sorted(str(each.user) for each in obj.members.all())
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return ", ".join(names[:NAMED]) + more or "nobody yet"
 
 
 @register(CannedAnswer)
@@ -170,7 +186,7 @@ class ZoneLimitAdmin(DeskAdmin):
     """Zones that take more or fewer open tickets than the others."""
 
     form = TenantForm
-    list_display = ("zone", "limit")
+    list_display = ("zone", "takes", "open_now")
     list_display_links = ("zone",)
     list_select_related = ("zone",)
     autocomplete_fields = ("zone",)
@@ -182,13 +198,26 @@ class ZoneLimitAdmin(DeskAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ZoneLimit]:
-        return super().get_queryset(request).select_related("zone")
+        unresolved = Ticket.objects.filter(zone=OuterRef("zone"), status__in=UNRESOLVED).order_by()
+        counted = unresolved.values("zone").annotate(count=Count("pk")).values("count")
+        rows = super().get_queryset(request).select_related("zone")
+        return rows.annotate(unresolved=Coalesce(Subquery(counted), 0))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("zone",) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: ZoneLimit, form: Any, change: bool) -> None:
         saved(obj, desk.set_zone_limit(zone_id=obj.zone_id, limit=form.cleaned_data["limit"]))
+
+    @admin.display(description="Takes at most")
+    def takes(self, obj: ZoneLimit) -> str:
+        return f"{obj.limit} open ticket{'' if obj.limit == 1 else 's'}" if obj.limit else "none"
+
+    @admin.display(description="Open now")
+    def open_now(self, obj: Any) -> str:
+        return (
+            pill(f"{obj.unresolved}, full", "warning") if obj.unresolved >= obj.limit else str(obj.unresolved)
+        )
 
 
 class HoursField(forms.CharField):
@@ -223,7 +252,7 @@ class SupportSettingsAdmin(DeskAdmin):
     """One record: made with the defaults, and changed."""
 
     form = SettingsForm
-    list_display = ("title", "due_days", "zone_limit", "escalate_after_hours", "auto_close_days")
+    list_display = ("title", "holidays", "due_days", "zone_limit", "escalate_after_hours", "auto_close_days")
     list_display_links = ("title",)
     sortable_by = ()
     fieldsets = (
@@ -257,10 +286,23 @@ class SupportSettingsAdmin(DeskAdmin):
 
     @admin.display(description="Open")
     def title(self, obj: SupportSettings) -> str:
-        open_on = [
-            f"{day[:3].title()} {hours}" for day, hours in zip(WEEK, obj.opening_hours, strict=True) if hours
-        ]
-        return ", ".join(open_on)
+        return week_in_words(obj.opening_hours)
+
+    @admin.display(description="Holidays")
+    def holidays(self, obj: SupportSettings) -> str:
+        return " ".join(part for part in (obj.country, obj.subdivision) if part) or "none"
+
+
+def week_in_words(opening_hours: Sequence[str]) -> str:
+    """Say when the helpdesk is open, days in a row with the same hours together."""
+    days = [day[:3].title() for day in WEEK]
+    found = []
+    for hours, row in groupby(zip(days, opening_hours, strict=True), key=lambda each: each[1]):
+        named = [day for day, _ in row]
+        span = named[0] if len(named) == 1 else f"{named[0]}–{named[-1]}"
+        if hours:
+            found.append(f"{span} {hours.replace('-', '–')}")
+    return ", ".join(found)
 
 
 def staff_choices() -> list[tuple[str, str]]:
