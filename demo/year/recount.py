@@ -264,7 +264,7 @@ def _terms(bills_from: date, last_run: date, zone: ZoneInfo, found: list[Differe
         return at.astimezone(zone).date()
 
     positions = {each.subscription_id: each for each in BillingPosition.objects.all()}
-    last = BillingRun.objects.get(on=last_run)
+    last = BillingRun.objects.latest("on")
     voided = set(
         InvoiceLine.objects.filter(kind="plan", invoice__voided_at__gt=last.as_of).values_list(
             "subscription", flat=True
