@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ispcore.api.throttles import GcraLimit
+from ispcore.api.request import client_ip
+from ispcore.api.throttles import GcraLimit, address_group
 from ispcore.errors import DomainError
 from support.models import PortalAccount
 from support.pages.frame import (
@@ -25,6 +26,8 @@ from support.pages.speaking import refusal_words
 from support.services.portal import access
 
 PASSWORD_LIMIT = GcraLimit(rate=2, period=60, burst=10)
+# Of one address on the network, whoever is asked about; many customers may share one behind CGNAT.
+SPRAY_LIMIT = GcraLimit(rate=10, period=60, burst=30)
 LINK_LIMIT = GcraLimit(rate=1, period=300, burst=3)
 LONGEST_EMAIL = 254
 LONGEST_PASSWORD = 1024
@@ -40,10 +43,11 @@ def log_in(request: HttpRequest, site: Site) -> HttpResponse:
     email = request.POST.get("email", "").strip().lower()[:LONGEST_EMAIL]
     password = request.POST.get("password", "")[:LONGEST_PASSWORD]
     try:
+        refuse_too_often(f"portal:enter:{tenant.pk}:{address_group(client_ip(request))}", SPRAY_LIMIT)
         if "password" in request.POST:
             refuse_too_often(f"portal:password:{tenant.pk}:{_key(email)}", PASSWORD_LIMIT)
             account = access.log_in(email=email, password=password, at=timezone.now())
-            return log_in_browser(to(site, "portal-home"), site, account)
+            return log_in_browser(request, to(site, "portal-home"), site, account)
         refuse_too_often(f"portal:link:{tenant.pk}:{_key(email)}", LINK_LIMIT)
     except DomainError as refusal:
         context: dict[str, Any] = {
@@ -71,7 +75,7 @@ def enter(request: HttpRequest, site: Site, secret: str) -> HttpResponse:
     except DomainError as refusal:
         said = refusal_words(site.words, refusal)
         return show(request, "log_in", site, status=refusal.status, problem=said)
-    return log_in_browser(to(site, "portal-home"), site, account)
+    return log_in_browser(request, to(site, "portal-home"), site, account)
 
 
 @require_POST
@@ -109,7 +113,7 @@ def password(request: HttpRequest, site: Site, account: PortalAccount) -> HttpRe
         said = refusal_words(site.words, refusal)
         return show(request, "password", site, status=refusal.status, problem=said, **context)
     done = show(request, "password", site, notice=site.words["password_is_set"], **context)
-    return log_in_browser(done, site, account)
+    return log_in_browser(request, done, site, account)
 
 
 def _key(email: str) -> str:

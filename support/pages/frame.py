@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.csrf import CsrfViewMiddleware, rotate_token
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -81,7 +81,7 @@ def page(view: View) -> View:
     def answer(request: HttpRequest, slug: str, **named: Any) -> HttpResponseBase:
         if request.method == "POST" and _is_too_large(request):
             return problem(request, "too_large", 413)
-        taken = _take(f"portal:{address_group(client_ip(request))}", LIMIT)
+        taken = take(f"portal:{address_group(client_ip(request))}", LIMIT)
         if taken:
             response = problem(request, "rate_limited", 429)
             response["Retry-After"] = str(taken)
@@ -130,15 +130,18 @@ def problem(request: HttpRequest, word: str, status: int) -> HttpResponse:
     """Answer with one sentence, where it is not even known whose page is asked for."""
     words = words_for(request)
     context = {"words": words, "language": words.language, "problem": words[word]}
-    return _with_headers(render(request, "portal/problem.html", context, status=status))
+    return with_headers(render(request, "portal/problem.html", context, status=status))
 
 
 def to(site: Site, name: str, **named: Any) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse(name, kwargs={"slug": site.slug, **named}))
 
 
-def log_in_browser(response: HttpResponse, site: Site, account: PortalAccount) -> HttpResponse:
-    """Let this browser in for two weeks, until the customer logs out anywhere."""
+def log_in_browser(
+    request: HttpRequest, response: HttpResponse, site: Site, account: PortalAccount
+) -> HttpResponse:
+    """Let this browser in for two weeks, until the customer logs out anywhere; what was planted in it before ends."""
+    rotate_token(request)
     value = signing.dumps([account.pk.hex, account.session_stamp.hex], salt=SALT)
     response.set_cookie(
         COOKIE,
@@ -168,7 +171,7 @@ def account_of(request: HttpRequest) -> PortalAccount | None:
 
 def refuse_too_often(key: str, limit: GcraLimit) -> None:
     """Count an attempt. Raises TooOften."""
-    if _take(key, limit):
+    if take(key, limit):
         raise TooOften
 
 
@@ -194,12 +197,12 @@ def _in_context(view: View) -> View:
             identity = billing_identity()
             site = Site(tenant, identity, words_for(request, usual=identity.language))
             response = view(request, site=site, **named)
-        return _with_headers(response)
+        return with_headers(response)
 
     return answer
 
 
-def _with_headers(response: R) -> R:
+def with_headers(response: R) -> R:
     response["Cache-Control"] = "no-store"
     response["X-Robots-Tag"] = "noindex, nofollow"
     if response.headers.get("Content-Type", "").startswith("text/html"):
@@ -212,7 +215,7 @@ def _is_too_large(request: HttpRequest) -> bool:
     return not (length.isascii() and length.isdigit()) or int(length) > MOST_BODY_BYTES
 
 
-def _take(key: str, limit: GcraLimit) -> int:
+def take(key: str, limit: GcraLimit) -> int:
     """Count one; return in how many seconds to come back when that is too often, else 0."""
     try:
         taken = limit.take(key)

@@ -25,6 +25,7 @@ from support.services.portal.words import Words
 # A status is a dozen queries: who has more lines opens the others one by one.
 MOST_STATUSES = 3
 MOST_LINES = 200
+MOST_UNPAID = 50
 PER_PAGE = 24
 
 
@@ -35,7 +36,7 @@ def home(request: HttpRequest, site: Site, account: PortalAccount) -> HttpRespon
     at, words = timezone.now(), site.words
     customer = account.subscriber
     lines = list(own.lines_of(customer.pk)[: MOST_STATUSES + 1])
-    oldest = own.open_invoices(customer.pk).first()
+    unpaid = list(own.open_invoices(customer.pk)[:MOST_UNPAID])
     context: dict[str, Any] = {
         "greeting": words.say("hello", name=customer.full_name),
         "lines": [
@@ -44,7 +45,7 @@ def home(request: HttpRequest, site: Site, account: PortalAccount) -> HttpRespon
         ],
         "has_more": len(lines) > MOST_STATUSES,
         "balance": balance_words(own.balance(customer, on=local_date(at)), words),
-        "pay": _to_pay(oldest, words),
+        "pay": _to_pay(unpaid, words),
         "tickets": own.tickets_of(customer.pk).filter(status__in=UNRESOLVED)[:3],
     }
     return show(request, "home", site, here="home", **context)
@@ -122,8 +123,10 @@ def invoice_document(
 
 def line_words(line: Subscription, words: Words) -> str:
     """Name a line by its number and where it is."""
-    where = (line.premise.address_line1, line.premise.city)
-    return ", ".join(filter(None, (words.say("service_number", number=line.number), *where)))
+    address = ", ".join(filter(None, (line.premise.address_line1, line.premise.city)))
+    if not address:
+        return words.say("service_number", number=line.number)
+    return words.say("service_at", number=line.number, address=address)
 
 
 def balance_words(balance: Balance | None, words: Words) -> dict[str, str]:
@@ -145,10 +148,12 @@ def balance_words(balance: Balance | None, words: Words) -> dict[str, str]:
     }
 
 
-def _to_pay(invoice: Invoice | None, words: Words) -> dict[str, str]:
-    if invoice is None:
+def _to_pay(unpaid: list[Invoice], words: Words) -> dict[str, str]:
+    if not unpaid:
         return {}
+    invoice = unpaid[0]
     return {
+        "more": words.say("pays_oldest", count=len(unpaid)) if len(unpaid) > 1 else "",
         "url": _pay_url(invoice, words),
         "text": words.say("pay_amount", amount=words.money(invoice.open_amount, invoice.currency)),
         "which": words.say("invoice_due", number=invoice.number, day=words.day(invoice.due_on)),

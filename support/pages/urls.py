@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from support.pages import entry, own, tickets
+from support.pages import entry, own, stopping, tickets
 
 urlpatterns: list[URLPattern] = [
+    path("notices/stop/<str:token>", stopping.stop, name="notices-stop"),
     path("portal/<slug:slug>/", own.home, name="portal-home"),
     path("portal/<slug:slug>/log-in", entry.log_in, name="portal-login"),
     path("portal/<slug:slug>/enter/<str:secret>", entry.enter, name="portal-enter"),

@@ -105,10 +105,10 @@ def test_closed_it_lets_nobody_in_until_it_is_opened(browser, tenant, customer):
         assert enter(customer).user == account.user
 
 
-def test_who_works_at_the_desk_sends_links_and_closes_nothing(browse_as, tenant, customer):
+def test_who_works_at_the_desk_sends_links_and_closes_nothing(browser_as, tenant, customer):
     with tenant_context(tenant.pk):
         account = PortalAccount.objects.create(subscriber=customer)
-    desk = browse_as(Role.SUPPORT)
+    desk = browser_as(Role.SUPPORT)
 
     assert "on its way" in press(desk, account, "send_link")
     closed = desk.post(f"/admin/support/portalaccount/{account.pk}/do/close_access/", {CONFIRMED: "yes"})

@@ -3,9 +3,12 @@
 import hashlib
 import hmac
 import json
+import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,13 +16,18 @@ SECRET = "a secret of sixteen or more"
 
 
 class Gateway:
-    """What was taken; `answers` is the status, `dies` takes the message and hangs up."""
+    """What was taken; `answers` is the status, `dies` takes the message and hangs up, `resets` cuts the connection,
+    `drips` begins its answer so and goes on a byte at a time, without end, and `leads_to` is where another answer sends.
+    """
 
     def __init__(self) -> None:
         self.taken: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.answers = 200
         self.dies = False
+        self.resets = False
+        self.drips = b""
+        self.leads_to = ""
 
     def is_signed(self, headers: Any, body: bytes) -> bool:
         signed = headers["X-ISPCore-Timestamp"].encode() + b"." + body
@@ -41,10 +49,24 @@ def message_gateway() -> Iterator[tuple[Gateway, str]]:
             if state.answers < 300:
                 state.taken.append(json.loads(body))
                 state.keys.append(self.headers["Idempotency-Key"])
+            if state.resets:
+                # RFC 9293 section 3.10.7: data that nobody read, and a closed socket, answer with RST.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+                return
+            if state.drips:
+                self.wfile.write(state.drips)
+                with suppress(OSError):
+                    while state.drips:
+                        self.wfile.write(b".")
+                        time.sleep(0.05)
+                return
             if state.dies:
                 self.close_connection = True
                 return
             self.send_response(state.answers)
+            if state.leads_to:
+                self.send_header("Location", state.leads_to)
             self.send_header("Content-Length", "4")
             self.end_headers()
             self.wfile.write(b"said")

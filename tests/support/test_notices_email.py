@@ -12,7 +12,7 @@ from billing.models import BillingIdentity
 from ispcore.celery import app
 from ispcore.events.services import publish, relay_tenant
 from ispcore.tenants.context import tenant_context
-from support.models import Consent, Notice, NoticeSettings, NoticeTemplate
+from support.models import Consent, Notice, NoticeSettings, NoticeTemplate, PortalAccount
 from support.services import tickets
 from support.services.notices import consent, rules, templates, words
 from support.services.notices.consent import QuietHoursHalf
@@ -127,6 +127,32 @@ class TestFromTheEventToTheMailbox:
 
 
 class TestWhatIsNotSent:
+    def test_speaks_the_language_the_customer_chose(self, tenant, customer, is_cut, mail):
+        with tenant_context(tenant.pk):
+            PortalAccount.objects.create(subscriber=customer, language="ar")
+        tell_suspension(tenant, customer)
+        send(tenant)
+
+        (message,) = mail.messages
+        assert str(message["Subject"]) == words.TEXTS["suspension"]["ar"][0]
+
+    def test_a_text_the_provider_wrote_or_switched_off_is_meant_for_all(self, tenant, customer, is_cut, mail):
+        with tenant_context(tenant.pk):
+            PortalAccount.objects.create(subscriber=customer, language="ar")
+            templates.create_template(
+                kind="suspension", language="en", channel="email", subject="Cut", body="Pay", is_active=False
+            )
+        assert tell_suspension(tenant, customer) == 0
+
+        with tenant_context(tenant.pk):
+            templates.create_template(
+                kind="suspension", language="ar", channel="email", subject="مقطوعة", body="ادفع"
+            )
+        assert tell_suspension(tenant, customer) == 1
+        send(tenant)
+
+        assert [str(each["Subject"]) for each in mail.messages] == ["مقطوعة"]
+
     def test_nothing_in_quiet_hours_and_all_after_them(self, tenant, customer, is_cut, mail):
         tell_suspension(tenant, customer, NIGHT)
         send(tenant, NIGHT)

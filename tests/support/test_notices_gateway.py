@@ -8,6 +8,7 @@ import pytest
 from ispcore.tenants.context import tenant_context
 from support.models import Notice, NoticeChannel
 from support.services.notices import gateways, rules
+from support.services.notices.channels import http_gateway
 from support.services.notices.channels.http_gateway import is_allowed_address
 from support.services.notices.gateways import (
     BadAddress,
@@ -101,6 +102,45 @@ def test_a_gateway_that_hangs_up_is_not_asked_twice(tenant, invoice, gateway):
 
     assert len(gateway.taken) == 1
     assert log(tenant)[0][2] == "uncertain"
+
+
+def test_a_gateway_that_cuts_the_connection_is_not_asked_twice(tenant, invoice, gateway):
+    gateway.resets = True
+    tell(tenant, invoice)
+    send(tenant)
+    gateway.resets = False
+    send(tenant)
+
+    assert len(gateway.taken) == 1
+    ((_, _, status, detail),) = log(tenant)
+    assert (status, detail[:24]) == ("uncertain", "The gateway went away: [")
+
+
+@pytest.mark.parametrize(
+    ("begins", "status"),
+    [(b"HTTP/1.", "uncertain"), (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", "sent")],
+)
+def test_a_gateway_that_answers_without_end_holds_nobody_up(
+    tenant, invoice, gateway, monkeypatch, begins, status
+):
+    monkeypatch.setattr(http_gateway, "TIMEOUT_SECONDS", 0.5)
+    gateway.drips = begins
+    tell(tenant, invoice)
+    send(tenant)
+    gateway.drips = b""
+
+    assert [each[2] for each in log(tenant)] == [status]
+
+
+@pytest.mark.parametrize("answer", [301, 302, 307, 308])
+def test_a_gateway_that_leads_to_a_neighbour_is_not_followed(tenant, invoice, gateway, answer):
+    with message_gateway() as (neighbour, url):
+        gateway.answers, gateway.leads_to = answer, url
+        tell(tenant, invoice)
+        send(tenant)
+
+        assert (neighbour.taken, neighbour.keys) == ([], [])
+    assert log(tenant) == [("invoice", "sms", "failed", f"The gateway answered {answer}: said")]
 
 
 def test_a_name_that_leads_into_the_own_network_is_not_followed(tenant, invoice, gateway, settings):

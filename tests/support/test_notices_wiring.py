@@ -1,9 +1,6 @@
 """From an event in the database over its tasks to a mailbox of aiosmtpd, an SMTP server that is not ours."""
 
-import socket
 from collections.abc import Iterator
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -19,38 +16,18 @@ from support.services.notices import consent
 from tests.billing.issued import make_identity
 from tests.factories import SubscriptionFactory
 from tests.support.desk import make_subject, outage_of
+from tests.support.mailbox import Mailbox, mailbox_on_a_port
 from tests.support.noticing import NOON, cut, make_customer
 
-aiosmtpd_controller = pytest.importorskip("aiosmtpd.controller", reason="pip install aiosmtpd")
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Mailbox:
-    """Keeps what is delivered."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[list[str], EmailMessage]] = []
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        message = message_from_bytes(envelope.content, policy=policy.default)
-        self.messages.append((envelope.rcpt_tos, message))
-        return "250 OK"
 
 
 @pytest.fixture
 def mailbox(settings: Any) -> Iterator[Mailbox]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    kept = Mailbox()
-    controller = aiosmtpd_controller.Controller(kept, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
-    try:
+    with mailbox_on_a_port() as (kept, port):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
         yield kept
-    finally:
-        controller.stop()
 
 
 @pytest.fixture
@@ -82,10 +59,6 @@ def work(tenant: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
                 getattr(tasks, name.rpartition(".")[2])(**kwargs)
 
     return run
-
-
-def subjects(mailbox: Mailbox) -> list[str]:
-    return [str(message["Subject"]) for _, message in mailbox.messages]
 
 
 def test_a_cut_is_told_once_even_when_each_message_comes_twice(tenant, customer, mailbox, work):
@@ -121,7 +94,7 @@ def test_an_outage_and_its_end_are_told_and_its_tickets_are_not(tenant, customer
     work()
     work(twice=True)
 
-    assert subjects(mailbox) == ["There is an outage on your line", "The outage is over"]
+    assert mailbox.subjects == ["There is an outage on your line", "The outage is over"]
 
 
 def test_a_ticket_is_told_of_from_beginning_to_end(tenant, customer, mailbox, work):
@@ -134,8 +107,8 @@ def test_a_ticket_is_told_of_from_beginning_to_end(tenant, customer, mailbox, wo
         tickets.move(ticket_id=ticket.pk, to="resolved", at=NOON)
     work()
 
-    assert sorted(subjects(mailbox)[:2]) == [
+    assert sorted(mailbox.subjects[:2]) == [
         f"{ticket.number}: there is an answer",
         f"{ticket.number}: we have your request",
     ]
-    assert subjects(mailbox)[2:] == [f"{ticket.number}: resolved"]
+    assert mailbox.subjects[2:] == [f"{ticket.number}: resolved"]

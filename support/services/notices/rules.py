@@ -7,8 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.models import Invoice, InvoiceKind, InvoiceStatus
-from billing.services.documents.identity import billing_identity
-from billing.services.documents.languages import words_of
+from billing.services.documents.languages import Words
 from billing.services.invoices.links import payment_link
 from hardware.models import Outage, OutageOnu, OutageStatus
 from subscribers.models import Hold, HoldReason, Subscriber
@@ -25,7 +24,7 @@ def tell_welcome(*, subscriber_id: UUID, at: datetime) -> int:
         kind=NoticeKind.WELCOME,
         source=str(subscriber_id),
         subscribers=Subscriber.objects.filter(pk=subscriber_id),
-        values={},
+        values=_nothing_more,
         at=at,
     )
 
@@ -37,17 +36,17 @@ def tell_invoice(*, invoice_id: UUID, at: datetime, reminder_id: UUID | None = N
     ).first()
     if invoice is None:
         return 0
-    words = words_of(billing_identity().language)
+    link, number, currency, due = payment_link(invoice), invoice.number, invoice.currency, invoice.due_on
     amount = invoice.total if reminder_id is None else invoice.open_amount
     return write(
         kind=NoticeKind.INVOICE if reminder_id is None else NoticeKind.REMINDER,
         source=f"{invoice_id}:{reminder_id}" if reminder_id else str(invoice_id),
         subscribers=Subscriber.objects.filter(pk=invoice.subscriber_id),
-        values={
-            "number": invoice.number,
-            "amount": words.money(amount, invoice.currency),
-            "due": words.day(invoice.due_on) if invoice.due_on else "",
-            "link": payment_link(invoice),
+        values=lambda words: {
+            "number": number,
+            "amount": words.money(amount, currency),
+            "due": words.day(due),
+            "link": link,
         },
         at=at,
     )
@@ -62,7 +61,7 @@ def tell_suspension(*, subscriber_id: UUID, at: datetime) -> int:
         kind=NoticeKind.SUSPENSION,
         source=str(hold.pk),
         subscribers=Subscriber.objects.filter(pk=subscriber_id),
-        values={},
+        values=_nothing_more,
         at=at,
     )
 
@@ -77,7 +76,7 @@ def tell_reactivation(*, subscriber_id: UUID, at: datetime) -> int:
         kind=NoticeKind.REACTIVATION,
         source=str(last.pk),
         subscribers=Subscriber.objects.filter(pk=subscriber_id),
-        values={},
+        values=_nothing_more,
         at=at,
     )
 
@@ -93,7 +92,7 @@ def tell_outage(*, outage_id: UUID, at: datetime) -> int:
         kind=NoticeKind.OUTAGE,
         source=str(outage_id),
         subscribers=Subscriber.objects.filter(Exists(down), ~Exists(told)),
-        values={"since": _moment(outage.started_at)},
+        values=lambda words: {"since": _moment(outage.started_at)},
         at=at,
     )
 
@@ -116,7 +115,7 @@ def tell_outage_over(*, outage_id: UUID, at: datetime) -> int:
         kind=NoticeKind.OUTAGE_OVER,
         source=str(outage_id),
         subscribers=Subscriber.objects.filter(Exists(told)),
-        values={"since": _moment(outage.started_at)},
+        values=lambda words: {"since": _moment(outage.started_at)},
         at=at,
     )
 
@@ -172,7 +171,7 @@ def _tell_of(ticket: Ticket, kind: NoticeKind, *, source: str, at: datetime, **m
         kind=kind,
         source=source,
         subscribers=Subscriber.objects.filter(pk=ticket.subscriber_id),
-        values={"ticket": ticket.number, "title": ticket.title, **more},
+        values=lambda words: {"ticket": ticket.number, "title": ticket.title, **more},
         at=at,
     )
 
@@ -192,6 +191,10 @@ def _unpaid(subscriber_id: UUID) -> QuerySet[Hold]:
     return Hold.objects.filter(
         subscription__subscriber=subscriber_id, reason=HoldReason.NON_PAYMENT, released_at=None
     )
+
+
+def _nothing_more(words: Words) -> dict[str, str]:
+    return {}
 
 
 def _moment(at: datetime) -> str:

@@ -12,8 +12,16 @@ from django.db.models import F
 
 from billing.services.documents.identity import billing_identity
 from ispcore.jobs import services as jobs
-from support.models import Channel, MassMessage, MassState, Notice, NoticeChannel, NoticeStatus
-from support.services.notices import consent, rules
+from support.models import (
+    Channel,
+    MassMessage,
+    MassState,
+    Notice,
+    NoticeChannel,
+    NoticeStatus,
+    Purpose,
+)
+from support.services.notices import consent, rules, stopping
 from support.services.notices.channels.base import Message, Refused, Uncertain, Unreachable, Way
 from support.services.notices.channels.email import Email
 from support.services.notices.channels.http_gateway import HttpGateway
@@ -106,7 +114,16 @@ def _send(run: jobs.Run, ways: dict[str, Way], notice: Notice, silent: set[str],
     if way is None:
         _mark(run, notice, NoticeStatus.FAILED, "No gateway is set up for this way any more.", at=at)
         return
-    message = Message(key=str(notice.pk), address=notice.address, subject=notice.subject, body=notice.body)
+    with run.tenant():
+        is_offer = notice.purpose == Purpose.MARKETING and notice.channel == Channel.EMAIL
+        stop_url = stopping.stop_link(notice.subscriber_id) if is_offer else ""
+    message = Message(
+        key=str(notice.pk),
+        address=notice.address,
+        subject=notice.subject,
+        body=notice.body,
+        stop_url=stop_url,
+    )
     try:
         way.send(message, at=at)
     except Unreachable as error:

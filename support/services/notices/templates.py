@@ -87,9 +87,14 @@ def remove_template(*, template_id: UUID) -> None:
     locked(NoticeTemplate, template_id).delete()
 
 
-def texts_of(kind: str, *, language: str) -> list[Text]:
-    """List how an event is told: a provider's own texts first, else those of the product, in the ways that are open."""
-    own = {each.channel: each for each in NoticeTemplate.objects.filter(kind=kind, language=language)}
+def texts_of(kind: str, *, language: str, usual: str) -> list[Text]:
+    """List how an event is told in a language, in the ways that are open.
+
+    A provider's own text goes first, if there is none in this language the one in their `usual`: what they wrote or
+    switched off is meant for all. The product's own follows.
+    """
+    rows = NoticeTemplate.objects.filter(kind=kind, language__in={language, usual})
+    own = {each.channel: each for each in sorted(rows, key=lambda each: each.language == language)}
     gateways = NoticeChannel.objects.filter(is_enabled=True).values_list("channel", flat=True)
     found = []
     for channel in [Channel.EMAIL, *sorted(gateways)]:

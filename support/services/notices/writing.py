@@ -1,17 +1,20 @@
 """Writing down who is told what: a row per customer and way, before anything is sent."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from billing.services.documents.identity import billing_identity
+from billing.services.documents.languages import Words, words_of
 from ispcore.jobs import services as jobs
 from subscribers.models import Subscriber
-from support.models import Channel, MassMessage, Notice, NoticeStatus, Purpose
-from support.services.notices import consent, templates
+from support.models import Channel, MassMessage, Notice, NoticeStatus, PortalAccount, Purpose
+from support.services.notices import consent, stopping, templates
 from support.services.notices.templates import Text
 from support.services.settings import tenant_zone
 
@@ -34,17 +37,16 @@ def write(
     kind: str,
     source: str,
     subscribers: QuerySet[Subscriber],
-    values: Mapping[str, str],
+    values: Callable[[Words], Mapping[str, str]],
     at: datetime,
 ) -> int:
     """Write what these customers are told of an event, once in each way; return how many rows are new.
 
+    Each is told in the language they chose in the portal, else in the provider's. `values` fills the placeholders.
     Safe to repeat: the database refuses a second row of the same event, customer and way.
     """
     identity = billing_identity()
-    texts = templates.texts_of(kind, language=identity.language)
-    if not texts:
-        return 0
+    told: dict[str, tuple[Sequence[Text], Mapping[str, str]]] = {}
     written, after = 0, None
     while True:
         rows = subscribers.order_by("pk").only(*_NEEDED)
@@ -52,11 +54,27 @@ def write(
         if not people:
             break
         after = people[-1].pk
-        told = dict(values) | {"provider": identity.legal_name}
-        written += write_rows(people, texts=texts, kind=kind, source=source, values=told, at=at)
+        languages = languages_of(people, usual=identity.language)
+        speaking = defaultdict(list)
+        for each in people:
+            speaking[languages[each.pk]].append(each)
+        for language, speakers in speaking.items():
+            if language not in told:
+                texts = templates.texts_of(kind, language=language, usual=identity.language)
+                told[language] = texts, dict(values(words_of(language))) | {"provider": identity.legal_name}
+            own, filled = told[language]
+            written += write_rows(speakers, texts=own, kind=kind, source=source, values=filled, at=at)
     if written:
         request_sending()
     return written
+
+
+def languages_of(people: Sequence[Subscriber], *, usual: str) -> dict[UUID, str]:
+    """Return the language each chose in the portal, else the `usual` one; one query for all."""
+    rows = PortalAccount.objects.filter(subscriber__in=people).exclude(language="")
+    return dict.fromkeys([each.pk for each in people], usual) | dict(
+        rows.values_list("subscriber_id", "language")
+    )
 
 
 def write_rows(
@@ -72,6 +90,8 @@ def write_rows(
 ) -> int:
     """Write the rows of one batch in one statement; return how many are new."""
     send_after = consent.loud_from(at, settings=consent.notice_settings(), zone=tenant_zone())
+    is_offer = purpose == Purpose.MARKETING
+    languages = languages_of(people, usual=billing_identity().language) if is_offer else {}
     rows = []
     for text in texts:
         refused = consent.refusals(people, channel=text.channel, purpose=purpose)
@@ -79,6 +99,8 @@ def write_rows(
             address = each.email if text.channel == Channel.EMAIL else each.phone_e164
             own = dict(values) | {"customer": each.full_name, "customer_number": each.number}
             subject, body = text.filled(own)
+            if is_offer and text.channel == Channel.EMAIL:
+                body = f"{body.rstrip()}\n\n-- \n{stopping.footer(each.pk, languages[each.pk])}\n"
             why = refused.get(each.pk, "") or ("" if address else NO_ADDRESS[Channel(text.channel)])
             rows.append(
                 Notice(

@@ -7,12 +7,13 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Message:
-    """`key` is the same at each try: whoever gets it twice after all can tell."""
+    """`key` is the same at each try: whoever gets it twice after all can tell. `stop_url` ends such messages."""
 
     key: str
     address: str
     subject: str
     body: str
+    stop_url: str = ""
 
 
 class Unreachable(Exception):

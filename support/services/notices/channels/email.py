@@ -19,16 +19,22 @@ class Email:
         self._server = get_connection()
 
     def send(self, message: Message, *, at: datetime) -> None:
+        headers = {
+            "Message-ID": f"<notice-{message.key}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2]}>",
+            "Auto-Submitted": "auto-generated",  # RFC 3834 section 5: nobody's absence note answers it.
+        }
+        if message.stop_url:
+            headers |= {
+                "List-Unsubscribe": f"<{message.stop_url}>",  # RFC 2369 section 3.2
+                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",  # RFC 8058 section 3.1
+            }
         mail = EmailMessage(
             message.subject,
             message.body,
             from_email=self._from,
             to=[message.address],
             reply_to=self._reply_to,
-            headers={
-                "Message-ID": f"<notice-{message.key}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2]}>",
-                "Auto-Submitted": "auto-generated",  # RFC 3834 section 5: nobody's absence note answers it.
-            },
+            headers=headers,
             connection=self._server,
         )
         try:

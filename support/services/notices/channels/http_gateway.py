@@ -11,6 +11,8 @@ import http.client
 import json
 import socket
 import ssl
+import threading
+from contextlib import suppress
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -20,7 +22,7 @@ from django.conf import settings
 
 from support.services.notices.channels.base import Message, Refused, Uncertain, Unreachable
 
-TIMEOUT_SECONDS = 15
+TIMEOUT_SECONDS = 15  # Of one step, and of all: who sends a byte now and then holds nobody up.
 LONGEST_ANSWER = 64 * 1024
 TRY_AGAIN = (408, 425, 429)  # RFC 9110 section 15.5.9, RFC 8470 section 5.2, RFC 6585 section 4.
 
@@ -71,14 +73,17 @@ class HttpGateway:
             connection.connect()
         except (OSError, ValueError, http.client.HTTPException, Forbidden) as error:
             raise Unreachable(f"The gateway does not answer: {error}") from error
+        last_call = threading.Timer(TIMEOUT_SECONDS, _hang_up, (connection.sock,))
+        last_call.start()
         try:
             connection.request("POST", path, body, headers)
             answer = connection.getresponse()
             said = answer.read(LONGEST_ANSWER).decode(errors="replace").strip()
-            return answer.status, said
+            return answer.status, " ".join(said.split())
         except (OSError, http.client.HTTPException) as error:
             raise Uncertain(f"The gateway went away: {error}") from error
         finally:
+            last_call.cancel()
             connection.close()
 
 
@@ -114,6 +119,11 @@ def _checked_socket(host: str, port: int, timeout: Any) -> socket.socket:
         else:
             return found
     raise last
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Http(http.client.HTTPConnection):

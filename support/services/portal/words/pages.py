@@ -65,7 +65,7 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "Tentar outro endereço",
         "تجربة عنوان آخر",
     ),
-    "welcome": ("Welcome", "Bienvenida", "Boas-vindas", "أهلاً بكم"),
+    "welcome": ("Welcome", "Le damos la bienvenida", "Bem-vindo", "أهلاً بكم"),
     "one_step": (
         "One more step: this link logs you in once.",
         "Un paso más: este enlace le permite entrar una vez.",
@@ -83,7 +83,13 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     ),
     "services": ("Your services", "Sus servicios", "Os seus serviços", "خدماتكم"),
     "all_services": ("All your services", "Todos sus servicios", "Todos os seus serviços", "جميع خدماتكم"),
-    "service_number": ("service {number}", "servicio {number}", "serviço {number}", "خدمة {number}"),
+    "service_number": ("Service {number}", "Servicio {number}", "Serviço {number}", "خدمة {number}"),
+    "service_at": (
+        "Service {number}, {address}",
+        "Servicio {number}, {address}",
+        "Serviço {number}, {address}",
+        "خدمة {number}، {address}",
+    ),
     "open_tickets": (
         "Your open tickets",
         "Sus solicitudes abiertas",
@@ -112,6 +118,12 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "Factura {number}, vence el {day}",
         "Fatura {number}, vence em {day}",
         "الفاتورة {number}، تستحق في {day}",
+    ),
+    "pays_oldest": (
+        "{count} invoices are open: this pays the oldest.",
+        "Hay {count} facturas pendientes: así paga la más antigua.",
+        "Há {count} faturas por pagar: assim paga a mais antiga.",
+        "هناك {count} فواتير غير مدفوعة: هكذا تدفعون أقدمها.",
     ),
     "issued_due": (
         "{issued}, due {day}",
