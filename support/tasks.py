@@ -167,8 +167,7 @@ def tell_ticket_resolved(*, tenant_id: str, ticket_id: str) -> int:
 
 @shared_task(name="support.tasks.send_notices")
 def send_notices(*, tenant_id: str, job_id: str) -> None:
-    at = timezone.now()
-    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: sending.send_due(run, at=at))
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: sending.send_due(run, now=timezone.now))
 
 
 @shared_task(base=PlatformTask, name="support.tasks.send_due_notices")

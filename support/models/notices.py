@@ -184,7 +184,7 @@ class MassMessage(TenantModel):
         max_length=9,
         choices=Purpose,
         default=Purpose.SERVICE,
-        help_text="Marketing goes only to those who agreed to it.",
+        help_text="Marketing goes only to those who agreed to it, with a link that stops it.",
     )
     subject = models.CharField(max_length=200, blank=True, help_text="Of an e-mail; others have none.")
     body = models.TextField(max_length=4000, help_text="May name {customer} and {provider}.")

@@ -1,5 +1,6 @@
 """What tests of notices share: customers, the worker's part, and the log."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,11 +45,14 @@ def make_gateway(url: str, channel: str = "sms", **fields: Any) -> NoticeChannel
     return made
 
 
-def send(tenant: Any, at: datetime = NOON) -> Job:
-    """Do the worker's part of a job that sends what is due."""
+def send(tenant: Any, at: datetime = NOON, now: Callable[[], datetime] | None = None) -> Job:
+    """Do the worker's part of a job that sends what is due, at one moment or by a clock that moves."""
     with tenant_context(tenant.pk):
         job = writing.request_sending()
-    jobs.perform(tenant_id=str(tenant.pk), job_id=str(job.pk), work=lambda run: sending.send_due(run, at=at))
+    clock = now or (lambda: at)
+    jobs.perform(
+        tenant_id=str(tenant.pk), job_id=str(job.pk), work=lambda run: sending.send_due(run, now=clock)
+    )
     with tenant_context(tenant.pk):
         done: Job = Job.objects.get(pk=job.pk)
     return done

@@ -163,6 +163,22 @@ class TestWhatIsNotSent:
 
         assert (before, waits_until, len(mail.raw)) == (0, MORNING, 1)
 
+    def test_a_run_that_lasts_into_the_quiet_hours_stops_there(self, tenant, customer, mail):
+        with tenant_context(tenant.pk):
+            consent.change_settings(quiet_from=time(13), quiet_until=time(14))
+            for number in range(4):
+                each = make_customer(email=f"c{number}@customer.example")
+                cut(each)
+                rules.tell_suspension(subscriber_id=each.pk, at=NOON)
+        clock = iter([*[NOON] * 3, *[NOON + timedelta(hours=1)] * 9])
+
+        send(tenant, now=lambda: next(clock))
+
+        assert len(mail.messages) == 2
+        assert [each[2] for each in log(tenant)] == ["sent", "sent", "waiting", "waiting"]
+        with tenant_context(tenant.pk):
+            assert {each.send_after.hour for each in Notice.objects.filter(status="waiting")} == {14}
+
     def test_nothing_that_is_not_true_any_more(self, tenant, customer, is_cut, mail):
         tell_suspension(tenant, customer)
         with tenant_context(tenant.pk):

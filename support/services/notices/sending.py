@@ -5,6 +5,7 @@ two, nobody can know whether the message left: the row is then marked as perhaps
 """
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,8 +35,12 @@ SILENT_FOR = timedelta(minutes=2)
 STALE = timedelta(days=3)  # News of three days ago is none.
 
 
-def send_due(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
-    """Send what may go out, one message at a time, with no transaction open meanwhile. Safe to repeat."""
+def send_due(run: jobs.Run, *, now: Callable[[], datetime]) -> dict[str, Any]:
+    """Send what may go out, one message at a time, with no transaction open meanwhile. Safe to repeat.
+
+    The clock is looked at for each message: a run may last into the quiet hours, and a signature must be of its time.
+    """
+    at = now()
     with run.tenant():
         run.hold()
         # The job is this worker's alone: what another one left half-way, that one never finished.
@@ -50,6 +55,7 @@ def send_due(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
     silent: set[str] = set()
     try:
         for done in range(MOST_PER_RUN):
+            at = now()
             with run.tenant():
                 run.hold()
                 notice = _claim(at, without=silent)
@@ -63,7 +69,7 @@ def send_due(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
         for way in ways.values():
             way.close()
     with run.tenant():
-        _finish_mass_messages(at)
+        _finish_mass_messages(now())
     return dict(counted)
 
 

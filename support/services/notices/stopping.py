@@ -28,7 +28,7 @@ class StopLinkWrong(DomainError):
 
 def stop_link(subscriber_id: UUID) -> str:
     """Return the address at which a customer stops offers by e-mail."""
-    token = signing.dumps([current_tenant_id().hex, subscriber_id.hex], salt=SALT)
+    token = signing.Signer(salt=SALT).sign_object([current_tenant_id().hex, subscriber_id.hex])
     return f"{settings.PUBLIC_URL}{reverse('notices-stop', args=[token])}"
 
 
@@ -40,7 +40,7 @@ def footer(subscriber_id: UUID, language: str) -> str:
 def read_token(token: str) -> tuple[UUID, UUID]:
     """Return tenant and customer of a link. Raises StopLinkWrong."""
     try:
-        tenant, subscriber = signing.loads(token, salt=SALT)
+        tenant, subscriber = signing.Signer(salt=SALT).unsign_object(token)
         return UUID(tenant), UUID(subscriber)
     except (signing.BadSignature, ValueError, TypeError, AttributeError) as error:
         raise StopLinkWrong from error
