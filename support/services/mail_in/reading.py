@@ -126,13 +126,13 @@ def _parts(message: Parsed) -> Iterator[Parsed]:
 
 
 def _leaves(message: Parsed) -> Iterator[Parsed]:
-    inner = message.get_payload()
-    if message.get_content_maintype() == "multipart" and isinstance(inner, list):
-        for part in inner:
-            if isinstance(part, Parsed):
-                yield from _leaves(part)
-    else:
+    if message.get_content_maintype() != "multipart":
         yield message
+        return
+    inner = message.get_payload()
+    for part in inner if isinstance(inner, list) else ():
+        if isinstance(part, Parsed):
+            yield from _leaves(part)
 
 
 def _is_file(part: Parsed) -> bool:
@@ -203,12 +203,13 @@ def own_words(text: str) -> str:
     end = len(lines)
     while end and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith(">")):
         end -= 1
-    for height in (1, 2) if end < len(lines) else ():
+    if 0 < end < len(lines) and lines[end - 1].rstrip().endswith(":"):
         # The line that says who wrote what follows and when; mail programs break it in two.
-        above = " ".join(lines[max(0, end - height) : end])
-        if above.rstrip().endswith(":") and WHO_AND_WHEN.search(above):
-            end = max(0, end - height)
-            break
+        above = lines[end - 2].rstrip() if end > 1 else ""
+        if WHO_AND_WHEN.search(above) and not above.endswith((".", "!", "?", ":")):
+            end -= 2
+        elif WHO_AND_WHEN.search(lines[end - 1]):
+            end -= 1
     return "\n".join(lines[:end]).strip() or text.strip()
 
 
