@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from ispcore.tenants.models import Tenant, User
 from subscribers.models import Subscription
-from support.models import Notice, PortalAccount, SupportSettings
+from support.models import IncomingMail, Notice, PortalAccount, SupportSettings
 from support.services import desk, tickets
 from support.services.notices import consent, gateways, mass, templates
 
@@ -31,6 +31,14 @@ def fill_support(tenant: Tenant, user: User, line: Subscription) -> dict[str, An
         "support.CannedAnswer": answer,
         "support.Ticket": ticket,
         "support.SupportSettings": SupportSettings.objects.create(zone_limit=5),
+        "support.IncomingMail": IncomingMail.objects.create(
+            message_key=f"<1@{tenant.slug}.example>",
+            sender=f"jane@{tenant.slug}.example",
+            title=f"Slow in the {tenant.slug}",
+            outcome="commented",
+            ticket=ticket,
+            taken_at=at,
+        ),
         **_fill_notices(tenant, line, at),
     }
     if line.premise.zone_id:
