@@ -49,7 +49,8 @@ TEAM_ROLES = {
 }
 WEEKS = timedelta(days=40)
 SWEEP = timedelta(hours=3)
-ZONE_LIMIT, NARROW_ZONE, NARROW_LIMIT = 12, "Water Tower", 4
+# What a zone takes, one of them less; until all tickets are there, as many as come.
+ZONE_LIMIT, NARROW_ZONE, NARROW_LIMIT, NO_LIMIT = 12, "Water Tower", 6, 1000
 PAST = 26  # Tickets that were settled long ago.
 # How many days ago a ticket of late was opened, and how far it came.
 OF_LATE = (
@@ -107,6 +108,7 @@ def load(*, at: datetime, country: str = "PT") -> None:
     _make_texts(at)
     opened = _live_through(office, _matters(office, at), at)
     _date_back(opened)
+    _set_limits()
     _send_by_hand(at)
     _draft_mass_messages(at)
     _open_portal(at)
@@ -114,7 +116,7 @@ def load(*, at: datetime, country: str = "PT") -> None:
 
 def _open_office(country: str) -> _Office:
     kept = settings.change_settings(
-        opening_hours=["09:00-20:00"] * 5 + ["10:00-14:00", ""], country=country, zone_limit=ZONE_LIMIT
+        opening_hours=["09:00-20:00"] * 5 + ["10:00-14:00", ""], country=country, zone_limit=NO_LIMIT
     )
     members = {
         name: list(
@@ -140,8 +142,6 @@ def _open_office(country: str) -> _Office:
     }
     for name, body in ANSWERS:
         desk.create_answer(name=name, body=body)
-    if zone := Zone.objects.filter(name=NARROW_ZONE).first():
-        desk.set_zone_limit(zone_id=zone.pk, limit=NARROW_LIMIT)
     for name, subject in subjects.items():
         subject.team = teams[next(row[2] for row in SUBJECTS if row[0] == name)]
     return _Office(settings.calendar_of(kept), subjects, members, random.Random(4))
@@ -289,6 +289,12 @@ def _sweep(since: datetime) -> Iterator[datetime]:
         tickets.escalate(at=now)
         tickets.close_resolved(at=now)
         now += SWEEP
+
+
+def _set_limits() -> None:
+    settings.change_settings(zone_limit=ZONE_LIMIT)
+    if zone := Zone.objects.filter(name=NARROW_ZONE).first():
+        desk.set_zone_limit(zone_id=zone.pk, limit=NARROW_LIMIT)
 
 
 def _date_back(opened: dict[UUID, datetime]) -> None:

@@ -119,7 +119,7 @@ def _queues(key: str, name: str, at: datetime) -> list[Queue]:
             waiting=Count("pk", filter=Q(status="waiting")),
         )
     )
-    return sorted((Queue(*row) for row in rows), key=lambda queue: (-queue.unresolved, queue.name or ""))
+    return sorted((Queue(*row) for row in rows), key=lambda queue: (-queue.unresolved, str(queue.name or "")))
 
 
 def _people(at: datetime) -> list[Queue]:

@@ -14,6 +14,7 @@ from ispcore.admin.columns import Column, columns
 from ispcore.admin.dashboard import Bar, Chart, Part, Tile, share
 from ispcore.admin.formats import DASH, duration
 from support import selectors
+from support.admin.queues import NOBODY, NONE
 from support.models import Priority
 from support.selectors import Load, Queue
 from support.services.settings import tenant_zone
@@ -49,10 +50,8 @@ def _context(admin: Any, request: HttpRequest) -> dict[str, Any]:
         "tiles": _tiles(found, listed),
         "drawn": _drawn(found),
         "charts": [
-            _queues(
-                "Open tickets by team", found.teams, "no team", f"{listed}?queue=unresolved&team__id__exact="
-            ),
-            _queues("Open tickets by person", found.people, "nobody yet", ""),
+            _queues("Open tickets by team", found.teams, "no team", f"{listed}?queue=unresolved&team="),
+            _queues("Open tickets by person", found.people, NOBODY, f"{listed}?queue=unresolved&who="),
             _kept(found),
             _pace(found),
         ],
@@ -114,7 +113,7 @@ def _queues(title: str, queues: list[Queue], nobody: str, url: str) -> Chart:
                     if count
                 ],
                 hint=f"{queue.overdue} past due" if queue.overdue else "",
-                url=f"{url}id__exact={queue.id}" if queue.id else f"{url}isnull=True",
+                url=f"{url}{queue.id or NONE}",
             )
         )
     legend = [Part(label, 0, 0, tone) for label, tone in QUEUE_TONES]

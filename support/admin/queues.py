@@ -8,7 +8,9 @@ from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
-from support.models import RUNNING, UNRESOLVED, TeamMember, Ticket
+from ispcore.admin import links
+from support.admin.desk import staff_choices
+from support.models import RUNNING, UNRESOLVED, Team, TeamMember, Ticket
 
 QUEUES = {
     "mine": "Mine",
@@ -18,6 +20,8 @@ QUEUES = {
     "unresolved": "All unresolved",
 }
 USUAL = "unresolved"
+NONE, NOBODY = "none", "nobody yet"
+MOST_CHOICES = 200
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -29,6 +33,36 @@ class QueueFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> QuerySet[Ticket]:
         return in_queue(queryset, self.value(), request)
+
+
+class _HolderFilter(admin.SimpleListFilter):
+    """Who has a ticket: its own choices, and those that have nobody."""
+
+    field: str
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> QuerySet[Ticket]:
+        chosen = self.value()
+        if not chosen:
+            return queryset
+        if chosen == NONE:
+            return queryset.filter(**{f"{self.field}__isnull": True})
+        found = links.id_in(chosen)
+        return queryset.filter(**{self.field: found}) if found else queryset.none()
+
+
+class TeamFilter(_HolderFilter):
+    title, parameter_name, field = "team", "team", "team_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        teams = Team.objects.order_by("name").values_list("pk", "name")[:MOST_CHOICES]
+        return [(NONE, "no team"), *((str(pk), name) for pk, name in teams)]
+
+
+class PersonFilter(_HolderFilter):
+    title, parameter_name, field = "who", "who", "assignee_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(NONE, NOBODY), *staff_choices()]
 
 
 def in_queue(rows: QuerySet[Ticket], queue: str | None, request: HttpRequest) -> QuerySet[Ticket]:

@@ -19,7 +19,7 @@ from ispcore.errors import DomainError
 from subscribers.admin.saving import saved
 from support.admin import diagnosis, load_page
 from support.admin.desk import PRIORITY_TONES
-from support.admin.queues import QueueFilter, chips, in_queue, queue_of
+from support.admin.queues import PersonFilter, QueueFilter, TeamFilter, chips, in_queue, queue_of
 from support.admin.ticket_forms import AssignForm, ChangeForm, CommentForm, MergeForm, MoveForm, NewTicketForm
 from support.admin.ticket_page import (
     STATUS_TONES,
@@ -65,7 +65,7 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
         time_column("created_at", "Opened"),
     )
     list_display_links = ("number", "title")
-    list_filter = (QueueFilter, "status", "priority", "team", "subject")
+    list_filter = (QueueFilter, "status", "priority", TeamFilter, PersonFilter, "subject")
     # What is searched are the number and the customer's words: see get_search_results.
     search_fields = ("number",)
     search_help_text = "The ticket's number, or the beginnings of words of the customer"
@@ -77,7 +77,8 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
     empty_title = "No ticket is here"
     empty_help = (
         "A ticket is one matter of one customer: what they said, what was answered, who takes care of it and by when. "
-        "Open one here, or let the API do it."
+        "It has a subject of the catalogue, so begin with a few of those; then open one here, or let customers and "
+        "integrations do it."
     )
 
     def get_urls(self) -> list[URLPattern]:
