@@ -58,7 +58,7 @@ SENTENCES: dict[Cause, str] = {
     "router and WiFi.",
 }  # fmt: skip
 
-SECOND = " That is not all: {fault}."
+SECOND = " There is a second fault: {fault}."
 
 RANK = {cause: place for place, cause in enumerate(Cause)}
 # What keeps a line offline though what was decided about it is settled. A box that the customer pulled while the line
