@@ -22,6 +22,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.enums import ActionVariant
 
 from ispcore.errors import DomainError
@@ -148,7 +149,7 @@ def ask(
     count = 1 if obj else queryset.count()
     options = admin.model._meta
     form = answers or (run.form(rows=queryset) if run.form else None)
-    post_url = request.path if obj else ""
+    post_url = request.get_full_path() if obj else ""
     forecast = _forecast(admin, request, run, queryset, answers)
     if form is not None:
         _renew_on_change(form, run.preview_on, post_url or request.get_full_path())
@@ -174,7 +175,7 @@ def ask(
         "noun": options.verbose_name if count == 1 else options.verbose_name_plural,
         "confirmed": CONFIRMED,
         "post_url": post_url,
-        "back": _back(admin, obj),
+        "back": _asked_from(request) or _back(admin, obj),
         # A list action is sent again with the same selection.
         "again": [] if obj else _selection(request),
     }
@@ -271,7 +272,10 @@ class ActionsMixin:
         return [path("<path:object_id>/do/<slug:action_name>/", view, name=name), *super().get_urls()]  # type: ignore[misc]
 
     def object_action_view(self, request: HttpRequest, object_id: str, action_name: str) -> HttpResponse:
-        """GET asks, POST runs; 404 for another tenant's object as for one that does not exist."""
+        """GET asks, POST runs; 404 for another tenant's object as for one that does not exist.
+
+        Either leads back to the page that `next` names, to the object's own otherwise.
+        """
         obj = self.get_object(request, object_id)  # type: ignore[attr-defined]
         if action_name not in self.object_actions or obj is None:
             raise Http404
@@ -281,7 +285,7 @@ class ActionsMixin:
         rows = self.get_queryset(request).filter(pk=obj.pk)  # type: ignore[attr-defined]
         if request.method == "GET":
             return ask(self, request, run, rows, obj)
-        return run(self, request, rows, obj) or redirect(_back(self, obj))
+        return run(self, request, rows, obj) or redirect(_asked_from(request) or _back(self, obj))
 
     def _may_run(self, request: HttpRequest, run: Any) -> bool:
         return all(getattr(self, f"has_{name}_permission")(request) for name in run.allowed_permissions)
@@ -310,6 +314,13 @@ class ActionsMixin:
         obj = kwargs.get("obj")
         context["actions_detail"] = self._buttons(request, obj) if obj else []
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+
+
+def _asked_from(request: HttpRequest) -> str:
+    """Return the page the question came from, if the address names one and it is of this site."""
+    url = request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    return url if is_ours else ""
 
 
 def _back(admin: Any, obj: Model | None) -> str:

@@ -21,7 +21,7 @@ from support.services.diagnosis import Action, ActionCode, Cause, Step, StepStat
 
 MAY_SEE = "support.view"
 MAY_PING = "hardware.operate"
-TONES = {StepStatus.OK: "good", StepStatus.PROBLEM: "danger", StepStatus.UNKNOWN: "plain"}
+TONES = {StepStatus.OK: "good", StepStatus.PROBLEM: "warning", StepStatus.UNKNOWN: "plain"}
 VERDICT_TONES = {Cause.FINE: "good", Cause.UNSURE: "info"}
 WORKS = (Cause.WEAK_SIGNAL, Cause.THROTTLED, Cause.OLT_SILENT, Cause.ADDRESS_MISMATCH)
 ICONS = {StepStatus.OK: "check_circle", StepStatus.PROBLEM: "error", StepStatus.UNKNOWN: "help"}
@@ -82,17 +82,19 @@ def context(request: HttpRequest, line: Subscription) -> dict[str, Any]:
             "icon": "check_circle" if code == Cause.FINE else "info" if code == Cause.UNSURE else "error",
             "button": _button(request, found.action),
         },
-        "steps": [_step(request, step) for step in found.steps],
+        "steps": [_step(request, step, tone) for step in found.steps],
         "ping_url": page_url(line) if user.has_perm(MAY_PING) else "",
     }
 
 
-def _step(request: HttpRequest, step: Step) -> dict[str, Any]:
+def _step(request: HttpRequest, step: Step, verdict_tone: str) -> dict[str, Any]:
+    """Return a step as it is shown; what is blamed has the verdict's colour, what follows from it is amber."""
+    tone = verdict_tone if step.is_blamed else TONES[step.status]
     return {
         "title": str(step.step.label),
-        "tone": TONES[step.status] if step.is_blamed or step.status != StepStatus.PROBLEM else "warning",
+        "tone": tone,
         "icon": ICONS[step.status],
-        "status": pill("The cause", "danger") if step.is_blamed else "",
+        "status": pill("The cause", tone) if step.is_blamed else "",
         "status_words": str(step.status.label),
         "fact": step.fact,
         "source": step.source,
@@ -103,10 +105,12 @@ def _step(request: HttpRequest, step: Step) -> dict[str, Any]:
 
 
 def _button(request: HttpRequest, action: Action | None) -> dict[str, str] | None:
-    """Return a button for who may press it."""
+    """Return a button for who may press it; what is asked back leads to this page again."""
     if action is None or not request.user.has_perm(action.permission):
         return None
     url = url_of(action)
+    if action.code in ASKED_AT:
+        url += f"?{urlencode({'next': request.path})}"
     return {"label": action.label, "url": url} if url else None
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from aaa.models import Account
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant, User
@@ -43,7 +45,8 @@ class TestPage:
         assert page.status_code == 200
         assert f"The ONU is without power since {said(home.ago(minutes=30))}." in words
         assert words.count("The cause") == 1
-        assert f'href="{reverse("admin:hardware_onu_action", args=[home.onu.pk, "read_now"])}"' in content
+        read_now = reverse("admin:hardware_onu_action", args=[home.onu.pk, "read_now"])
+        assert f'href="{read_now}?{urlencode({"next": page_of(home.line)})}"' in content
         assert "onu_no_power" not in words
 
     def test_is_led_to_by_the_customers_page_and_the_services(self, browser: Client, home: Home) -> None:
@@ -131,3 +134,56 @@ def test_the_page_fits_a_phone_and_its_button_is_reached_by_keyboard(
         page.get_by_role("link", name="Open the outage").focus()
         page.keyboard.press("Enter")
         page.wait_for_url("**/hardware/outage/**")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_from_the_problem_by_its_button_to_the_end(
+    live_server: Any, monkeypatch: pytest.MonkeyPatch, tenant: Tenant, admin_user: User
+) -> None:
+    with tenant_context(tenant.pk):
+        home = make_home()
+        Account.objects.update(enabled=False)
+
+    with logged_in(admin_user, live_server.url, monkeypatch) as page:
+        page.goto(live_server.url + page_of(home.line))
+        verdict = page.get_by_label("Verdict")
+        assert "The RADIUS account is switched off." in verdict.inner_text()
+        verdict.get_by_role("link", name="Switch the account on").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/do/enable/**")
+        page.get_by_role("button", name="Switch on").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**{page_of(home.line)}")
+        assert "Everything that can be seen from here is in order." in verdict.inner_text()
+
+
+@pytest.mark.django_db
+class TestTheWayBack:
+    """An action asked from another page leads back to it, and to no other site."""
+
+    @pytest.fixture
+    def url(self, home: Home, tenant: Tenant) -> str:
+        with tenant_context(tenant.pk):
+            Account.objects.update(enabled=False)
+        return reverse("admin:aaa_account_action", args=[home.account.pk, "enable"])
+
+    def test_leads_to_where_it_was_asked(self, browser: Client, home: Home, url: str) -> None:
+        back = page_of(home.line)
+        asked = browser.get(url, {"next": back})
+
+        answer = browser.post(f"{url}?{urlencode({'next': back})}", {"confirmed": "yes"})
+
+        assert f'<a class="isp-button" href="{back}"' in asked.content.decode()
+        assert (answer.status_code, answer["Location"]) == (302, back)
+
+    @pytest.mark.parametrize(
+        "elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""]
+    )
+    def test_leads_to_no_other_site(
+        self, browser: Client, home: Home, tenant: Tenant, url: str, elsewhere: str
+    ) -> None:
+        answer = browser.post(f"{url}?{urlencode({'next': elsewhere})}", {"confirmed": "yes"})
+
+        assert answer["Location"] == reverse("admin:aaa_account_change", args=[home.account.pk])
+        with tenant_context(tenant.pk):
+            assert Account.objects.get().enabled
