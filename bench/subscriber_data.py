@@ -182,7 +182,9 @@ def insert(
     connection: psycopg.Connection[Any], model: type[Model], source: str, /, **expressions: str
 ) -> None:
     """INSERT … SELECT; columns that are not named get the model's default."""
-    columns = {field.column: _default(field) for field in model._meta.local_fields} | expressions
+    # A key of several columns is none itself.
+    fields = [field for field in model._meta.local_fields if field.column]
+    columns = {field.column: _default(field) for field in fields} | expressions
     names, values = ", ".join(f'"{name}"' for name in columns), ", ".join(columns.values())
     table = f'"{model._meta.db_table}"'
     connection.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM {source}")
