@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from support.models import Priority, Source
 
 HELPDESK, NETWORK, ACCOUNTS = "Helpdesk", "Network", "Accounts"
+OTHER = "Something else"  # What comes by e-mail is about that until somebody reads it.
 
 # name, priority, team, hours to the first answer, business days to the end (None: as the settings say)
 SUBJECTS: tuple[tuple[str, str, str, int, int | None], ...] = (
@@ -18,6 +19,7 @@ SUBJECTS: tuple[tuple[str, str, str, int, int | None], ...] = (
     ("Payment not recognised", Priority.NORMAL, ACCOUNTS, 4, 2),
     ("Question about an invoice", Priority.LOW, ACCOUNTS, 9, None),
     ("Move to another address", Priority.LOW, NETWORK, 18, 5),
+    (OTHER, Priority.NORMAL, HELPDESK, 8, None),
 )
 ANSWERS = (
     (

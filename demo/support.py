@@ -14,9 +14,9 @@ from uuid import UUID
 import pgtrigger
 from django.db import connection
 from django.db.models import F, Value
-from django.db.models.functions import Least
+from django.db.models.functions import Greatest, Least
 
-from demo.stories import ACCOUNTS, ANSWERS, HELPDESK, NETWORK, STORIES, SUBJECTS, Story, file_of
+from demo.stories import ACCOUNTS, ANSWERS, HELPDESK, NETWORK, OTHER, STORIES, SUBJECTS, Story, file_of
 from hardware.models import Outage, OutageOnu, OutageStatus
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Membership
@@ -140,6 +140,7 @@ def _open_office(country: str) -> _Office:
         )
         for position, (name, priority, team, hours, days) in enumerate(SUBJECTS, start=1)
     }
+    settings.change_settings(mail_subject_id=subjects[OTHER].pk)
     for name, body in ANSWERS:
         desk.create_answer(name=name, body=body)
     for name, subject in subjects.items():
@@ -362,7 +363,8 @@ def _send_by_hand(at: datetime) -> None:
         Notice.objects.filter(pk=refused.pk).update(
             status=NoticeStatus.FAILED, attempts=1, detail="550 5.1.1 No such mailbox here"
         )
-    written.update(status=NoticeStatus.SENT, attempts=1, sent_at=Least(F("send_after"), Value(at)))
+    sent_at = Greatest(Least(F("send_after"), Value(at)), F("written_at"))
+    written.update(status=NoticeStatus.SENT, attempts=1, sent_at=sent_at)
     Notice.objects.update(created_at=F("written_at"), updated_at=F("written_at"))
 
 

@@ -222,9 +222,7 @@ class ZoneLimitAdmin(DeskAdmin):
 
 class HoursField(forms.CharField):
     def __init__(self) -> None:
-        super().__init__(
-            required=False, max_length=11, widget=TextInput, help_text="Such as 09:00-18:00; empty: closed."
-        )
+        super().__init__(required=False, max_length=11, widget=TextInput)
 
 
 class SettingsForm(TenantForm):
@@ -258,7 +256,11 @@ class SupportSettingsAdmin(DeskAdmin):
     fieldsets = (
         (
             "Opening hours",
-            {"fields": WEEK, "description": "Due times count these hours, at the provider's clock."},
+            {
+                "fields": WEEK,
+                "description": "Due times count these hours, at the provider's clock. Write them as 09:00-18:00, or "
+                "nothing for a day off.",
+            },
         ),
         ("Holidays", {"fields": ("country", "subdivision")}),
         (

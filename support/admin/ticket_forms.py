@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from ispcore.admin.actions import ActionForm
 from ispcore.admin.base import TenantForm
-from ispcore.admin.fields import CheckBox, TextArea
+from ispcore.admin.fields import CheckBox, Select, TextArea, TextInput
 from support.admin.desk import staff_choices
 from support.models import Priority, Subject, Team, Ticket, TicketStatus
 from support.services.tickets.moving import ALLOWED
@@ -64,8 +64,8 @@ class CommentForm(forms.Form):
 
 
 class AssignForm(ActionForm):
-    assignee = forms.ChoiceField(required=False, label="To")
-    team = forms.ChoiceField(required=False)
+    assignee = forms.ChoiceField(required=False, label="To", widget=Select)
+    team = forms.ChoiceField(required=False, widget=Select)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -78,10 +78,10 @@ class AssignForm(ActionForm):
 
 
 class ChangeForm(ActionForm):
-    subject = forms.ChoiceField()
-    title = forms.CharField(max_length=200)
+    subject = forms.ChoiceField(widget=Select)
+    title = forms.CharField(max_length=200, widget=TextInput)
     priority = forms.ChoiceField(
-        choices=Priority.choices, help_text="Set by hand, it no longer follows the subject."
+        choices=Priority.choices, widget=Select, help_text="Set by hand, it no longer follows the subject."
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -97,7 +97,7 @@ class ChangeForm(ActionForm):
 
 
 class MoveForm(ActionForm):
-    status = forms.ChoiceField(label="To")
+    status = forms.ChoiceField(label="To", widget=Select)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,4 +109,6 @@ class MoveForm(ActionForm):
 
 
 class MergeForm(ActionForm):
-    number = forms.CharField(max_length=20, label="Into ticket", help_text="Its number, such as TKT-000184.")
+    number = forms.CharField(
+        max_length=20, label="Into ticket", widget=TextInput, help_text="Its number, such as TKT-000184."
+    )

@@ -1,6 +1,7 @@
 """Tickets: the queues, and each ticket's page as a conversation with the customer's diagnosis beside it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -211,7 +212,8 @@ class TicketAdmin(BegunByForm, TenantModelAdmin):
     def _take_url(self, request: HttpRequest, ticket: Ticket) -> str:
         if ticket.assignee_id == request.user.pk or ticket.status not in UNRESOLVED:
             return ""
-        return reverse("admin:support_ticket_action", args=[ticket.pk, "take"])
+        back = urlencode({"next": f"{url_of(ticket)}?queue={queue_of(request)}"})
+        return f"{reverse('admin:support_ticket_action', args=[ticket.pk, 'take'])}?{back}"
 
     @action(
         description="Take it",

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core import mail
 from django.db.models import F
 
 from demo import customers, support
+from ispcore.events.models import Event
 from ispcore.tenants.models import Tenant
 from ispcore.tenants.roles import Role
 from subscribers.models import ServiceStatus, Subscription
@@ -28,6 +30,13 @@ from support.services.portal import access
 from tests.support.desk import in_lisbon, outage_of
 
 AT = datetime(2026, 5, 20, 15, 30, tzinfo=UTC)
+# What support/tasks.py does when the demo's workers come to these events.
+TELLS: dict[str, Callable[..., int]] = {
+    "support.ticket_opened": rules.tell_ticket_opened,
+    "support.ticket_resolved": rules.tell_ticket_resolved,
+    "support.ticket_commented": rules.tell_ticket_answered,
+    "billing.debt_cleared": rules.tell_reactivation,
+}
 
 
 @pytest.fixture
@@ -79,7 +88,7 @@ def test_everything_happened_in_its_order_and_before_now() -> None:
     assert not early.exists()
     assert not Comment.objects.filter(said_at__gt=AT).exists()
     assert timedelta(days=39) < AT - oldest.created_at < timedelta(days=41)
-    assert list(Ticket.objects.order_by("number")) == list(Ticket.objects.order_by("created_at"))
+    assert list(Ticket.objects.order_by("number")) == list(Ticket.objects.order_by("created_at", "number"))
 
 
 @pytest.mark.django_db
@@ -88,14 +97,8 @@ def test_what_its_events_ask_for_was_told_already() -> None:
     before = set(Notice.objects.values_list("status", flat=True))
 
     written = sum(
-        [
-            *(rules.tell_ticket_opened(ticket_id=each.pk, at=AT) for each in Ticket.objects.all()),
-            *(rules.tell_ticket_resolved(ticket_id=each.pk, at=AT) for each in Ticket.objects.all()),
-            *(
-                rules.tell_ticket_answered(ticket_id=each.ticket_id, comment_id=each.pk, at=AT)
-                for each in Comment.objects.all()
-            ),
-        ]
+        TELLS[event.name](at=AT, **{name: UUID(key) for name, key in event.payload.items()})
+        for event in Event.objects.filter(name__in=TELLS)
     )
 
     assert written == 0
