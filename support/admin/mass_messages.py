@@ -4,21 +4,22 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from ispcore.admin import navigation
+from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, Outcome, Preview, action
 from ispcore.admin.base import TenantForm
 from ispcore.admin.fields import NumberInput
-from ispcore.admin.formats import DASH, choice_column, figures, moment, time_column
+from ispcore.admin.formats import DASH, choice_column, figures, moment, pill, time_column
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 from support.admin.desk import DeskAdmin
-from support.models import MassMessage, MassState, NoticeKind
+from support.models import MassMessage, MassState, Notice, NoticeKind, NoticeStatus
 from support.services.notices import mass, templates
 
 SHOWN = 5
@@ -124,11 +125,13 @@ class MassMessageAdmin(DeskAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return self.fieldsets
-        shown = ("state_shown", "counted_shown", "approved_shown", "written_shown")
+        shown = ("state_shown", "counted_shown", "approved_shown", "written_shown", "outcome_shown")
         return (*self.fieldsets, ("3. How far it is", {"fields": shown}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("state_shown", "counted_shown", "approved_shown", "written_shown") if obj else ()
+        if obj is None:
+            return ()
+        return ("state_shown", "counted_shown", "approved_shown", "written_shown", "outcome_shown")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request) and (obj is None or obj.state in mass.EDITABLE)
@@ -204,7 +207,17 @@ class MassMessageAdmin(DeskAdmin):
 
     @admin.display(description="State")
     def state_shown(self, obj: MassMessage) -> str:
-        return str(obj.get_state_display())
+        return pill(obj.get_state_display(), STATE_TONES[MassState(obj.state)])
+
+    @admin.display(description="What became of it")
+    def outcome_shown(self, obj: MassMessage) -> str:
+        """Count its messages by state, and lead to them in the log."""
+        found = Notice.objects.filter(mass_message=obj).order_by().values_list("status").annotate(Count("pk"))
+        if not found:
+            return DASH
+        url = f"{reverse('admin:support_notice_changelist')}?mass_message__id__exact={obj.pk}"
+        words = ", ".join(f"{figures(count)} {NoticeStatus(name).label.lower()}" for name, count in found)
+        return links.link(url, words)
 
     @admin.display(description="Approved")
     def approved_shown(self, obj: MassMessage) -> str:
@@ -216,3 +229,4 @@ class MassMessageAdmin(DeskAdmin):
 navigation.add_list(
     "Support", 73, "Mass messages", MassMessage, icon="campaign", under="admin:support_notice_changelist"
 )
+links.add("mass_message", "admin:support_massmessage_change")

@@ -4,15 +4,18 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
 from billing.services.documents.identity import billing_identity
 from ispcore.admin import links, navigation
 from ispcore.admin.base import ReadOnlyAdmin, TenantForm, TenantModelAdmin
-from ispcore.admin.formats import DASH, choice_column, time_column
+from ispcore.admin.formats import DASH, choice_column, moment, pill, time_column
 from ispcore.admin.site import register
+from subscribers.admin import tabs
 from subscribers.admin.saving import answers, saved
+from subscribers.models import Subscriber
 from support.admin.desk import DeskAdmin
 from support.models import (
     Channel,
@@ -35,6 +38,18 @@ STATUS_TONES = {
     NoticeStatus.SKIPPED: "plain",
 }
 
+# The record a notice is about: what its page is called by, and the words of the link.
+ABOUT = {
+    NoticeKind.INVOICE: ("invoice", "The invoice"),
+    NoticeKind.REMINDER: ("invoice", "The invoice"),
+    NoticeKind.OUTAGE: ("outage", "The outage"),
+    NoticeKind.OUTAGE_OVER: ("outage", "The outage"),
+    NoticeKind.TICKET_OPENED: ("ticket", "The ticket"),
+    NoticeKind.TICKET_RESOLVED: ("ticket", "The ticket"),
+    NoticeKind.MASS: ("mass_message", "The mass message"),
+}
+SHOWN_OF_CUSTOMER = 20
+
 
 @register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
@@ -53,7 +68,10 @@ class NoticeAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ()
     fieldsets = (
-        (None, {"fields": ("what", "customer", "channel", "address", "status", "detail", "attempts")}),
+        (
+            None,
+            {"fields": ("what", "about", "customer", "channel", "address", "state_shown", "why", "attempts")},
+        ),
         ("When", {"fields": (time_column("send_after", "Not before"), time_column("sent_at", "Sent"))}),
         ("What it says", {"fields": ("subject", "words_shown")}),
     )
@@ -74,6 +92,17 @@ class NoticeAdmin(ReadOnlyAdmin):
     @admin.display(description="Customer")
     def customer(self, obj: Notice) -> str:
         return links.link(links.url_of("subscriber", obj.subscriber_id), obj.subscriber.full_name)
+
+    @admin.display(description="About")
+    def about(self, obj: Notice) -> str:
+        kind = ABOUT.get(NoticeKind(obj.kind))
+        pk = links.id_in(obj.source.partition(":")[0])
+        url = links.url_of(kind[0], pk) if kind and pk else ""
+        return links.link(url, kind[1]) if kind and url else DASH
+
+    @admin.display(description="State")
+    def state_shown(self, obj: Notice) -> str:
+        return pill(obj.get_status_display(), STATUS_TONES[NoticeStatus(obj.status)])
 
     @admin.display(description="Why not")
     def why(self, obj: Notice) -> str:
@@ -292,6 +321,46 @@ class ConsentAdmin(TenantModelAdmin):
     @admin.display(description="Customer")
     def customer(self, obj: Consent) -> str:
         return obj.subscriber.full_name
+
+
+def notices_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
+    """Show what a customer was told lately, and by which ways they may not be."""
+    found = Notice.objects.filter(subscriber=subscriber).order_by("-id")[:SHOWN_OF_CUSTOMER]
+    said = Consent.objects.filter(subscriber=subscriber).order_by("channel", "purpose")
+    return {
+        "notices": [
+            {
+                "url": reverse("admin:support_notice_change", args=[each.pk]),
+                "what": each.get_kind_display(),
+                "channel": each.get_channel_display(),
+                "address": each.address,
+                "state": pill(each.get_status_display(), STATUS_TONES[NoticeStatus(each.status)]),
+                "why": each.detail,
+                "written": moment(each.written_at),
+            }
+            for each in found
+        ],
+        "consents": [
+            (
+                f"{each.get_purpose_display()}, {each.get_channel_display()}",
+                pill("yes", "good") if each.is_given else pill("no", "warning"),
+            )
+            for each in said
+        ],
+        "consent_url": f"{reverse('admin:support_consent_add')}?subscriber={subscriber.pk}"
+        if request.user.has_perm("support.add_consent")
+        else "",
+    }
+
+
+tabs.add(
+    56,
+    "notices",
+    "Notices",
+    template="admin/support/customer_notices.html",
+    allowed="support.view_notice",
+    read=notices_tab,
+)
 
 
 def _letter(text: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import rotate_token
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -47,7 +48,7 @@ def log_in(request: HttpRequest, site: Site) -> HttpResponse:
         if "password" in request.POST:
             refuse_too_often(f"portal:password:{tenant.pk}:{_key(email)}", PASSWORD_LIMIT)
             account = access.log_in(email=email, password=password, at=timezone.now())
-            return log_in_browser(request, to(site, "portal-home"), site, account)
+            return _welcome(request, site, account)
         refuse_too_often(f"portal:link:{tenant.pk}:{_key(email)}", LINK_LIMIT)
     except DomainError as refusal:
         context: dict[str, Any] = {
@@ -75,7 +76,7 @@ def enter(request: HttpRequest, site: Site, secret: str) -> HttpResponse:
     except DomainError as refusal:
         said = refusal_words(site.words, refusal)
         return show(request, "log_in", site, status=refusal.status, problem=said)
-    return log_in_browser(request, to(site, "portal-home"), site, account)
+    return _welcome(request, site, account)
 
 
 @require_POST
@@ -113,7 +114,12 @@ def password(request: HttpRequest, site: Site, account: PortalAccount) -> HttpRe
         said = refusal_words(site.words, refusal)
         return show(request, "password", site, status=refusal.status, problem=said, **context)
     done = show(request, "password", site, notice=site.words["password_is_set"], **context)
-    return log_in_browser(request, done, site, account)
+    return log_in_browser(done, site, account)
+
+
+def _welcome(request: HttpRequest, site: Site, account: PortalAccount) -> HttpResponse:
+    rotate_token(request)  # Whatever was planted in this browser before is worth nothing.
+    return log_in_browser(to(site, "portal-home"), site, account)
 
 
 def _key(email: str) -> str:

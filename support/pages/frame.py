@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.middleware.csrf import CsrfViewMiddleware, rotate_token
+from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -137,11 +137,8 @@ def to(site: Site, name: str, **named: Any) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse(name, kwargs={"slug": site.slug, **named}))
 
 
-def log_in_browser(
-    request: HttpRequest, response: HttpResponse, site: Site, account: PortalAccount
-) -> HttpResponse:
-    """Let this browser in for two weeks, until the customer logs out anywhere; what was planted in it before ends."""
-    rotate_token(request)
+def log_in_browser(response: HttpResponse, site: Site, account: PortalAccount) -> HttpResponse:
+    """Let this browser in for two weeks, until the customer logs out anywhere."""
     value = signing.dumps([account.pk.hex, account.session_stamp.hex], salt=SALT)
     response.set_cookie(
         COOKIE,

@@ -3,6 +3,7 @@
 import pytest
 
 from ispcore.admin.actions import CONFIRMED
+from ispcore.jobs import services as jobs
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
@@ -123,3 +124,37 @@ def test_support_may_not_send_to_many(browser_as, tenant):
     with tenant_context(tenant.pk):
         message.refresh_from_db()
         assert message.state == "counted"
+
+
+def test_a_customer_s_page_shows_what_they_were_told(browser, tenant):
+    with tenant_context(tenant.pk):
+        customer = make_customer()
+        cut(customer)
+        rules.tell_suspension(subscriber_id=customer.pk, at=NOON)
+        Consent.objects.create(
+            subscriber=customer, channel="sms", purpose="marketing", is_given=False, said_at=NOON
+        )
+
+    page = text_of(browser.get(f"/admin/subscribers/subscriber/{customer.pk}/change/?tab=notices"))
+
+    assert "Cut for non-payment" in page
+    assert "zoe@customer.example" in page
+    assert "Marketing, SMS" in page
+
+
+def test_a_mass_message_tells_what_became_of_it_and_leads_to_the_log(browser, tenant):
+    with tenant_context(tenant.pk):
+        make_customer(full_name="Ana Costa")
+        message = mass.create(name="Works", subject="Works", body="Dear {customer}")
+        mass.count(message_id=message.pk, at=NOON)
+        _, job = mass.approve(message_id=message.pk, count=1, at=NOON, user_id=None)
+    jobs.perform(
+        tenant_id=str(tenant.pk), job_id=str(job.pk), work=lambda run: mass.write_message(run, at=NOON)
+    )
+
+    page = text_of(browser.get(f"/admin/support/massmessage/{message.pk}/change/"))
+    log = text_of(browser.get(f"{LOG}?mass_message__id__exact={message.pk}"))
+
+    assert f"{LOG}?mass_message__id__exact={message.pk}" in page
+    assert "1 waiting" in page
+    assert "Ana Costa" in log

@@ -231,5 +231,19 @@ class TestLogIns:
         assert strict.post("/portal/north/password", {"password": SECRET}).status_code == 403
         assert not User.objects.get(email="jane@customer.example").has_usable_password()
 
+    def test_a_page_s_own_forms_work_after_the_password_is_set(self, tenant, customer):
+        strict = Client(enforce_csrf_checks=True)
+        strict.cookies = browser_of(tenant, customer).cookies
+
+        def token(page):
+            return re.findall(r'csrfmiddlewaretoken" value="(\w+)"', page.content.decode())[0]
+
+        first = {"csrfmiddlewaretoken": token(strict.get("/portal/north/password"))}
+        chosen = strict.post("/portal/north/password", {"password": SECRET, **first})
+        left = strict.post("/portal/north/log-out", {"csrfmiddlewaretoken": token(chosen)})
+
+        assert "Your password is set" in shown(chosen)
+        assert (left.status_code, left["Location"]) == (302, LOG_IN)
+
     def test_a_provider_that_is_not_there_has_no_pages(self, tenant):
         assert Client().get("/portal/nowhere/log-in").status_code == 404
