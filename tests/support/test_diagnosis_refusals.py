@@ -88,7 +88,7 @@ class TestRefusals:
 
         assert self.told(home) == (
             Cause.SESSION_LIMIT, StepName.RADIUS, ActionCode.DISCONNECT_SESSION,
-            "Refused: one session is allowed, and another device or an old session has the place.",
+            f"Refused: one session is allowed, and {STRANGER} has the place that {ROUTER} wants.",
         )  # fmt: skip
 
     def test_expired(self, radius: Radius, home: Home, tenant: Tenant) -> None:

@@ -22,6 +22,7 @@ from tests.aaa.nas_peer import ADDRESS as NAS_ADDRESS
 from tests.aaa.nas_peer import NasPeer
 from tests.aaa.radius.client import NasClient
 from tests.aaa.radius.server import NAS_SECONDS, Server
+from tests.admin.browsing import logged_in
 from tests.billing import owing
 from tests.factories import OltFactory, SubscriberFactory, SubscriptionFactory
 from tests.support.homes import STRANGER, make_line
@@ -466,7 +467,28 @@ class TestSeveralAtOnce:
         TestHolds.cut(scene)
 
         assert scene.told() == ("held_non_payment", "money", "record_payment")
-        assert scene.answer()["verdict"].endswith(" That is not all: suspected outage.")
+        assert scene.answer()["verdict"].endswith(" There is a second fault: suspected outage.")
         scene.do(subscriber_id=str(scene.line.subscriber_id), amount="31.00", currency="EUR", method="cash")
         wait_until(lambda: is_settled(scene.tenant, scene.account))
         assert scene.told() == ("outage_suspected", "outage", "open_outage")
+
+
+def test_staff_see_it_mend_it_and_look_again(
+    scene: Scene, admin_user: User, live_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.desk.patch(scene.account_path, enabled=False)
+    scene.refused()
+
+    with logged_in(admin_user, live_server.url, monkeypatch) as page:
+        page.goto(f"{live_server.url}/admin/subscribers/subscriber/{scene.line.subscriber_id}/change/")
+        page.get_by_role("link", name="Diagnosis").click()
+        verdict = page.get_by_label("Verdict")
+        assert "The RADIUS account is switched off." in verdict.inner_text()
+        verdict.get_by_role("link", name="Switch the account on").click()
+        page.get_by_role("button", name="Switch on").click()
+        page.wait_for_url("**/diagnosis/")
+        assert "That is over: restart the router" in verdict.inner_text()
+        scene.go_online()
+        page.get_by_role("link", name="Look again").click()
+        page.wait_for_function("document.querySelector('.isp-verdict').innerText.includes('in order')")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

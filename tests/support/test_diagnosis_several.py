@@ -60,7 +60,7 @@ class TestTwoFaults:
         found = diagnosis_of(home)
 
         assert found.verdict_code == Cause.HELD_NON_PAYMENT
-        assert found.verdict.endswith(". That is not all: outage.")
+        assert found.verdict.endswith(". There is a second fault: outage.")
         assert found.action is not None
         assert found.action.code == ActionCode.RECORD_PAYMENT
 
@@ -68,7 +68,7 @@ class TestTwoFaults:
         onu_down(home, "dying_gasp")
         not_paid(home)
 
-        assert "not all" not in diagnosis_of(home).verdict
+        assert "second fault" not in diagnosis_of(home).verdict
 
     def test_a_refusal_before_the_light_went_explains_less(self, home: Home) -> None:
         home.go_offline(hours=2)

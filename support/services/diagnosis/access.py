@@ -95,6 +95,8 @@ def _refused(found: Found, account: Account) -> tuple[Cause | None, Action | Non
             is_over = refusal.last_at < max(session.started_at, found.at - TRIES_AGAIN)
             if is_over or refusal.station == session.station:
                 return None, None, {}
+            said["device"] = session.station or "an unnamed device"
+            said["other"] = refusal.station or "another unnamed one"
             return Cause.SESSION_LIMIT, Action(ActionCode.DISCONNECT_SESSION, session.pk), said
     if found.is_online:
         return None, None, {}

@@ -251,9 +251,8 @@ def _state_of(
     states: list[AccountState], session: Session | None, attempts: list[AuthAttempt], ended: Ended | None
 ) -> AccountState | None:
     """Return the account that is online, else the one last heard of, else the oldest; those switched on go first."""
-    of_account = {state.account_id: state for state in states}
     if session is not None:
-        return of_account[session.account_id]
+        return next(state for state in states if state.account_id == session.account_id)
     heard: dict[UUID, datetime] = {ended.account_id: ended.stopped_at} if ended else {}
     of_name = {state.account.username_key: state.account_id for state in states}
     for each in attempts:

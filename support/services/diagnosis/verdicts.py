@@ -32,7 +32,7 @@ SENTENCES: dict[Cause, str] = {
     Cause.ONU_NOT_ONLINE: "The ONU was authorised, but has not come online yet.",
     Cause.WRONG_PASSWORD: "The customer's router logs in with a wrong password.",
     Cause.MAC_LOCKED: "The account is locked to the device {device}, but {other} tries to log in.",
-    Cause.SESSION_LIMIT: "Refused: {sessions} allowed, and another device or an old session has the place.",
+    Cause.SESSION_LIMIT: "Refused: {sessions} allowed, and {device} has the place that {other} wants.",
     Cause.REFUSED_BEFORE: "The last log-in was refused ({reason}). That is over: restart the router, so that it tries "
     "again.",
     Cause.NAS_UNKNOWN: "The NAS the customer last came through is gone or switched off here, so nobody answers it.",
