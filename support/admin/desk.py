@@ -322,7 +322,7 @@ for order, title, model, icon, under in (
     (40, "Canned answers", "cannedanswer", "quickreply", ""),
     (50, "Teams", "team", "groups", "admin:support_subject_changelist"),
     (60, "Limits of zones", "zonelimit", "block", "admin:support_subject_changelist"),
-    (70, "Support settings", "supportsettings", "settings", ""),
+    (90, "Support settings", "supportsettings", "settings", ""),
 ):
     navigation.add(
         "Support",

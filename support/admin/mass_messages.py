@@ -227,6 +227,6 @@ class MassMessageAdmin(DeskAdmin):
 
 
 navigation.add_list(
-    "Support", 73, "Mass messages", MassMessage, icon="campaign", under="admin:support_notice_changelist"
+    "Support", 54, "Mass messages", MassMessage, icon="campaign", under="admin:support_notice_changelist"
 )
 links.add("mass_message", "admin:support_massmessage_change")

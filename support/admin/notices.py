@@ -368,11 +368,11 @@ def _letter(text: str) -> str:
 
 
 for order, title, model, icon in (
-    (71, "Notices", Notice, "outgoing_mail"),
-    (72, "Notice texts", NoticeTemplate, "draft"),
-    (74, "Message gateways", NoticeChannel, "sms"),
-    (75, "Consents", Consent, "how_to_reg"),
-    (76, "Quiet hours", NoticeSettings, "bedtime"),
+    (52, "Notices", Notice, "outgoing_mail"),
+    (53, "Notice texts", NoticeTemplate, "draft"),
+    (55, "Message gateways", NoticeChannel, "sms"),
+    (56, "Consents", Consent, "how_to_reg"),
+    (57, "Quiet hours", NoticeSettings, "bedtime"),
 ):
     navigation.add_list(
         "Support",

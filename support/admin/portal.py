@@ -244,4 +244,4 @@ tabs.add(
     allowed="support.view_portalaccount",
     read=portal_tab,
 )
-navigation.add_list("Support", 70, "Portal log-ins", PortalAccount, icon="badge")
+navigation.add_list("Support", 65, "Portal log-ins", PortalAccount, icon="badge")

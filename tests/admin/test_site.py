@@ -33,6 +33,9 @@ ACCESS = [
     "Live sessions", "Accounts", "Policies", "NAS", "Rejects", "Ended sessions", "CoA log", "RADIUS services",
     "Virtual servers", "Vouchers",
 ]  # fmt: skip
+SUPPORT = [
+    "Tickets", "Load and due times", "Subjects", "Canned answers", "Notices", "Portal log-ins", "Support settings",
+]  # fmt: skip
 
 
 @pytest.mark.django_db
@@ -142,6 +145,7 @@ class TestSidebar:
                     *ADDRESSES,
                     *ACCESS,
                     "Access settings",
+                    *SUPPORT,
                     "Users",
                     "API keys",
                     "Events",
@@ -159,11 +163,15 @@ class TestSidebar:
                     *(title for title in ADDRESSES if title != "CGNAT look-up"),
                     *ACCESS,
                     "Access settings",
+                    *SUPPORT,
                     "Events",
                     "Jobs",
                 ],
             ),
-            (Role.SUBSCRIBER_ACCOUNTS, ["Dashboard", *CUSTOMERS, *RECORDS, *BILLING, *ACCESS, "Jobs"]),
+            (
+                Role.SUBSCRIBER_ACCOUNTS,
+                ["Dashboard", *CUSTOMERS, *RECORDS, *BILLING, *ACCESS, *SUPPORT, "Jobs"],
+            ),
         ],
     )
     def test_shows_what_the_role_may_see_in_the_order_of_the_domains(
