@@ -1,5 +1,7 @@
 """Tickets over HTTP."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
@@ -7,12 +9,15 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from ispcore.files.models import StoredFile
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
+from subscribers.services import customers
 from support.models import Comment, SupportSettings, Ticket
 from support.services import desk, settings, tickets
+from support.services.tickets import finding
 from tests.support.desk import MONDAY, make_line, make_subject, make_zone, open_one
 
 pytestmark = pytest.mark.django_db
 
+HOUR = timedelta(hours=1)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
@@ -181,3 +186,71 @@ class TestTheDesk:
 
         assert answer.status_code == 403
         assert not SupportSettings.objects.exists()
+
+    def test_mail_opens_tickets_about_a_subject_there_is(self, api, acting):
+        subject, off = make_subject("By e-mail"), make_subject("Gone", is_active=False)
+
+        refused = api.patch("support/settings", {"mail_subject_id": str(off.pk)})
+        set_to = api.patch("support/settings", {"mail_subject_id": str(subject.pk)})
+        taken_back = api.patch("support/settings", {"mail_subject_id": None})
+
+        assert (refused.status_code, refused.json()["error"]["field"]) == (404, "mail_subject_id")
+        assert set_to.json()["data"]["mail_subject_id"] == str(subject.pk)
+        assert taken_back.json()["data"]["mail_subject_id"] is None
+
+
+class TestLists:
+    @pytest.fixture
+    def three(self, acting):
+        """Three tickets, each due before the one opened before it."""
+        subject = make_subject()
+        found = [open_one(make_line(), subject=subject, at=MONDAY + n * HOUR) for n in (2, 1, 0)]
+        assert [each.due_at for each in found] == sorted((each.due_at for each in found), reverse=True)
+        return found
+
+    def numbers(self, api, query):
+        return [each["number"] for each in api.get(f"support/tickets?{query}").json()["data"]]
+
+    def test_come_newest_first_and_follow_the_time_they_are_narrowed_by(self, api, three):
+        newest_first = [each.number for each in reversed(three)]
+        last_due_first = [each.number for each in three]
+
+        assert self.numbers(api, "") == newest_first
+        assert self.numbers(api, "due_at__lte=2030-01-01T00:00:00Z") == last_due_first
+        assert self.numbers(api, "due_at__gte=2020-01-01T00:00:00Z") == last_due_first
+        assert self.numbers(api, "due_at__lte=2030-01-01T00:00:00Z&ordering=due_at") == newest_first
+        assert self.numbers(api, "due_at__lte=2030-01-01T00:00:00Z&cursor=") == newest_first
+
+
+class TestSearch:
+    def found(self, text):
+        return [each.number for each in tickets.search_tickets(Ticket.objects.order_by("id"), text)]
+
+    @pytest.mark.parametrize("text", ["TKT-000002", "tkt-000002", "tkt-2", "#2", "2", " 000002 "])
+    def test_finds_one_by_its_number_as_people_write_it(self, acting, text):
+        subject = make_subject()
+        for _ in range(3):
+            open_one(make_line(), subject=subject)
+
+        assert self.found(text) == ["TKT-000002"]
+
+    def test_finds_those_of_a_customer_by_the_beginnings_of_words(self, acting):
+        line, other = make_line(), make_line()
+        customers.update_subscriber(
+            subscriber_id=line.subscriber_id, full_name="Zoë Müller", phone="+351 210 000 001"
+        )
+        for each in (line, other, line):
+            open_one(each, subject=make_subject(f"About {each.number} {Ticket.objects.count()}"))
+
+        assert self.found("zoe mul") == ["TKT-000001", "TKT-000003"]
+        assert self.found("210 000 001") == ["TKT-000001", "TKT-000003"]
+        assert self.found("nobody") == []
+        assert self.found("TKT-999") == []
+
+    def test_finds_those_of_many_customers_as_well(self, acting, monkeypatch):
+        line = make_line()
+        customers.update_subscriber(subscriber_id=line.subscriber_id, full_name="Zoë Müller")
+        open_one(line)
+        monkeypatch.setattr(finding, "FEW", 0)
+
+        assert self.found("zoe") == ["TKT-000001"]
