@@ -41,7 +41,7 @@ class ServiceOfAnother(DomainError):
 
 class DuplicateTicket(DomainError):
     code = "duplicate_ticket"
-    message = "{number} is open about the same: {title}. Add to it, or say `force` to open another."
+    message = "{number} is open about the same: {title}. Add to it, or say that it is another matter."
 
 
 class ZoneTicketLimitReached(DomainError):
