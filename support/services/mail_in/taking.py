@@ -12,6 +12,7 @@ from billing.services.documents.identity import billing_identity
 from ispcore.errors import DomainError
 from subscribers.models import Subscriber, SubscriberStatus
 from support.models import (
+    Comment,
     IncomingMail,
     MailOutcome,
     Notice,
@@ -20,7 +21,6 @@ from support.models import (
     Ticket,
     TicketStatus,
 )
-from support.models.tickets import Comment
 from support.services.mail_in import reading
 from support.services.mail_in.boxes import Message
 from support.services.settings import support_settings
@@ -33,7 +33,8 @@ MOST_OF_ONE_SENDER = 20
 WITHIN = timedelta(hours=1)
 NUMBER = re.compile(r"\bTKT-[0-9]{6,12}\b", re.IGNORECASE)
 PREFIX = re.compile(r"^(?:\s*(?:re|fwd?|aw|sv|rv|enc|res)\s*:\s*)+", re.IGNORECASE)
-NOTICE_ID = re.compile(r"<notice-([0-9a-f-]{36})@", re.IGNORECASE)  # As channels.email writes it.
+# As channels.email writes it.
+NOTICE_ID = re.compile(r"<notice-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@", re.IGNORECASE)
 GONE = (SubscriberStatus.INACTIVE,)
 OF_TICKETS = (NoticeKind.TICKET_OPENED, NoticeKind.TICKET_RESOLVED)
 
@@ -154,27 +155,15 @@ def _ticket_of(letter: reading.Letter) -> Ticket | None:
 
 def _referred(references: tuple[str, ...]) -> set[UUID]:
     """Return the tickets of the notices, and of the mails before, that a message answers."""
-    ids: set[UUID] = set()
-    ids.update(
-        IncomingMail.objects.filter(message_key__in=references, ticket__isnull=False).values_list(
-            "ticket_id", flat=True
-        )
-    )
-    sent = [UUID(found[1]) for each in references if (found := NOTICE_ID.match(each)) and _is_id(found[1])]
+    mails = IncomingMail.objects.filter(message_key__in=references, ticket__isnull=False)
+    ids: set[UUID] = set(mails.values_list("ticket_id", flat=True))
+    sent = [UUID(found[1]) for each in references if (found := NOTICE_ID.match(each))]
     for kind, source in Notice.objects.filter(pk__in=sent).values_list("kind", "source"):
         if kind in OF_TICKETS:
             ids.add(UUID(source.partition(":")[0]))
         elif kind == NoticeKind.TICKET_ANSWERED:
             ids.update(Comment.objects.filter(pk=source).values_list("ticket_id", flat=True))
     return ids
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _content_of(letter: reading.Letter) -> tuple[str, list[Upload]]:

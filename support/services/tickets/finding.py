@@ -10,7 +10,7 @@ from support.models import Ticket
 from support.services.tickets.opening import NUMBER
 
 NUMBERED = re.compile(r"(?:TKT-|#)?([0-9]{1,12})", re.IGNORECASE)
-FEW = 500
+FEW = 2000
 
 
 def search_tickets(rows: QuerySet[Ticket], text: str) -> QuerySet[Ticket]:
