@@ -185,7 +185,7 @@ def cases(tenant: UUID, size: int) -> list[Case]:
         line = Subscription.objects.get(number=size // 2)
         lines = list(Subscription.objects.order_by("-isp_reference")[:500].values_list("pk", flat=True))
         plan = Plan.objects.get(code="FIBRE-1")
-    cursor = quote(_cursor_at(middle.pk))
+    cursor = quote(cursor_at(middle.pk))
     people, services, admin = f"{API}/subscribers", f"{API}/services", "/admin/subscribers"
     since = quote(f"{middle.created_at:%Y-%m-%dT%H:%M:%S}Z")
     until = quote(f"{middle.created_at.replace(microsecond=0):%Y-%m-%dT23:59:59}Z")
@@ -274,7 +274,7 @@ def cases(tenant: UUID, size: int) -> list[Case]:
     ]
 
 
-def _cursor_at(pk: UUID) -> str:
+def cursor_at(pk: UUID) -> str:
     from base64 import b64encode
 
     return b64encode(f"p={pk}".encode()).decode()
@@ -329,7 +329,7 @@ def cpu_seconds(pids: tuple[int, int]) -> list[float]:
 
 def _requests(case: Case, address: tuple[str, int], user: Any, serial: "count[int]") -> Iterator[bytes]:
     host = f"{address[0]}:{address[1]}"
-    headers = {} if case.open else _credential(case, user)
+    headers = {} if case.open else credential_of(user, staff=case.staff)
     if case.verb == "POST":
         for number in serial:
             body = json.dumps(person(number)).encode()
@@ -351,13 +351,14 @@ def person(number: int) -> dict[str, Any]:
     }
 
 
-def _credential(case: Case, user: Any) -> dict[str, str]:
+def credential_of(user: Any, *, staff: bool) -> dict[str, str]:
+    """Return the headers of a session with the staff site, or of a token."""
     from django.test import Client
     from django.utils import timezone
 
     from ispcore.auth import access_tokens
 
-    if case.staff:
+    if staff:
         browser = Client()
         browser.force_login(user)
         return {"Cookie": f"sessionid={browser.cookies['sessionid'].value}", "Accept-Encoding": "gzip"}
@@ -372,7 +373,7 @@ def in_database(tenant: UUID, user: Any, case: Case) -> tuple[int, float, list[s
 
     from ispcore.tenants.context import tenant_context
 
-    headers = {} if case.open else _credential(case, user)
+    headers = {} if case.open else credential_of(user, staff=case.staff)
     browser = Client(headers={**headers, "Host": "127.0.0.1"})
     browser.generic(
         case.verb, case.paths[0], json.dumps(person(time.time_ns())), content_type="application/json"
@@ -390,18 +391,18 @@ def in_database(tenant: UUID, user: Any, case: Case) -> tuple[int, float, list[s
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + query["sql"].replace("%", "%%"), ())
             (plan,) = cursor.fetchone()
             milliseconds += plan[0]["Planning Time"] + plan[0]["Execution Time"]
-            waste += [f"{part} in {query['sql'][:140]}" for part in _waste(plan[0]["Plan"])]
+            waste += [f"{part} in {query['sql'][:140]}" for part in wasteful_parts(plan[0]["Plan"])]
     return len(captured), milliseconds, waste
 
 
-def _waste(plan: dict[str, Any]) -> Iterator[str]:
+def wasteful_parts(plan: dict[str, Any]) -> Iterator[str]:
     thrown = plan.get("Rows Removed by Filter", 0) * plan["Actual Loops"]
     read = plan["Actual Rows"] * plan["Actual Loops"]
     if thrown > ROWS_WASTED or read > ROWS_WASTED:
         where = plan.get("Index Name") or plan.get("Relation Name") or ""
         yield f"{plan['Node Type']} {where}: {read:.0f} rows, {thrown:.0f} thrown away"
     for part in plan.get("Plans", []):
-        yield from _waste(part)
+        yield from wasteful_parts(part)
 
 
 def print_table(rows: list[Row], connections: list[int]) -> None:

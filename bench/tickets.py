@@ -26,7 +26,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from bench.discovery import prepare
-from bench.subscribers import API, _credential, _cursor_at, _waste
+from bench.subscribers import API, credential_of, cursor_at, wasteful_parts
 from ispcore.embedded import Servers, start_servers
 from ispcore.embedded.servers import DATABASE
 from tests.embedded.scratch import scratch_directory
@@ -48,10 +48,6 @@ class Case:
     reads: list[list[str]] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)
     dearest: tuple[float, str] = (0.0, "")
-
-    @property
-    def is_staff(self) -> bool:
-        return self.paths[0].startswith("/admin")
 
 
 def main() -> None:
@@ -224,12 +220,12 @@ def cases(tenant: UUID, user: Any, tickets: int) -> list[Case]:
     return [
         api(" of 50", ""),
         api(", page 200", "?page=200"),
-        api(" by cursor, deep", "?cursor={}", *(quote(_cursor_at(one.pk)) for one in some)),
+        api(" by cursor, deep", "?cursor={}", *(quote(cursor_at(one.pk)) for one in some)),
         *(
             api(f", {status}", f"?status={status}")
             for status in ("open", "in_progress", "waiting", "resolved", "closed")
         ),
-        api(", closed, by cursor, deep", "?status=closed&cursor={}", *(quote(_cursor_at(one.pk)) for one in some)),
+        api(", closed, by cursor, deep", "?status=closed&cursor={}", *(quote(cursor_at(one.pk)) for one in some)),
         api(", priority", "?priority={}", "urgent", "low"),
         api(", subject", "?subject_id={}", *(one.subject_id for one in some)),
         api(", customer", "?subscriber_id={}", *(one.subscriber_id for one in some)),
@@ -321,10 +317,8 @@ def capture(case: Case, user: Any) -> None:
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
-    class Asked:
-        staff, open = case.is_staff, False
-
-    browser = Client(headers={**_credential(Asked, user), "Host": "127.0.0.1"})  # type: ignore[arg-type]
+    headers = credential_of(user, staff=case.paths[0].startswith("/admin"))
+    browser = Client(headers={**headers, "Host": "127.0.0.1"})
     for path in case.paths:
         with CaptureQueriesContext(connection) as captured:
             if case.body is None:
@@ -360,7 +354,9 @@ def measure(tenant: UUID, measured: list[Case], rounds: int) -> list[float]:
                     taken, plan = _read(cursor, sql)
                     total += taken
                     if number:
-                        case.dearest = max(case.dearest, (taken, f"{'; '.join(_waste(plan))} in {sql}"))
+                        case.dearest = max(
+                            case.dearest, (taken, f"{'; '.join(wasteful_parts(plan))} in {sql}")
+                        )
             if number:  # The first round fills the caches.
                 case.milliseconds.append(total)
     return ceiling
