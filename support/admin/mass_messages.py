@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from billing.services.documents.identity import billing_identity
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import ActionForm, Outcome, Preview, action
 from ispcore.admin.base import TenantForm
@@ -19,6 +20,7 @@ from ispcore.admin.formats import DASH, choice_column, figures, moment, pill, ti
 from ispcore.admin.site import register
 from subscribers.admin.saving import answers, saved
 from support.admin.desk import DeskAdmin
+from support.admin.notices import letter
 from support.models import MassMessage, MassState, Notice, NoticeKind, NoticeStatus
 from support.services.notices import mass, templates
 
@@ -64,7 +66,11 @@ def preview(
     found = mass.recipients(message)
     count = found.count()
     subject, body = templates.preview(
-        NoticeKind.MASS, channel=message.channel, subject=message.subject or "-", body=message.body
+        NoticeKind.MASS,
+        channel=message.channel,
+        subject=message.subject or "-",
+        body=message.body,
+        provider=billing_identity().legal_name,
     )
     facts = [("By", message.get_channel_display()), ("Cap", figures(message.cap))]
     if message.subject:
@@ -78,7 +84,7 @@ def preview(
     words = "customer gets it" if count == 1 else "customers get it"
     return Preview(
         outcomes=[Outcome(count=count, words=words, tone="info", rows=first)],
-        facts=[*facts, ("Text", body)],
+        facts=[*facts, ("Text", letter(body))],
         refused=refused,
         is_useful=count > 0,
     )
@@ -126,12 +132,18 @@ class MassMessageAdmin(DeskAdmin):
         if obj is None:
             return self.fieldsets
         shown = ("state_shown", "counted_shown", "approved_shown", "written_shown", "outcome_shown")
-        return (*self.fieldsets, ("3. How far it is", {"fields": shown}))
+        how_far = ("How far it is", {"fields": shown})
+        if obj.state in mass.EDITABLE:
+            return (*self.fieldsets, how_far)
+        (what, of_text), whom = self.fieldsets
+        fields = [name if name != "body" else "body_shown" for name in of_text["fields"]]
+        return (how_far, (what, {"fields": fields}), whom)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ()
-        return ("state_shown", "counted_shown", "approved_shown", "written_shown", "outcome_shown")
+        shown = ("state_shown", "counted_shown", "approved_shown", "written_shown", "outcome_shown")
+        return (*shown, "body_shown")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request) and (obj is None or obj.state in mass.EDITABLE)
@@ -208,6 +220,10 @@ class MassMessageAdmin(DeskAdmin):
     @admin.display(description="State")
     def state_shown(self, obj: MassMessage) -> str:
         return pill(obj.get_state_display(), STATE_TONES[MassState(obj.state)])
+
+    @admin.display(description="Body")
+    def body_shown(self, obj: MassMessage) -> str:
+        return letter(obj.body)
 
     @admin.display(description="What became of it")
     def outcome_shown(self, obj: MassMessage) -> str:

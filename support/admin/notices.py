@@ -110,7 +110,7 @@ class NoticeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Text")
     def words_shown(self, obj: Notice) -> str:
-        return _letter(obj.body)
+        return letter(obj.body)
 
 
 class TemplateForm(TenantForm):
@@ -193,9 +193,13 @@ class NoticeTemplateAdmin(DeskAdmin):
     @admin.display(description="Sample")
     def sample_shown(self, obj: NoticeTemplate) -> str:
         subject, body = templates.preview(
-            obj.kind, channel=obj.channel, subject=obj.subject or "-", body=obj.body
+            obj.kind,
+            channel=obj.channel,
+            subject=obj.subject or "-",
+            body=obj.body,
+            provider=billing_identity().legal_name,
         )
-        return _letter(f"{subject}\n\n{body}" if obj.subject else body)
+        return letter(f"{subject}\n\n{body}" if obj.subject else body)
 
 
 @register(NoticeChannel)
@@ -212,7 +216,8 @@ class NoticeChannelAdmin(DeskAdmin):
             {
                 "fields": ("url", "secret", "sender"),
                 "description": "Each message is sent there as JSON with its id, to, from and text, signed by the "
-                "secret (HMAC-SHA256 of timestamp, dot and body).",
+                "secret (HMAC-SHA256 of timestamp, dot and body). It must answer with 2xx within 15 seconds; where it "
+                "leads elsewhere is not followed. The guide of notices shows how a receiver checks the signature.",
             },
         ),
     )
@@ -363,7 +368,8 @@ tabs.add(
 )
 
 
-def _letter(text: str) -> str:
+def letter(text: str) -> str:
+    """Show a text with its lines, in its own direction."""
     return format_html('<div dir="auto" style="white-space: pre-wrap">{}</div>', text)
 
 

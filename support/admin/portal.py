@@ -187,10 +187,10 @@ class PortalAccountAdmin(BegunByForm, TenantModelAdmin):
 
 def access_pill(account: PortalAccount | None) -> str:
     if account is None:
-        return pill("not used yet", "plain")
+        return pill("Not used yet", "plain")
     if account.closed_at is not None:
-        return pill("closed", "danger")
-    return pill("open", "good") if account.user_id else pill("invited", "info")
+        return pill("Closed", "danger")
+    return pill("Open", "good") if account.user_id else pill("Invited", "info")
 
 
 def portal_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
@@ -244,4 +244,4 @@ tabs.add(
     allowed="support.view_portalaccount",
     read=portal_tab,
 )
-navigation.add_list("Support", 65, "Portal log-ins", PortalAccount, icon="badge")
+navigation.add_list("Support", 65, "Portal accounts", PortalAccount, icon="badge")

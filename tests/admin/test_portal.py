@@ -47,7 +47,7 @@ def test_a_customer_is_invited_from_their_page(browser, tenant, customer):
 
     assert f"{ADD}?subscriber={customer.pk}" in before
     assert "The log-in link is on its way" in made
-    assert "invited" in tab(browser, customer)
+    assert "Invited" in tab(browser, customer)
     assert links_asked_for(tenant) == ["jane@customer.example"]
     assert "sent a portal log-in link" in deeds(tenant)
 
@@ -94,7 +94,7 @@ def test_closed_it_lets_nobody_in_until_it_is_opened(browser, tenant, customer):
         assert not PortalLink.objects.exists()
         assert not Membership.objects.filter(user=account.user).exists()
     assert "The access is closed." in said
-    assert "closed" in tab(browser, customer)
+    assert ">Closed<" in tab(browser, customer)
     assert phone.get("/portal/north/").status_code == 302
     assert api.get("me/services").status_code in (401, 403)
     assert "it was closed" in press(browser, account, "send_link")

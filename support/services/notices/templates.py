@@ -125,10 +125,10 @@ def check_text(kind: str, *, channel: str, subject: str, body: str) -> None:
         raise SubjectMissing
 
 
-def preview(kind: str, *, channel: str, subject: str, body: str) -> tuple[str, str]:
-    """Show a text with sample values in it. Raises as `check_text`."""
+def preview(kind: str, *, channel: str, subject: str, body: str, provider: str = "") -> tuple[str, str]:
+    """Show a text with sample values in it, and the provider's name. Raises as `check_text`."""
     check_text(kind, channel=channel, subject=subject, body=body)
-    return Text(channel, subject, body).filled(words.SAMPLES)
+    return Text(channel, subject, body).filled(words.SAMPLES | ({"provider": provider} if provider else {}))
 
 
 def _check(template: NoticeTemplate) -> None:
