@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "aaa",
     "billing",
     "support",
+    "compat",
     "demo",
     "pghistory",
     "pgtrigger",
@@ -287,10 +288,10 @@ OIDC_JWKS_URL = os.environ.get("OIDC_JWKS_URL", "")
 OIDC_API_AUDIENCE = os.environ.get("OIDC_API_AUDIENCE", ACCESS_TOKEN_AUDIENCE)
 
 CORS_ALLOWED_ORIGINS = [o for o in os.environ.get("CORS_ALLOWED_ORIGINS", "").split(",") if o]
-CORS_URLS_REGEX = r"^/api/"
+CORS_URLS_REGEX = r"^/(api|compat)/"
 CORS_ALLOW_HEADERS = [
     "accept", "authorization", "content-type", "if-match", "if-none-match", "prefer", "idempotency-key",
-    "x-idempotency-key", "x-request-id", "x-tenant-id", "x-timezone",
+    "x-auth-token", "x-idempotency-key", "x-request-id", "x-tenant-id", "x-timezone",
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = ["ETag", "Location", "Idempotency-Replayed", "RateLimit", "Retry-After", "X-Request-ID"]
 # Where browsers reach this installation: in links that are sent, and where gateways send payers back to.

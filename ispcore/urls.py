@@ -32,6 +32,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", site.urls),
     path("api/v1/", include(api)),
+    path("compat/", include("compat.urls")),
     path("", include("billing.pages.urls")),
     path("", include("support.pages.urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),

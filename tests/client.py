@@ -18,6 +18,8 @@ class Api:
     A server error is an answer here as it is outside, not an exception in the test.
     """
 
+    base = BASE
+
     def __init__(self, user: User | None = None, *, token: str = "", **headers: str) -> None:
         if user:
             token = access_tokens.mint(user_id=user.pk, at=timezone.now())
@@ -26,7 +28,7 @@ class Api:
         self._client = Client(raise_request_exception=False)
 
     def get(self, path: str, data: dict[str, Any] | None = None, **headers: str) -> Any:
-        return self._client.get(BASE + path, data, headers=self._all(headers))
+        return self._client.get(self.base + path, data, headers=self._all(headers))
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self._send("post", path, body, headers)
@@ -43,7 +45,7 @@ class Api:
     def send(self, verb: str, path: str, content: bytes, content_type: str, **headers: str) -> Any:
         """Send bytes as they are."""
         return self._client.generic(
-            verb.upper(), BASE + path, content, content_type, headers=self._all(headers)
+            verb.upper(), self.base + path, content, content_type, headers=self._all(headers)
         )
 
     def _send(self, verb: str, path: str, body: Any, headers: dict[str, str]) -> Any:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
 from rest_framework.renderers import BaseRenderer
 
+from ispcore.api.dialects import dialect_of
 from ispcore.api.request import request_id_of
 from ispcore.crypto import Secret
 
@@ -95,7 +96,12 @@ def error_response(
 ) -> HttpResponse:
     """Answer with the error envelope from outside a view: middleware, unknown paths, a lost database."""
     error = {"code": code, "message": message} | ({"field": field} if field else {})
-    body = wrap(error, request_id=request_id_of(request), failed=True)
+    dialect = dialect_of(request)
+    body = (
+        dialect.failure(request, status, error)
+        if dialect
+        else wrap(error, request_id=request_id_of(request), failed=True)
+    )
     response = HttpResponse(dump(body, zone=UTC), status=status, content_type="application/json")
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)

@@ -51,4 +51,4 @@ def who(request: Request) -> dict[str, Any]:
 
 
 def is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/")
+    return request.path_info.startswith(("/api/", "/compat/"))

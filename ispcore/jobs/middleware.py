@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
+from ispcore.api.dialects import dialect_of
 from ispcore.api.envelope import UTC, dump, error_response, wrap
 from ispcore.api.request import caller_of, request_id_of
 from ispcore.jobs.api import TaskSerializer, preferred_wait
@@ -65,8 +66,15 @@ def answer(request: HttpRequest, job: Job, *, accepted: HttpResponse) -> HttpRes
     else:
         done = job.status == JobStatus.SUCCEEDED
         body: Any = result_of(job) if done else TaskSerializer(job).data
-        content = dump(wrap(body, request_id=request_id_of(request)), zone=getattr(request, "zone", UTC))
-        response = HttpResponse(content, status=200 if done else 202, content_type="application/json")
+        dialect = dialect_of(request)
+        final = 200 if done else 202
+        said = (
+            dialect.success(request, final, body, None)
+            if dialect
+            else wrap(body, request_id=request_id_of(request))
+        )
+        content = dump(said, zone=getattr(request, "zone", UTC))
+        response = HttpResponse(content, status=final, content_type="application/json")
     for name in ("Location", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy"):
         if name in accepted:
             response[name] = accepted[name]

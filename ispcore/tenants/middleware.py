@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from ispcore import audit
 from ispcore.api import idempotency
+from ispcore.api.dialects import dialect_of
 from ispcore.api.envelope import error_response
 from ispcore.api.errors import ApiError, integrity_refusal
 from ispcore.api.request import Caller, client_ip, is_api, request_id_of
@@ -74,12 +75,18 @@ class TenantMiddleware:
 
 def api_caller(request: HttpRequest) -> Caller:
     """Check the credential and choose the tenant; a refusal is kept for the view to raise."""
-    header = request.headers.get("Authorization", "")
-    if not header or request.path_info.rstrip("/") == TOKEN_PATH:
+    dialect = dialect_of(request)
+    if dialect:
+        header, wanted = dialect.authorization(request), dialect.tenant(request)
+        is_open = dialect.is_open(request)
+    else:
+        header, wanted = request.headers.get("Authorization", ""), request.headers.get("X-Tenant-ID", "")
+        is_open = request.path_info.rstrip("/") == TOKEN_PATH
+    if not header or is_open:
         return Caller()
     try:
         principal = authenticate(header, ip=client_ip(request))
-        tenant_id = choose_tenant(principal, request.headers.get("X-Tenant-ID", ""))
+        tenant_id = choose_tenant(principal, wanted)
     except ApiError as refusal:
         return Caller(refusal=refusal)
     role = principal.grants.get(tenant_id, Role.ADMINISTRATOR if principal.every_tenant else None)

@@ -1,0 +1,40 @@
+"""What every dialect stands on: the house's own views, with the dialect's shape around what they answer.
+
+Credentials, tenants, roles, limits, the transaction and the audit are those of /api/v1, because a dialect's view is
+one of its views: only what is written differs.
+"""
+
+from typing import Any
+
+from rest_framework.response import Response
+
+from ispcore.api.dialects import dialect_of
+from ispcore.api.envelope import UTC, EnvelopeRenderer, dump
+from ispcore.api.views import ApiView
+
+
+class DialectRenderer(EnvelopeRenderer):
+    """Write what a view returns as its address's dialect wraps it; errors too."""
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
+    ) -> bytes:
+        context = renderer_context or {}
+        response: Response = context["response"]
+        if response.status_code in (204, 304):
+            return b""
+        request = context["request"]._request
+        dialect = dialect_of(request)
+        assert dialect is not None
+        if response.status_code >= 400:
+            body = dialect.failure(request, response.status_code, data)
+        else:
+            body = dialect.success(request, response.status_code, data, getattr(response, "pagination", None))
+        return dump(body, zone=getattr(request, "zone", UTC), all_utc=getattr(response, "all_utc", False))
+
+
+class DialectView(ApiView):
+    """An operation of a dialect; left out of the native document."""
+
+    schema = None
+    renderer_classes = (DialectRenderer,)
