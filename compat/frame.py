@@ -28,6 +28,7 @@ class DialectRenderer(EnvelopeRenderer):
         assert dialect is not None
         if response.status_code >= 400:
             body = dialect.failure(request, response.status_code, data)
+            response.status_code = dialect.status(response.status_code)
         else:
             body = dialect.success(request, response.status_code, data, getattr(response, "pagination", None))
         return dump(body, zone=getattr(request, "zone", UTC), all_utc=getattr(response, "all_utc", False))

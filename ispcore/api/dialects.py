@@ -4,8 +4,8 @@ Who may, how often, for which tenant and in which transaction stays one thing fo
 here only how a request says who calls, and how an answer that no view writes looks to its caller.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
@@ -31,7 +31,8 @@ class Dialect:
     """What is said differently below `/compat/<name>/`.
 
     `authorization` returns what native callers send as `Authorization`; `open_paths` (below the prefix, without a
-    trailing slash) read no credential but the one in their body.
+    trailing slash) read no credential but the one in their body. `statuses` maps a status of ours that the product's
+    page does not know to the one it has for that.
     """
 
     name: str
@@ -40,6 +41,10 @@ class Dialect:
     authorization: Callable[[HttpRequest], str] = bearer_header
     tenant: Callable[[HttpRequest], str] = tenant_header
     open_paths: frozenset[str] = frozenset()
+    statuses: Mapping[int, int] = field(default_factory=dict)
+
+    def status(self, status: int) -> int:
+        return self.statuses.get(status, status)
 
     def is_open(self, request: HttpRequest) -> bool:
         return request.path_info.removeprefix(f"{PREFIX}{self.name}/").rstrip("/") in self.open_paths

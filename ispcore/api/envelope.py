@@ -102,7 +102,8 @@ def error_response(
         if dialect
         else wrap(error, request_id=request_id_of(request), failed=True)
     )
-    response = HttpResponse(dump(body, zone=UTC), status=status, content_type="application/json")
+    shown = dialect.status(status) if dialect else status
+    response = HttpResponse(dump(body, zone=UTC), status=shown, content_type="application/json")
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     return response
