@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from ispcore.outbound import is_allowed_address
 from ispcore.tenants.context import tenant_context
 from support.models import Notice, NoticeChannel
 from support.services.notices import gateways, rules
 from support.services.notices.channels import http_gateway
-from support.services.notices.channels.http_gateway import is_allowed_address
 from support.services.notices.gateways import (
     BadAddress,
     DuplicateChannel,
@@ -174,10 +174,8 @@ def test_a_name_that_leads_into_the_own_network_is_not_followed(tenant, invoice,
         ("10.20.3.4", True),
     ],
 )
-def test_only_public_addresses_and_named_networks(settings, address, is_allowed):
-    settings.NOTICE_GATEWAY_NETWORKS = ["10.20.0.0/16"]
-
-    assert is_allowed_address(address) is is_allowed
+def test_only_public_addresses_and_named_networks(address, is_allowed):
+    assert is_allowed_address(address, networks=["10.20.0.0/16"]) is is_allowed
 
 
 @pytest.mark.parametrize(

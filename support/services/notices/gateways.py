@@ -5,13 +5,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from ispcore.crypto import Secret
 from ispcore.errors import DomainError
+from ispcore.outbound import is_allowed_address
 from ispcore.tenants.base import changed, locked
 from support.models import NoticeChannel
-from support.services.notices.channels.http_gateway import is_allowed_address
 from support.services.settings import Invalid
 
 SHORTEST_SECRET = 16
@@ -92,7 +93,7 @@ def _check(channel: NoticeChannel) -> None:
         raise BadAddress
     literal = _literal(host)
     # A name is looked up when a message is sent, and the address it leads to is checked then.
-    if literal and not is_allowed_address(literal):
+    if literal and not is_allowed_address(literal, networks=settings.NOTICE_GATEWAY_NETWORKS):
         raise PrivateAddress(host=host)
     if parts.scheme == "http" and not (literal and not ip_address(literal).is_global):
         raise NotEncrypted
