@@ -7,9 +7,11 @@ class CompatConfig(AppConfig):
     name = "compat"
 
     def ready(self) -> None:
+        from compat.aex.shapes import AEX
+        from compat.interstellio.shapes import INTERSTELLIO
         from compat.ispchamp.shapes import ISPCHAMP
         from compat.wisphub.shapes import WISPHUB
         from ispcore.api.dialects import register
 
-        for dialect in (ISPCHAMP, WISPHUB):
+        for dialect in (ISPCHAMP, WISPHUB, AEX, INTERSTELLIO):
             register(dialect)

@@ -109,9 +109,7 @@ class RadiusStatusView(LineView):
         """
         account = self.accounts(pk)[0]
         password = MASK
-        if _wants_reveal(request):
-            if not allows(caller_of(request._request).role, "aaa", "reveal"):
-                raise PermissionDenied
+        if self.reveals(request):
             password = accounts.reveal_password(account, **who(request))
         attempts = AuthAttempt.objects.filter(username_key=account.username_key).order_by("-at", "-id")
         shown = {
@@ -121,6 +119,14 @@ class RadiusStatusView(LineView):
             "accounting": [_session(each) for each in _last_sessions(account)],
         }
         return Response(RadiusStatusSerializer(shown).data, headers=NO_STORE)
+
+    def reveals(self, request: Request) -> bool:
+        """Tell whether the password is asked for. Raises PermissionDenied for a role that may not see it."""
+        if not _wants_reveal(request):
+            return False
+        if not may_reveal(request):
+            raise PermissionDenied
+        return True
 
 
 class RadiusUsageView(LineView):
@@ -152,6 +158,10 @@ class RadiusUsageView(LineView):
             [account.pk for account in found], step="day", zone=zone, since=since, until=until, at=at
         )
         return Response([_day_of(row) for row in used.rows])
+
+
+def may_reveal(request: Request) -> bool:
+    return allows(caller_of(request._request).role, "aaa", "reveal")
 
 
 def _wants_reveal(request: Request) -> bool:

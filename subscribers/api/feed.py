@@ -76,10 +76,10 @@ class SnapshotView(ApiView):
         """
         principal = caller_of(request._request).principal
         assert principal is not None
-        salt = f"snapshot:{current_tenant_id()}:{principal.key}"
+        salt = name_of_reader(principal.key)
         limit, position = _limit(request), _position(request, salt)
         if not _goes_on(request, position):
-            _refuse_if_too_soon(salt)
+            refuse_if_too_soon(salt)
         part = _part(principal.key, position, limit)
         response = Response(part.entries)
         cursor = _write_cursor(part.end, salt)
@@ -104,7 +104,13 @@ def _part(
     return snapshot.read_part(principal=principal, position=position, limit=limit)
 
 
-def _refuse_if_too_soon(key: str) -> None:
+def name_of_reader(principal: str) -> str:
+    """Name a credential's reading of the feed, for its limit and to sign its cursors."""
+    return f"snapshot:{current_tenant_id()}:{principal}"
+
+
+def refuse_if_too_soon(key: str) -> None:
+    """Count the beginning of a window. Raises ApiError 429 within 10 minutes of the last one."""
     try:
         taken = SNAPSHOT_LIMIT.take(key)
     except RedisError:
