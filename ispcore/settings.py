@@ -113,7 +113,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 
 AUTH_USER_MODEL = "tenants.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "ispcore.auth.oidc.ProviderBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -184,6 +184,8 @@ SPECTACULAR_SETTINGS = {
         "UsageStep": "aaa.services.usage.STEPS",
         "VoucherState": "aaa.models.VoucherState",
         "TextBoolean": ("true", "false"),
+        "WebhookDisabledReason": "ispcore.events.models.DisabledReason",
+        "WebhookDeliveryStatus": "ispcore.events.models.DeliveryStatus",
         "TicketStatus": "support.models.TicketStatus",
         "TicketPriority": "support.models.Priority",
         "TicketSource": "support.models.Source",
@@ -286,6 +288,24 @@ REFRESH_TOKEN_SECONDS = 30 * 24 * 3600
 OIDC_ISSUER = os.environ.get("OIDC_ISSUER", "")
 OIDC_JWKS_URL = os.environ.get("OIDC_JWKS_URL", "")
 OIDC_API_AUDIENCE = os.environ.get("OIDC_API_AUDIENCE", ACCESS_TOKEN_AUDIENCE)
+# Staff log-in at the same issuer, open when there is a client id. Names with RP, OP or USE in them are those of
+# mozilla-django-oidc, whose defaults are weaker: no PKCE, HS256, no time limit.
+OIDC_PROVIDER_NAME = os.environ.get("OIDC_PROVIDER_NAME", "single sign-on")
+OIDC_RP_CLIENT_ID = os.environ.get("OIDC_CLIENT_ID", "")
+OIDC_RP_CLIENT_SECRET = os.environ.get("OIDC_CLIENT_SECRET", "")
+OIDC_RP_SCOPES = os.environ.get("OIDC_SCOPES", "openid email profile")
+OIDC_RP_SIGN_ALGO = os.environ.get("OIDC_SIGNING_ALGORITHM", "RS256")
+OIDC_OP_AUTHORIZATION_ENDPOINT = os.environ.get("OIDC_AUTHORIZATION_URL", "")
+OIDC_OP_TOKEN_ENDPOINT = os.environ.get("OIDC_TOKEN_URL", "")
+OIDC_OP_USER_ENDPOINT = os.environ.get("OIDC_USERINFO_URL", "")
+OIDC_OP_JWKS_ENDPOINT = OIDC_JWKS_URL
+OIDC_END_SESSION_URL = os.environ.get("OIDC_END_SESSION_URL", "")
+OIDC_ROLES_CLAIM = os.environ.get("OIDC_ROLES_CLAIM", "")
+OIDC_USE_PKCE = True
+OIDC_TOKEN_USE_BASIC_AUTH = True
+OIDC_TIMEOUT = 5
+# Whether POST /api/v1/auth/token takes passwords; OAuth 2.1 has dropped that grant.
+PASSWORD_GRANT = os.environ.get("PASSWORD_GRANT", "1") == "1"
 
 CORS_ALLOWED_ORIGINS = [o for o in os.environ.get("CORS_ALLOWED_ORIGINS", "").split(",") if o]
 CORS_URLS_REGEX = r"^/(api|compat)/"
@@ -310,6 +330,8 @@ PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "https://api.stripe.com")
 # Private networks in which a gateway for SMS may stand; others lead only to public addresses.
 NOTICE_GATEWAY_NETWORKS = [n for n in os.environ.get("NOTICE_GATEWAY_NETWORKS", "").split(",") if n]
+# Private networks in which receivers of webhooks may stand, on any port and without TLS.
+WEBHOOK_NETWORKS = [n for n in os.environ.get("WEBHOOK_NETWORKS", "").split(",") if n]
 # Where the mail of each tenant's helpdesk is delivered: a folder with a Maildir per tenant, named by its slug.
 TICKET_MAILDIR = os.environ.get("TICKET_MAILDIR", "")
 RATE_LIMIT_PER_MINUTE = int(os.environ.get("RATE_LIMIT_PER_MINUTE", "1200"))

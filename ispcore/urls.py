@@ -7,16 +7,20 @@ from ispcore.admin.site import site
 from ispcore.api.docs import RedocView, SwaggerView
 from ispcore.api.me import MeView
 from ispcore.api.routers import HouseRouter
-from ispcore.auth.api import TokenView
+from ispcore.auth.api import RevokeView, TokenView
+from ispcore.auth.keys_api import ApiKeyViewSet
+from ispcore.auth.oidc import BeginView, CallbackView
 from ispcore.files.api import ExportView, FileViewSet
 from ispcore.jobs.api import TaskViewSet
 
 router = HouseRouter()
 router.register("tasks", TaskViewSet, basename="task")
 router.register("files", FileViewSet, basename="file")
+router.register("api-keys", ApiKeyViewSet, basename="api-key")
 
 api: list[URLPattern | URLResolver] = [
     re_path(r"^auth/token/?$", TokenView.as_view(), name="token"),
+    re_path(r"^auth/revoke/?$", RevokeView.as_view(), name="token-revoke"),
     re_path(r"^me/?$", MeView.as_view(), name="me"),
     re_path(r"^exports/?$", ExportView.as_view(), name="export"),
     path("", include(router.urls)),
@@ -31,6 +35,9 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", site.urls),
+    # The library asks for these two by name.
+    path("oidc/begin/", BeginView.as_view(), name="oidc_authentication_init"),
+    path("oidc/callback/", CallbackView.as_view(), name="oidc_authentication_callback"),
     path("api/v1/", include(api)),
     path("compat/", include("compat.urls")),
     path("", include("billing.pages.urls")),

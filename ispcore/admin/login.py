@@ -14,6 +14,7 @@ from ispcore.tenants.selectors import grants_of
 
 ACCOUNT_LIMIT = GcraLimit(rate=2, period=60, burst=10)
 ADDRESS_LIMIT = GcraLimit(rate=30, period=60)
+SLOW_DOWN = "Too many attempts. Wait a minute, then try again."
 
 
 class StaffLoginForm(AuthenticationForm):
@@ -23,7 +24,6 @@ class StaffLoginForm(AuthenticationForm):
         "invalid_login": "The e-mail address or the password is wrong. Check both and try again.",
         "inactive": "This account is switched off.",
         "no_role": "This account has no staff role with any provider. Ask an administrator to give you one.",
-        "slow_down": "Too many attempts. Wait a minute, then try again.",
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -35,27 +35,32 @@ class StaffLoginForm(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         email = (self.cleaned_data.get("username") or "").strip().lower()
         account = f"login:account:{hashlib.sha256(email.encode()).hexdigest()}"
-        self._take(
-            ADDRESS_LIMIT, f"login:ip:{address_group(client_ip(self.request) if self.request else None)}"
-        )
-        self._take(ACCOUNT_LIMIT, account)
+        address = client_ip(self.request) if self.request else None
+        count_attempt(ADDRESS_LIMIT, f"login:ip:{address_group(address)}")
+        count_attempt(ACCOUNT_LIMIT, account)
         cleaned = super().clean()
         with suppress(RedisError):
             ACCOUNT_LIMIT.forget(account)
         return cleaned
 
-    def _take(self, limit: GcraLimit, key: str) -> None:
-        try:
-            allowed = limit.take(key).allowed
-        except RedisError:
-            allowed = True  # Staff must be able to log in and see why Redis is away.
-        if not allowed:
-            raise ValidationError(self.error_messages["slow_down"], code="slow_down")
-
     def confirm_login_allowed(self, user: Any) -> None:
         """Let in whoever has a staff role somewhere; the tenant is chosen on the first request."""
         if not user.is_active:
             raise ValidationError(self.error_messages["inactive"], code="inactive")
-        assert isinstance(user, User)
-        if not user.is_platform_staff and not STAFF_ROLES & set(grants_of(user).values()):
+        if not is_allowed(user):
             raise ValidationError(self.error_messages["no_role"], code="no_role")
+
+
+def is_allowed(user: User) -> bool:
+    """Tell whether somebody works anywhere here."""
+    return user.is_platform_staff or bool(STAFF_ROLES & set(grants_of(user).values()))
+
+
+def count_attempt(limit: GcraLimit, key: str) -> None:
+    """Count one attempt to log in. Raises ValidationError when that is one too many."""
+    try:
+        allowed = limit.take(key).allowed
+    except RedisError:
+        allowed = True  # Staff must be able to log in and see why Redis is away.
+    if not allowed:
+        raise ValidationError(SLOW_DOWN, code="slow_down")

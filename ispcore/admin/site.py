@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
-from ispcore.admin import dashboard, downloads, search, switcher
+from ispcore.admin import account, dashboard, downloads, entry, search, switcher
 from ispcore.admin.login import StaffLoginForm
 from ispcore.admin.theme import PRODUCT
 
@@ -48,8 +48,22 @@ class StaffSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         return [
             path("tenant/", self.admin_view(self.switch_tenant), name="switch_tenant"),
+            path("login/code/", self.log_in_code, name="log_in_code"),
+            path("account/", self.admin_view(self.account), name="account"),
             path("files/<uuid:file_id>/", self.admin_view(self.download_file), name="download_file"),
         ]
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        return entry.log_in_view(self, request)
+
+    def log_in_code(self, request: HttpRequest) -> HttpResponse:
+        return entry.code_view(self, request)
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return entry.log_out_view(request)
+
+    def account(self, request: HttpRequest) -> HttpResponse:
+        return account.account_view(self, request)
 
     def switch_tenant(self, request: HttpRequest) -> HttpResponse:
         return switcher.switch_tenant_view(self, request)

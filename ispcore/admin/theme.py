@@ -32,6 +32,7 @@ UNFOLD: dict[str, Any] = {
         "navigation": "ispcore.admin.navigation.sidebar",
     },
     "TABS": "ispcore.admin.navigation.tabs",
+    "ACCOUNT": {"navigation": "ispcore.admin.account.links"},
     "COMMAND": {"search_models": True},
     "COLORS": {
         "primary": {

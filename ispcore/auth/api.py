@@ -4,6 +4,7 @@ import hashlib
 from io import BytesIO
 from typing import IO, Any
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from redis.exceptions import RedisError
@@ -26,6 +27,7 @@ from ispcore.auth import services
 ACCOUNT_LIMIT = GcraLimit(rate=2, period=60, burst=10)
 ADDRESS_LIMIT = GcraLimit(rate=30, period=60)
 MAX_BODY_BYTES = 16 * 1024
+PASSWORD_GRANT_CLOSED = "Passwords are not taken here: use the log-in service's access tokens or an API key."  # noqa: S105
 
 
 class SmallFormParser(FormParser):
@@ -58,6 +60,12 @@ class TokenInput(serializers.Serializer[Any]):
     )
     password = serializers.CharField(
         max_length=1024, required=False, trim_whitespace=False, help_text="With `grant_type=password`."
+    )
+    otp = serializers.CharField(
+        max_length=40,
+        required=False,
+        help_text="Code of the authenticator app or a recovery code; with `grant_type=password`, where the account "
+        "has one.",
     )
     refresh_token = serializers.CharField(
         max_length=200, required=False, help_text="With `grant_type=refresh_token`."
@@ -97,7 +105,11 @@ class TokenView(APIView):
         if given.validated_data["grant_type"] == "refresh_token":
             tokens = services.refresh(token=given.validated_data["refresh_token"], at=timezone.now())
         else:
-            tokens = log_in_carefully(given.validated_data["username"], given.validated_data["password"])
+            tokens = log_in_carefully(
+                given.validated_data["username"],
+                given.validated_data["password"],
+                otp=given.validated_data.get("otp", ""),
+            )
         return Response(
             {
                 "access_token": tokens.access_token,
@@ -113,11 +125,43 @@ class TokenView(APIView):
         return response
 
 
-def log_in_carefully(email: str, password: str) -> services.Tokens:
-    """Log in, counting the attempt against the account before the password is looked at."""
+class RevokeInput(serializers.Serializer[Any]):
+    token = serializers.CharField(max_length=200, help_text="The refresh token.")
+
+
+class RevokeView(APIView):
+    """Needs no credential but the token itself."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = ()
+    parser_classes = (SmallFormParser, SmallJSONParser)
+    renderer_classes = (PlainRenderer,)
+
+    @extend_schema(operation_id="token_revoke", request=RevokeInput, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Log out: end the log-in a refresh token belongs to (RFC 7009). A token that is none ends nothing.
+
+        Access tokens made by that log-in expire by themselves within 15 minutes.
+        """
+        take_or_refuse(ADDRESS_LIMIT, f"token:ip:{address_group(client_ip(request._request))}")
+        given = RevokeInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        services.end_log_in(token=given.validated_data["token"], at=timezone.now())
+        return Response(status=204)
+
+
+def log_in_carefully(email: str, password: str, *, otp: str = "") -> services.Tokens:
+    """Log in, counting the attempt against the account before the password is looked at.
+
+    Raises ApiError 403 `password_grant_closed` where this installation takes no passwords here, Throttled, and
+    what `services.log_in` raises.
+    """
+    if not settings.PASSWORD_GRANT:
+        raise ApiError(403, "password_grant_closed", PASSWORD_GRANT_CLOSED)
     account = hashlib.sha256(email.strip().lower().encode()).hexdigest()
     take_or_refuse(ACCOUNT_LIMIT, f"token:account:{account}")
-    tokens = services.log_in(email=email, password=password, at=timezone.now())
+    tokens = services.log_in(email=email, password=password, at=timezone.now(), otp=otp)
     ACCOUNT_LIMIT.forget(f"token:account:{account}")
     return tokens
 

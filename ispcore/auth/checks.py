@@ -6,6 +6,15 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
+from ispcore.auth.access_tokens import ISSUER_ALGORITHMS
+
+# Variable of the environment, setting, name in the issuer's metadata.
+ENDPOINTS = (
+    ("OIDC_AUTHORIZATION_URL", "OIDC_OP_AUTHORIZATION_ENDPOINT", "authorization_endpoint"),
+    ("OIDC_TOKEN_URL", "OIDC_OP_TOKEN_ENDPOINT", "token_endpoint"),
+    ("OIDC_USERINFO_URL", "OIDC_OP_USER_ENDPOINT", "userinfo_endpoint"),
+    ("OIDC_END_SESSION_URL", "OIDC_END_SESSION_URL", "end_session_endpoint"),
+)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -26,6 +35,29 @@ def check_issuers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 id="ispauth.E003",
             )
         )
+    return [*errors, *_check_staff_log_in()]
+
+
+def _check_staff_log_in() -> list[CheckMessage]:
+    """Return an error for what staff could not log in with, or only unsafely; none while it is closed."""
+    if not settings.OIDC_RP_CLIENT_ID:
+        return []
+    errors: list[CheckMessage] = []
+    for variable, name, hint in ENDPOINTS:
+        url = getattr(settings, name)
+        if not is_safe(url) and (url or variable != "OIDC_END_SESSION_URL"):
+            errors.append(
+                Error(
+                    f"{variable} must be an https address of the issuer.",
+                    hint=f"It is `{hint}` in the issuer's /.well-known/openid-configuration.",
+                    id="ispauth.E004",
+                )
+            )
+    if not settings.OIDC_RP_CLIENT_SECRET:
+        errors.append(Error("OIDC_CLIENT_SECRET must be set beside OIDC_CLIENT_ID.", id="ispauth.E005"))
+    if settings.OIDC_RP_SIGN_ALGO not in ISSUER_ALGORITHMS:
+        message = f"OIDC_SIGNING_ALGORITHM must be one of {', '.join(ISSUER_ALGORITHMS)}."
+        errors.append(Error(message, id="ispauth.E006"))
     return errors
 
 

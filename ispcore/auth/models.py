@@ -106,3 +106,25 @@ class ExternalIdentity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} of {self.issuer}"
+
+
+class Authenticator(models.Model):
+    """A person's authenticator app: the second step of a log-in with a password (RFC 6238).
+
+    Belongs to a person, who may work for several tenants, and not to a tenant. Counts from `confirmed_at` on, so
+    that nobody locks themselves out by beginning.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="authenticator")
+    sealed_secret = models.TextField(editable=False, help_text="Encrypted, bound to this person.")
+    last_step = models.BigIntegerField(
+        default=0, help_text="The 30 seconds whose code was taken last: no code counts twice."
+    )
+    recovery_hashes = ArrayField(
+        models.CharField(max_length=64), default=list, help_text="SHA-256 of the recovery codes not used yet."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Authenticator of {self.user_id}"

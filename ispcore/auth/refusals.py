@@ -1,4 +1,4 @@
-"""The three ways a credential is refused: 401, each with the challenge RFC 6750 §3 asks for."""
+"""The ways a credential is refused: 401, each with the challenge RFC 6750 §3 asks for."""
 
 from ispcore.api.errors import ApiError
 
@@ -28,3 +28,12 @@ class TokenExpired(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(401, "token_expired", message)
+
+
+class OtpRefused(ApiError):
+    """The password is right, and the code that the account asks for as well is missing or wrong."""
+
+    auth_header = "Bearer"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(401, code, message, field="otp")

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hmac import compare_digest
@@ -13,10 +14,10 @@ from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from ispcore.auth import access_tokens
+from ispcore.auth import access_tokens, authenticators
 from ispcore.auth.models import ApiKey, ExternalIdentity, RefreshToken
 from ispcore.auth.networks import validate_network
-from ispcore.auth.refusals import InvalidToken, NotAuthenticated, TokenExpired
+from ispcore.auth.refusals import InvalidToken, NotAuthenticated, OtpRefused, TokenExpired
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.tenants.models import User
 from ispcore.tenants.roles import STAFF_ROLES
@@ -25,6 +26,7 @@ REFRESH_PREFIX = "isprt"
 API_KEY_PREFIX = "ispk"
 SECRET_BYTES = 32  # Beyond guessing, so a fast hash is enough: nothing can be searched for.
 API_KEY_ID_BYTES = 6
+OTP_REQUIRED = "This account has an authenticator app: send its code as `otp` beside the password."
 
 
 class NoSuchApiKey(NotRegistered):
@@ -61,15 +63,18 @@ class Tokens:
     expires_in: int
 
 
-def log_in(*, email: str, password: str, at: datetime) -> Tokens:
-    """Check a password and open a log-in.
+def log_in(*, email: str, password: str, at: datetime, otp: str = "") -> Tokens:
+    """Check a password, and the code of the person's authenticator where they have one, and open a log-in.
 
     A wrong password, an unknown address and a person who is switched off look alike and cost the same: the
-    hasher runs in each case. Raises NotAuthenticated.
+    hasher runs in each case. Raises NotAuthenticated, OtpRefused, or
+    authenticators.TooManyCodes or CodesNotCounted.
     """
     user = ModelBackend().authenticate(None, username=email, password=password)
     if not isinstance(user, User):
         raise NotAuthenticated("The e-mail address or the password is wrong.")
+    if authenticators.is_on(user):
+        _check_code(user, otp, at)
     secret = secrets.token_hex(SECRET_BYTES)
     row = RefreshToken.objects.create(
         user=user,
@@ -78,6 +83,15 @@ def log_in(*, email: str, password: str, at: datetime) -> Tokens:
         expires_at=at + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
     )
     return _tokens(row, secret, at)
+
+
+def _check_code(user: User, otp: str, at: datetime) -> None:
+    if not otp:
+        raise OtpRefused("otp_required", OTP_REQUIRED)
+    try:
+        authenticators.check(user=user, code=otp, at=at)
+    except authenticators.WrongCode as error:
+        raise OtpRefused("otp_wrong", str(error)) from error
 
 
 def refresh(*, token: str, at: datetime) -> Tokens:
@@ -98,6 +112,16 @@ def refresh(*, token: str, at: datetime) -> Tokens:
     if not won:
         raise _end_log_in(row, at)
     return _tokens(row, next_secret, at)
+
+
+def end_log_in(*, token: str, at: datetime) -> None:
+    """Close the log-in a refresh token belongs to (RFC 7009 §2.1). Safe to repeat.
+
+    A token that is wrong, used or unknown ends nothing more than a right one would, and is answered alike.
+    """
+    with suppress(InvalidToken):
+        row, _ = _find_log_in(token)
+        _end_log_in(row, at)
 
 
 def purge_refresh_tokens(at: datetime) -> int:

@@ -8,6 +8,7 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from rest_framework.exceptions import APIException
 
 from ispcore import audit
 from ispcore.api import idempotency
@@ -15,7 +16,7 @@ from ispcore.api.dialects import dialect_of
 from ispcore.api.envelope import error_response
 from ispcore.api.errors import ApiError, integrity_refusal
 from ispcore.api.request import Caller, client_ip, is_api, request_id_of
-from ispcore.auth.authenticate import authenticate
+from ispcore.auth.guard import authenticate_carefully
 from ispcore.auth.principal import Principal
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import User
@@ -23,8 +24,8 @@ from ispcore.tenants.roles import STAFF_ROLES, Role
 from ispcore.tenants.selectors import find_tenant, grants_of
 
 SESSION_KEY = "tenant_id"
-# It reads no credential but the one in its body, and what it remembers of a refused one must stay.
-TOKEN_PATH = "/api/v1/auth/token"  # noqa: S105  (an address)
+# They read no credential but the one in their body, and what they remember of a refused one must stay.
+TOKEN_PATHS = frozenset({"/api/v1/auth/token", "/api/v1/auth/revoke"})
 
 
 class TenantMiddleware:
@@ -81,13 +82,13 @@ def api_caller(request: HttpRequest) -> Caller:
         is_open = dialect.is_open(request)
     else:
         header, wanted = request.headers.get("Authorization", ""), request.headers.get("X-Tenant-ID", "")
-        is_open = request.path_info.rstrip("/") == TOKEN_PATH
+        is_open = request.path_info.rstrip("/") in TOKEN_PATHS
     if not header or is_open:
         return Caller()
     try:
-        principal = authenticate(header, ip=client_ip(request))
+        principal = authenticate_carefully(header, ip=client_ip(request))
         tenant_id = choose_tenant(principal, wanted)
-    except ApiError as refusal:
+    except APIException as refusal:
         return Caller(refusal=refusal)
     role = principal.grants.get(tenant_id, Role.ADMINISTRATOR if principal.every_tenant else None)
     if principal.user:

@@ -23,6 +23,7 @@ DIRECTORY = {
     "tenants.User",
     "ispauth.RefreshToken",
     "ispauth.ExternalIdentity",
+    "ispauth.Authenticator",
 }
 
 TENANT_MODELS = [
