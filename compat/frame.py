@@ -6,9 +6,10 @@ one of its views: only what is written differs.
 
 from typing import Any
 
+from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ispcore.api.dialects import dialect_of
+from ispcore.api.dialects import PREFIX, dialect_of
 from ispcore.api.envelope import UTC, EnvelopeRenderer, dump
 from ispcore.api.views import ApiView
 
@@ -39,3 +40,22 @@ class DialectView(ApiView):
 
     schema = None
     renderer_classes = (DialectRenderer,)
+
+
+class _Translated:
+    """Stands before a native view, which then answers in the dialect of its address."""
+
+    schema = None
+    renderer_classes = (DialectRenderer,)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+        dialect = dialect_of(request._request)
+        if dialect is not None and "Location" in response:
+            response["Location"] = response["Location"].replace("/api/", f"{PREFIX}{dialect.name}/api/", 1)
+        return response
+
+
+def in_dialect(view: type[ApiView]) -> Any:
+    """Return a native view for an address of a dialect whose operations and fields are the native ones."""
+    return type(view.__name__, (_Translated, view), {"__doc__": view.__doc__, "__module__": view.__module__})

@@ -24,6 +24,7 @@ AddressSource = Callable[[UUID], str | None]
 
 KIND = "hardware.ping_service"
 PACKETS = 10
+MOST_PACKETS = 100
 INTERVAL_SECONDS = 0.2
 TIMEOUT_SECONDS = 1.0
 STABLE_SHARE = 0.8
@@ -78,8 +79,11 @@ def address_of(subscription_id: UUID) -> str | None:
 
 
 @transaction.atomic
-def request_ping(*, subscription_id: UUID, user_id: UUID | None) -> Job:
-    """Start a ping of a service in the background, or return the one that runs. Raises NoKnownAddress."""
+def request_ping(*, subscription_id: UUID, user_id: UUID | None, packets: int = PACKETS) -> Job:
+    """Start a ping of a service in the background, or return the one that runs.
+
+    `packets` is how many echo requests are sent, from 1 to MOST_PACKETS. Raises NoKnownAddress.
+    """
     line = Subscription.objects.get(pk=subscription_id)
     if address_of(line.pk) is None:
         raise NoKnownAddress(number=line.number)
@@ -87,21 +91,22 @@ def request_ping(*, subscription_id: UUID, user_id: UUID | None) -> Job:
         kind=KIND,
         subject=f"subscription:{line.pk}",
         label=f"Ping of service {line.number}",
-        params={"subscription_id": str(line.pk)},
+        params={"subscription_id": str(line.pk), "packets": packets},
         queue="devices",
         user_id=user_id,
     )
 
 
 def ping_service(run: jobs.Run) -> dict[str, Any]:
-    """Send ten echo requests and judge the answers. Raises NoKnownAddress, PingNotPermitted."""
+    """Send echo requests and judge the answers. Raises NoKnownAddress, PingNotPermitted."""
     with run.tenant():
         line = Subscription.objects.get(pk=run.params["subscription_id"])
         address = address_of(line.pk)
     if address is None:
         raise NoKnownAddress(number=line.number)
-    run.progress(0, PACKETS, "Sending")
-    host = _ping(address)
+    packets = run.params.get("packets", PACKETS)
+    run.progress(0, packets, "Sending")
+    host = _ping(address, packets)
     heard = bool(host.packets_received)
     return {
         "verdict": str(verdict(sent=host.packets_sent, received=host.packets_received)),
@@ -122,9 +127,9 @@ def verdict(*, sent: int, received: int) -> Verdict:
     return Verdict.STABLE if received >= STABLE_SHARE * sent else Verdict.INTERMITTENT
 
 
-def _ping(address: str) -> Any:
+def _ping(address: str, packets: int) -> Any:
     """Send through a datagram socket, which needs no privilege where the kernel's group range allows it."""
-    options: dict[str, Any] = {"count": PACKETS, "interval": INTERVAL_SECONDS, "timeout": TIMEOUT_SECONDS}
+    options: dict[str, Any] = {"count": packets, "interval": INTERVAL_SECONDS, "timeout": TIMEOUT_SECONDS}
     try:
         try:
             return ping(address, privileged=False, **options)

@@ -1,0 +1,38 @@
+"""What needs no token: is the service there, and the token itself."""
+
+from typing import Any
+
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from compat.frame import DialectRenderer
+from compat.wisphub.shapes import Action, succeeded
+from compat.wisphub.views.base import WispHubView, said
+from ispcore.auth.api import TokenView as NativeTokenView
+
+
+class HealthView(WispHubView):
+    app_label = "jobs"
+    authentication_classes = ()  # type: ignore[assignment]
+    permission_classes = (AllowAny,)
+
+    def get(self, request: Request) -> Response:
+        """Answer that the service is running."""
+        return said(succeeded(Action.HEALTH_OK, {"status": "ok", "service": "WispHub Local API"}))
+
+
+class TokenView(NativeTokenView):
+    schema = None
+    renderer_classes = (DialectRenderer,)  # type: ignore[assignment]
+
+    def post(self, request: Request) -> Response:
+        """Exchange a user name and a password (RFC 6749 §4.3) for an access token."""
+        answer: dict[str, Any] = super().post(request).data
+        return Response({"access_token": answer["access_token"], "token_type": "bearer"})
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if response.status_code == 401:
+            response["WWW-Authenticate"] = "Bearer"
+        return response
