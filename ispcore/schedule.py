@@ -6,6 +6,11 @@ from celery.schedules import crontab
 
 SCHEDULE: dict[str, dict[str, Any]] = {
     "relay-events": {"task": "ispcore.events.tasks.relay", "schedule": 5.0},
+    "find-due-webhooks": {"task": "ispcore.events.tasks.find_due_webhooks", "schedule": 5.0},
+    "forget-old-events": {
+        "task": "ispcore.events.tasks.forget_old",
+        "schedule": crontab(hour="3", minute="45"),
+    },
     "sweep-jobs": {"task": "ispcore.jobs.tasks.sweep", "schedule": 15.0},
     "purge-idempotent-answers": {"task": "ispcore.api.tasks.purge_answers", "schedule": crontab(minute="17")},
     "purge-refresh-tokens": {

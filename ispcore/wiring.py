@@ -36,6 +36,8 @@ HANDLERS: dict[str, tuple[str, ...]] = {
     "ipam.pool_nearly_full": (),
     "ipam.pool_full": (),
     "ipam.pool_relieved": (),
+    "platform.webhook_disabled": ("ispcore.events.tasks.tell_disabled",),
+    "platform.webhook_tested": (),
     "subscribers.subscriber_created": ("support.tasks.tell_welcome",),
     "subscribers.subscriber_changed": (),
     "subscribers.subscriber_status_changed": ("aaa.tasks.follow_subscriber",),

@@ -1,6 +1,7 @@
 """The outbox: events are rows, delivered at least once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
@@ -11,6 +12,7 @@ from redis.exceptions import RedisError
 from ispcore import redis
 from ispcore.celery import app
 from ispcore.events.models import Event
+from ispcore.events.services import deliveries
 from ispcore.tenants.context import current_tenant_id
 from ispcore.wiring import HANDLERS
 
@@ -51,11 +53,13 @@ def publish_each(name: str, payloads: Iterable[dict[str, str]]) -> None:
 
 
 def relay_tenant() -> int:
-    """Hand one batch of the bound tenant's undelivered events to their handlers; return how many.
+    """Hand one batch of the bound tenant's undelivered events to their handlers and webhooks; return how many.
 
-    Safe to run in parallel: rows another relay holds are skipped. Sends before it commits, so a crash
-    between the two delivers an event twice and never not at all.
+    Safe to run in parallel: relays of one tenant take turns, so that none overtakes another. Sends before it commits,
+    so a crash between the two delivers an event twice and never not at all. What webhooks are to be told is rows,
+    written in the transaction that marks the events: neither can be without the other.
     """
+    _wait_for_turn()
     batch = list(
         Event.objects.filter(delivered_at=None)
         .order_by("id")
@@ -64,7 +68,9 @@ def relay_tenant() -> int:
     for event in batch:
         for task in HANDLERS.get(event.name, ()):
             app.send_task(task, kwargs={"tenant_id": str(current_tenant_id()), **event.payload})
-    Event.objects.filter(pk__in=[event.pk for event in batch]).update(delivered_at=Now())
+    keys = [event.pk for event in batch]
+    _tell_webhooks(keys)
+    Event.objects.filter(pk__in=keys).update(delivered_at=Now())
     return len(batch)
 
 
@@ -74,6 +80,23 @@ def begin_to_look() -> None:
         redis.client().delete(CALLED)
     except RedisError:
         return  # The mark ends by itself.
+
+
+def _wait_for_turn() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"relay:{current_tenant_id()}"]
+        )
+
+
+def _tell_webhooks(keys: Sequence[UUID]) -> None:
+    told = deliveries.fan_out(keys) if keys else []
+    tenant_id = current_tenant_id()
+    for endpoint_id in told:
+        transaction.on_commit(
+            lambda endpoint_id=endpoint_id: deliveries.wake(tenant_id, endpoint_id),  # type: ignore[misc]
+            robust=True,
+        )
 
 
 def _wake_relay() -> None:
