@@ -21,6 +21,7 @@ from ispcore.api.errors import ApiError
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.request import caller_of
 from ispcore.api.views import RolePermission
+from ispcore.errors import NotRegistered
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.roles import Role
 from support.services.portal import own
@@ -94,6 +95,12 @@ class SubscriberViewSet(DialectView, AccountViewSet):
         pages = max(1, -(-len(found) // size))
         metadata = {"records": len(found), "page": page, "pages": pages, "per_page": size}
         return Response({"payload": shown, "metadata": metadata})
+
+    def handle_exception(self, exc: Exception) -> Response:
+        # What a body names and is not there is a mistake of the body: the page has 404 for the account alone.
+        if isinstance(exc, NotRegistered) and exc.field:
+            exc = ApiError(400, exc.code, str(exc), field=exc.field)
+        return super().handle_exception(exc)
 
     def show_created(self, record: Model) -> Response:
         return self.show_changed(record)  # 200: the page knows no 201.
