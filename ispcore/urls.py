@@ -10,18 +10,23 @@ from ispcore.api.routers import HouseRouter
 from ispcore.auth.api import RevokeView, TokenView
 from ispcore.auth.keys_api import ApiKeyViewSet
 from ispcore.auth.oidc import BeginView, CallbackView
+from ispcore.events.api import DeliveryViewSet, EventTypeView, EventView, WebhookViewSet
 from ispcore.files.api import ExportView, FileViewSet
 from ispcore.jobs.api import TaskViewSet
 
 router = HouseRouter()
 router.register("tasks", TaskViewSet, basename="task")
 router.register("files", FileViewSet, basename="file")
+router.register("webhooks", WebhookViewSet, basename="webhook")
+router.register("webhook-deliveries", DeliveryViewSet, basename="webhook-delivery")
 router.register("api-keys", ApiKeyViewSet, basename="api-key")
 
 api: list[URLPattern | URLResolver] = [
     re_path(r"^auth/token/?$", TokenView.as_view(), name="token"),
     re_path(r"^auth/revoke/?$", RevokeView.as_view(), name="token-revoke"),
     re_path(r"^me/?$", MeView.as_view(), name="me"),
+    re_path(r"^events/?$", EventView.as_view(), name="event-feed"),
+    re_path(r"^event-types/?$", EventTypeView.as_view(), name="event-types"),
     re_path(r"^exports/?$", ExportView.as_view(), name="export"),
     path("", include(router.urls)),
     path("", include("subscribers.urls")),
