@@ -11,7 +11,9 @@ from rest_framework.response import Response
 
 from ispcore.api.dialects import PREFIX, dialect_of
 from ispcore.api.envelope import UTC, EnvelopeRenderer, dump
+from ispcore.api.errors import ApiError
 from ispcore.api.views import ApiView
+from ispcore.errors import NotRegistered
 
 
 class DialectRenderer(EnvelopeRenderer):
@@ -28,8 +30,8 @@ class DialectRenderer(EnvelopeRenderer):
         dialect = dialect_of(request)
         assert dialect is not None
         if response.status_code >= 400:
-            body = dialect.failure(request, response.status_code, data)
             response.status_code = dialect.status(response.status_code)
+            body = dialect.failure(request, response.status_code, data)
         else:
             body = dialect.success(request, response.status_code, data, getattr(response, "pagination", None))
         return dump(body, zone=getattr(request, "zone", UTC), all_utc=getattr(response, "all_utc", False))
@@ -40,6 +42,16 @@ class DialectView(ApiView):
 
     schema = None
     renderer_classes = (DialectRenderer,)
+
+
+class BodyFirst:
+    """Stands before views whose page has 404 for the address alone: what a body names and is not there is 400."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, NotRegistered) and exc.field:
+            exc = ApiError(400, exc.code, str(exc), field=exc.field)
+        answer: Response = super().handle_exception(exc)  # type: ignore[misc]
+        return answer
 
 
 class _Translated:

@@ -1,6 +1,8 @@
 """The shapes of AEx's provider service: bare JSON; lists `{items, page, count, total}`; statuses in words.
 
-The page shows no error. Ours are the members of a problem (RFC 9457 §3.1), with the wrong fields beside them.
+Its overview has 401, 403 and, "as a result of a caller validation error", 400
+(stage.api-docs.dev.aex.systems/provider-service), and shows no body. Ours has the members of a problem (RFC 9457 §3.1),
+with the wrong fields beside them.
 """
 
 from http import HTTPStatus
@@ -40,7 +42,7 @@ def failure(request: HttpRequest, status: int, error: dict[str, Any]) -> Any:
     return problem
 
 
-AEX = Dialect("aex", success, failure)
+AEX = Dialect("aex", success, failure, statuses={422: 400})
 
 # Field of the page -> our column, in the page's order.
 COLUMNS = {
@@ -48,6 +50,8 @@ COLUMNS = {
     "premise_id": "premise_id", "provisioned_date": "provisioned_at", "sales_agent": "sales_agent",
     "created_at": "created_at", "updated_at": "updated_at", "created_by_id": "created_by_id", "status": "status",
 }  # fmt: skip
+
+SPELLINGS = {"wifi_username": "wifi_user_name", "wifi_name": "wifi_user_name"}
 
 
 def show_item(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -59,7 +63,7 @@ def show_item(row: tuple[Any, ...]) -> dict[str, Any]:
 class ServiceShape(HouseSerializer[Subscription]):
     """A service in full: what the list shows, and the three attributes that the provider may change.
 
-    The page names those in words only; `wifi_user_name` is our reading of "WiFi user name".
+    The page names those in words only, so any spelling of "WiFi user name" is taken.
     """
 
     isp_reference = TextField(max_length=80, required=False, allow_blank=True)
@@ -73,7 +77,7 @@ class ServiceShape(HouseSerializer[Subscription]):
     def to_internal_value(self, data: Any) -> Any:
         """Take a service as it was shown: what nobody may change is passed over, and a mask is no password."""
         if isinstance(data, dict):
-            data = {name: value for name, value in data.items() if name not in COLUMNS}
+            data = {SPELLINGS.get(name, name): value for name, value in data.items() if name not in COLUMNS}
             if data.get("wifi_password") == MASK:
                 del data["wifi_password"]
         return super().to_internal_value(data)

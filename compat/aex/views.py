@@ -10,7 +10,7 @@ from rest_framework.reverse import reverse
 
 from aaa.api.lines import RadiusStatusView, RadiusUsageView, may_reveal
 from compat.aex.shapes import COLUMNS, STATUSES, ServiceShape, show_item
-from compat.frame import DialectView
+from compat.frame import BodyFirst, DialectView
 from hardware.api import lines as devices
 from ispcore.api.errors import ApiError
 from ispcore.api.request import caller_of
@@ -24,7 +24,7 @@ DEFAULT_SIZE, MOST_PER_PAGE = 50, 1000
 MOST_PAGES = 1_000_000
 
 
-class ProviderServiceViewSet(DialectView, ServiceViewSet):
+class ProviderServiceViewSet(BodyFirst, DialectView, ServiceViewSet):
     """`services` and `services/{id}`."""
 
     serializer_class: Any = ServiceShape

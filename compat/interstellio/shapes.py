@@ -33,7 +33,7 @@ def failure(request: HttpRequest, status: int, error: dict[str, Any]) -> Any:
     wrong = [f"{each['field']}: {each['message']}" for each in error.get("fields", ()) if each["field"]]
     return {
         "error": {
-            "title": HTTPStatus(STATUSES.get(status, status)).phrase,
+            "title": HTTPStatus(status).phrase,
             "description": " ".join(wrong) or error["message"],
             "request_id": request_id_of(request),
         }

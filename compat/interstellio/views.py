@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from aaa.api.accounts import AccountViewSet, StationFilter, show_status
 from aaa.api.records import IdPrefixFilter, UsernameFilter
 from aaa.models import Account
-from compat.frame import DialectView
+from compat.frame import BodyFirst, DialectView
 from compat.interstellio.shapes import SubscriberAccountSerializer
 from compat.interstellio.walk import ORDERS, Row, show, walk
 from compat.times import in_milliseconds, zone_of
@@ -21,7 +21,6 @@ from ispcore.api.errors import ApiError
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.request import caller_of
 from ispcore.api.views import RolePermission
-from ispcore.errors import NotRegistered
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.roles import Role
 from support.services.portal import own
@@ -56,7 +55,7 @@ class SubscriberFilter(HouseFilterSet):
         fields: ClassVar[list[str]] = []
 
 
-class SubscriberViewSet(DialectView, AccountViewSet):
+class SubscriberViewSet(BodyFirst, DialectView, AccountViewSet):
     """`/v1/subscribers`, `/v1/subscriber` and `/v2/subscriber/status`."""
 
     serializer_class = SubscriberAccountSerializer
@@ -95,12 +94,6 @@ class SubscriberViewSet(DialectView, AccountViewSet):
         pages = max(1, -(-len(found) // size))
         metadata = {"records": len(found), "page": page, "pages": pages, "per_page": size}
         return Response({"payload": shown, "metadata": metadata})
-
-    def handle_exception(self, exc: Exception) -> Response:
-        # What a body names and is not there is a mistake of the body: the page has 404 for the account alone.
-        if isinstance(exc, NotRegistered) and exc.field:
-            exc = ApiError(400, exc.code, str(exc), field=exc.field)
-        return super().handle_exception(exc)
 
     def show_created(self, record: Model) -> Response:
         return self.show_changed(record)  # 200: the page knows no 201.

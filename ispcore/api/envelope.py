@@ -97,13 +97,12 @@ def error_response(
     """Answer with the error envelope from outside a view: middleware, unknown paths, a lost database."""
     error = {"code": code, "message": message} | ({"field": field} if field else {})
     dialect = dialect_of(request)
-    body = (
-        dialect.failure(request, status, error)
-        if dialect
-        else wrap(error, request_id=request_id_of(request), failed=True)
-    )
-    shown = dialect.status(status) if dialect else status
-    response = HttpResponse(dump(body, zone=UTC), status=shown, content_type="application/json")
+    if dialect:
+        status = dialect.status(status)
+        body = dialect.failure(request, status, error)
+    else:
+        body = wrap(error, request_id=request_id_of(request), failed=True)
+    response = HttpResponse(dump(body, zone=UTC), status=status, content_type="application/json")
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     return response

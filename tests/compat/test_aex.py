@@ -111,8 +111,8 @@ class TestCreation:
 
         assert refusal(missing) == (400, "missing_field")
         assert missing.json()["errors"] == {name: "This field is required."}
-        assert refusal(wrong) == (422, "validation_error")
-        assert refusal(unknown) == (404, "not_found")
+        assert refusal(wrong) == (400, "validation_error")
+        assert refusal(unknown) == (400, "not_found")
         assert not Subscription.objects.exists()
 
     def test_with_a_key_is_done_once(self, client: Foreign, body: Any) -> None:
@@ -157,6 +157,14 @@ class TestUpdate:
 
         assert after | {"updated_at": ""} == before | change | {"updated_at": ""}
 
+    @pytest.mark.parametrize("name", ["wifi_user_name", "wifi_username", "wifi_name"])
+    def test_takes_the_name_of_the_network_in_any_spelling(
+        self, name: str, client: Foreign, line: Subscription
+    ) -> None:
+        response = client.put(f"services/{line.pk}", {name: "Harbour"})
+
+        assert (response.status_code, response.json()["wifi_user_name"]) == (200, "Harbour")
+
     def test_takes_a_service_as_it_was_answered(self, client: Foreign, line: Subscription) -> None:
         client.put(f"services/{line.pk}", {"wifi_password": "correct horse"})
         shown = client.get(f"services/{line.pk}").json()
@@ -176,7 +184,7 @@ class TestUpdate:
     ) -> None:
         before = client.get(f"services/{line.pk}").json()
 
-        assert refusal(client.put(f"services/{line.pk}", change)) == (422, "validation_error")
+        assert refusal(client.put(f"services/{line.pk}", change)) == (400, "validation_error")
         assert client.get(f"services/{line.pk}").json() == before
 
     def test_of_a_version_that_is_over_is_refused(self, client: Foreign, line: Subscription) -> None:
