@@ -103,4 +103,5 @@ def failure(request: HttpRequest, status: int, error: dict[str, Any]) -> Any:
     return failed(Action.ERROR, message) | {"meta": meta}
 
 
-WISPHUB = Dialect("wisphub", success, failure, open_paths=frozenset({"health", "api/v1/auth/token"}))
+OPEN = frozenset({"health", "openapi.json", "docs", "redoc", "api/v1/auth/token"})
+WISPHUB = Dialect("wisphub", success, failure, open_paths=OPEN)

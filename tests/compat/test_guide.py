@@ -2,11 +2,14 @@
 
 import ast
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.urls import URLPattern, URLResolver
 
 from tests.compat.seeds import OPERATIONS
 
@@ -30,13 +33,20 @@ def without_names(path: str) -> str:
 
 def served(dialect: str) -> set[tuple[str, str]]:
     found = set()
-    for route in import_module(f"compat.{dialect}.urls").urlpatterns:
-        path = str(route.pattern).removeprefix("^").removesuffix("/?$")
-        path = re.sub(r"\(\?P<\w+>[^)]*\)", "{}", path)
-        view = route.callback
+    for pattern, view in _routes(import_module(f"compat.{dialect}.urls").urlpatterns, ""):
+        path = re.sub(r"\(\?P<\w+>[^)]*\)", "{}", pattern.removesuffix("/?$"))
         verbs = view.actions if hasattr(view, "actions") else VERBS & set(dir(view.cls))
         found |= {(verb.upper(), path) for verb in verbs if verb in VERBS}
     return found
+
+
+def _routes(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        path = prefix + str(pattern.pattern).removeprefix("^")
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern.url_patterns, path)
+        else:
+            yield path, pattern.callback
 
 
 def tests_of(file: str) -> set[str]:

@@ -1,14 +1,17 @@
 """The Subscriber Accounts API, request by request as its page has them."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import RequestFactory
 from django.utils import timezone
 
 from aaa.models import Account, AccountState, DailyUsage, ServiceProfile
+from ispcore.api.envelope import error_response
 from ispcore.auth import services as credentials
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant, User
@@ -339,6 +342,19 @@ class TestHeaders:
     def test_an_unknown_address_answers_in_the_same_shape(self, client: Foreign) -> None:
         assert refusal(client.get("v1/nothing")) == (404, "Not Found")
         assert refusal(client.put("v1/subscribers", {})) == (405, "Method Not Allowed")
+
+    def test_a_lost_database_is_told_in_the_same_shape(self) -> None:
+        request = RequestFactory().get("/compat/interstellio/v1/subscribers")
+
+        response = error_response(
+            request, status=503, code="dependency_unavailable", message="Try again.", retry_after=5
+        )
+
+        assert response.status_code == 503
+        assert json.loads(response.content) == {
+            "error": {"title": "Service Unavailable", "description": "Try again.", "request_id": ""}
+        }
+        assert response["Retry-After"] == "5"
 
     def test_a_key_makes_a_creation_safe_to_repeat(self, client: Foreign, body: Any) -> None:
         first = client.post("v1/subscriber", body, Idempotency_Key="k")

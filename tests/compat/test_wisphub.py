@@ -12,6 +12,7 @@ from subscribers.models import ServiceStatus
 from subscribers.services.periods import local_date
 from tests.compat.client import Foreign
 from tests.compat.homes import equip, make_client
+from tests.compat.seeds import OPERATIONS
 from tests.compat.wisphub import FIELDS, NOBODY, SHAPE, kept, listed, outcome
 from tests.conftest import PASSWORD
 from tests.factories import PlanFactory, SubscriptionFactory, ZoneFactory
@@ -41,6 +42,35 @@ class TestSystem:
             "message": None,
             "meta": None,
         }
+
+    def test_the_dialect_s_own_documents_are_open(self, db):
+        caller = Foreign("wisphub")
+
+        told = caller.get("openapi.json")
+        pages = [caller.get("docs"), caller.get("redoc")]
+
+        assert [page.status_code for page in pages] == [200, 200]
+        assert all("/compat/wisphub/openapi.json" in page.content.decode() for page in pages)
+        assert "Content-Security-Policy" in pages[0]
+        info = told.json()["info"]
+        assert (info["title"], info["description"], info["version"]) == (
+            "WispHub API", "API de integración local con WispHub", "1.0.0",
+        )  # fmt: skip
+        assert told.json()["servers"] == [{"url": "http://testserver/compat/wisphub"}]
+
+    def test_the_document_names_every_operation_of_the_page(self, db):
+        told = Foreign("wisphub").get("openapi.json").json()
+
+        named = {(verb.upper(), path.strip("/")) for path, verbs in told["paths"].items() for verb in verbs}
+        pages = {("GET", "docs"), ("GET", "redoc")}
+        assert named == {*OPERATIONS["wisphub"]} - pages
+        assert [tag["name"] for tag in told["tags"]] == [
+            "system",
+            "Clients",
+            "tickets",
+            "network",
+            "internet-plans",
+        ]
 
     def test_a_token_is_had_by_the_password_form_and_opens_the_rest(self, admin_user, juan):
         form = f"username={admin_user.email}&password={PASSWORD}"

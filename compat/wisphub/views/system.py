@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.urls import reverse
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from compat.frame import DialectRenderer
+from compat.wisphub.document import document
 from compat.wisphub.shapes import Action, succeeded
 from compat.wisphub.views.base import WispHubView, said
 from ispcore.auth.api import TokenView as NativeTokenView
@@ -20,6 +22,14 @@ class HealthView(WispHubView):
     def get(self, request: Request) -> Response:
         """Answer that the service is running."""
         return said(succeeded(Action.HEALTH_OK, {"status": "ok", "service": "WispHub Local API"}))
+
+
+class DocumentView(HealthView):
+    def get(self, request: Request) -> Response:
+        """Answer with the OpenAPI document of this dialect."""
+        return Response(
+            document(request.build_absolute_uri(reverse("wisphub:health")).removesuffix("/health"))
+        )
 
 
 class TokenView(NativeTokenView):
