@@ -162,6 +162,7 @@ SPECTACULAR_SETTINGS = {
     # Generated clients name their types after these: a name stays when another field gets the same choices.
     "ENUM_NAME_OVERRIDES": {
         "Role": "ispcore.tenants.roles.Role",
+        "ApiKeyRole": "ispcore.auth.models.KEY_ROLES",
         "TaskStatus": "ispcore.jobs.models.JobStatus",
         "OltVendor": "hardware.models.Vendor",
         "SnmpVersion": "hardware.models.SnmpVersion",

@@ -14,6 +14,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from ispcore import redis
+from ispcore.auth import guard
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Membership, Tenant, User
@@ -53,6 +54,7 @@ def _empty_redis(request: pytest.FixtureRequest) -> None:
     """No test meets the limits or messages of another."""
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
         redis.client().flushdb()
+        guard.memory.clear()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ PACKAGES = {
     "chromium": "chromium",
     "freeradius": "freeradius",
     "net-snmp-config": "libsnmp-dev",
+    "node": "nodejs",
+    "npm": "npm",
     "radclient": "freeradius-utils",
     "snmpbulkwalk": "snmp",
     "snmpget": "snmp",

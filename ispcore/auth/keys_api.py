@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from ispcore.api.fields import ChoiceField, HouseSerializer, TextField
 from ispcore.api.filters import HouseFilterSet
 from ispcore.api.request import caller_of
-from ispcore.api.views import RecordViewSet, created
+from ispcore.api.views import RecordViewSet, created, etag
 from ispcore.auth import services
 from ispcore.auth.models import KEY_ROLES, ApiKey
 
@@ -85,8 +85,9 @@ class ApiKeyViewSet(RecordViewSet):
             at=timezone.now(),
         )
         self.record = self.get_queryset().get(pk=made.pk)
-        data = {**self.get_serializer(self.record).data, "key": text}
-        response = created(request, view_name="api-key-detail", pk=made.pk, data=data)
+        shown = self.get_serializer(self.record).data
+        response = created(request, view_name="api-key-detail", pk=made.pk, data={**shown, "key": text})
+        response["ETag"] = etag(self.record, shown)  # Of what is shown from now on.
         response["Cache-Control"] = "no-store"
         return response
 

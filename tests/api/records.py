@@ -56,6 +56,8 @@ from ipam.models import (
     Subnet,
     Vrf,
 )
+from ispcore.auth.models import ApiKey
+from ispcore.auth.services import create_api_key
 from ispcore.files.models import StoredFile
 from ispcore.files.services import write_file
 from ispcore.jobs.models import Job
@@ -101,6 +103,11 @@ def make_job() -> Any:
 def make_file() -> Any:
     with write_file(name="list.csv", media_type="text/csv", app_label="subscribers") as (file, _):
         return file
+
+
+def make_api_key() -> Any:
+    key, _ = create_api_key(name="Theirs", role="support", created_by=None, at=timezone.now())
+    return key
 
 
 def make_run() -> Any:
@@ -336,6 +343,7 @@ MAKE: dict = {
     Onu: OnuFactory,
     Job: make_job,
     StoredFile: make_file,
+    ApiKey: make_api_key,
     DiscoveryRun: make_run,
     WaitingOnu: make_waiting,
     OnuPreset: make_preset,

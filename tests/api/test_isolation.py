@@ -27,6 +27,7 @@ from tests.aaa.online import make_account, make_nas, make_session
 from tests.api import dunning_records, support_records
 from tests.api.records import (
     make_add_on,
+    make_api_key,
     make_bank_line,
     make_billing_run,
     make_book_import,
@@ -122,6 +123,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")
         with write_file(name="theirs.csv", media_type="text/csv", app_label="subscribers") as (file, _):
             pass
+        api_key = make_api_key()
         nas = make_nas(None)
         policy = Policy.objects.create(name="Theirs", plan=plan)
         virtual_server = VirtualServer.objects.create(name="Theirs")
@@ -147,7 +149,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
         "olt": olt.pk, "pon_port": port.pk, "onu": onu.pk, "job": job.pk, "run": run.pk, "zone": zone.pk,
         "plan": plan.pk, "premise": premise.pk, "billing_profile": billing_profile.pk,
         "file": file.pk, "line": line.pk, "customer": customer.pk, "custom_field": custom_field.pk,
-        "import": of_import.pk,
+        "import": of_import.pk, "api_key": api_key.pk,
         "waiting": waiting.pk, "preset": preset.pk, "change": change.pk,
         "vrf": subnet.vrf_id, "subnet": subnet.pk, "pool": pool.pk, "address": address.pk,
         "outage": outage.pk, "signal_limits": signal_limits.pk,

@@ -18,6 +18,11 @@ ANY = "any role"
 PERMISSIONS = {
     **support_records.PERMISSIONS,
     ("post", "auth/token"): OPEN,
+    ("post", "auth/revoke"): OPEN,
+    ("get", "api-keys"): "ispauth.view",
+    ("post", "api-keys"): "ispauth.add",
+    ("get", "api-keys/{pk}"): "ispauth.view",
+    ("post", "api-keys/{pk}/revoke"): "ispauth.change",
     ("get", "me"): ANY,
     ("get", "tasks"): "jobs.view",
     ("get", "tasks/{pk}"): "jobs.view",

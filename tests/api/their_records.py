@@ -11,6 +11,7 @@ PLAN = {
 # Routes that take no id of a record of a tenant, each for its reason.
 WITHOUT_RECORDS = {
     "auth/token": "speaks of people, not of a tenant's records",
+    "auth/revoke": "speaks of people, not of a tenant's records",
     "me": "names the caller's own tenant only",
     "me/balance": "names no record; tests/support/test_portal_api.py asks it for two customers",
     "me/subjects": "names no record; tests/support/test_portal_api.py asks it for two tenants",
@@ -39,6 +40,7 @@ WITHOUT_RECORDS = {
 RECORD = {
     "tasks": "job",
     "files": "file",
+    "api-keys": "api_key",
     "hardware/olts": "olt",
     "hardware/onus": "onu",
     "hardware/pon-ports": "pon_port",
@@ -143,6 +145,7 @@ BODIES: dict[str, Any] = {
         {"subscriber_id": "{customer}"},
         {"subscriber_id": "{customer}", "dry_run": True},
     ],
+    "api-keys": [],  # Names no record.
     "hardware/onu-presets": [],  # Names no record.
     "support/canned-answers": [],  # Names no record.
     "support/notice-templates": [],  # Names no record.
@@ -262,6 +265,7 @@ BODIES: dict[str, Any] = {
     "premises": [{"address_line1": "1 New Road", "zone_id": "{zone}"}],
 }
 FILTERS = {
+    "api-keys": ["role=support", "is_revoked=false"],
     "me/services": ["status=active"],
     "me/invoices": ["status=issued", "kind=invoice"],
     "me/tickets": ["status=open", "number=TKT-9*"],

@@ -1,0 +1,542 @@
+"""Staff log-in at the issuer, up to the session: the round trip, its attacks, and what claims give and take."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.apps import apps
+from django.core.checks import run_checks
+from django.test import Client
+
+from ispcore.auth import people, services
+from ispcore.auth.authenticate import authenticate
+from ispcore.auth.issuer_keys import issuer_keys
+from ispcore.auth.models import ExternalIdentity
+from ispcore.tenants.context import tenant_context
+from ispcore.tenants.models import Membership, Tenant, User
+from ispcore.tenants.roles import Role
+from ispcore.tenants.selectors import grants_of
+from tests.auth import issuer, log_in_service
+from tests.auth.log_in_service import LogInService
+from tests.auth.test_id_tokens import id_token
+from tests.conftest import PASSWORD
+
+BEGIN, CALLBACK, LOGIN, ACCOUNT = "/oidc/begin/", "/oidc/callback/", "/admin/login/", "/admin/account/"
+pytestmark = pytest.mark.django_db
+CLAIMS = {
+    "sub": "alice-7f3",
+    "email": "Alice@north.example",
+    "email_verified": True,
+    "name": "Alice",
+    "groups": ["north:support", "wiki-editors"],
+}
+
+
+@pytest.fixture
+def service(settings: Any) -> Iterator[LogInService]:
+    issuer_keys.cache_clear()
+    with log_in_service.serve() as running:
+        for name, value in running.settings.items():
+            setattr(settings, name, value)
+        yield running
+    issuer_keys.cache_clear()
+
+
+def begin(browser: Client, **query: str) -> dict[str, str]:
+    """Go to the issuer; returns what was asked of it."""
+    answer = browser.get(BEGIN, query)
+    assert answer.status_code == 302
+    return {name: values[0] for name, values in parse_qs(urlsplit(answer["Location"]).query).items()}
+
+
+def come_back(
+    browser: Client, service: LogInService, asked: dict[str, str], claims: dict[str, Any], **query: Any
+) -> Any:
+    """Return from the issuer as the person whom the claims speak of."""
+    service.id_token = id_token(sub=claims["sub"], nonce=asked["nonce"])
+    service.userinfo = claims
+    return browser.get(CALLBACK, {"code": "c", "state": asked["state"], "iss": issuer.ISSUER, **query})
+
+
+def log_in(browser: Client, service: LogInService, **changes: Any) -> Any:
+    return come_back(browser, service, begin(browser), {**CLAIMS, **changes})
+
+
+def logged_in(browser: Client) -> str | None:
+    """Return the id of whoever is logged in."""
+    return browser.session.get("_auth_user_id")
+
+
+def refusal(browser: Client) -> str:
+    return browser.get(LOGIN).content.decode()
+
+
+class TestRoundTrip:
+    def test_asks_with_a_state_a_nonce_and_a_challenge(self, client, service):
+        asked = begin(client)
+
+        assert asked["response_type"] == "code"
+        assert asked["scope"] == "openid email profile"
+        assert asked["code_challenge_method"] == "S256"
+        assert len(asked["state"]) == len(asked["nonce"]) == 32
+        assert asked["redirect_uri"] == "http://testserver/oidc/callback/"
+
+    def test_redeems_the_code_with_its_verifier_and_logs_in(self, client, service, tenant):
+        asked = begin(client, next="/admin/tenants/membership/")
+
+        answer = come_back(client, service, asked, CLAIMS)
+
+        assert answer["Location"] == "/admin/tenants/membership/"
+        (path, given, headers) = service.asked[0]
+        challenge = urlsafe_b64encode(hashlib.sha256(given["code_verifier"].encode()).digest()).rstrip(b"=")
+        assert (path, challenge.decode()) == ("/token", asked["code_challenge"])
+        assert headers["Authorization"].startswith("Basic ")
+        assert "client_secret" not in given
+        person = User.objects.get()
+        assert (person.email, person.full_name) == ("alice@north.example", "Alice")
+        assert not person.has_usable_password()
+        assert logged_in(client) == str(person.pk)
+        assert grants_of(person) == {tenant.pk: "support"}
+        assert client.get("/admin/").status_code == 200
+
+    def test_the_same_subject_speaks_for_the_person_in_the_api(self, client, service, tenant):
+        log_in(client, service)
+
+        assert authenticate(f"Bearer {issuer.token()}", ip=None).grants == {tenant.pk: "support"}
+
+    def test_never_sends_anybody_to_another_host(self, client, service, tenant):
+        asked = begin(client, next="https://evil.example/")
+
+        assert come_back(client, service, asked, CLAIMS)["Location"] == "/admin/"
+
+    def test_the_session_id_changes_and_ends_within_a_day(self, client, service, tenant):
+        asked = begin(client)
+        before = client.session.session_key
+
+        come_back(client, service, asked, CLAIMS)
+
+        assert client.session.session_key != before
+        assert client.session.get_expiry_age() <= 12 * 3600
+
+    def test_logs_out_at_the_issuer_too(self, client, service, tenant):
+        log_in(client, service)
+        hint = client.session["oidc_id_token"]
+
+        answer = client.post("/admin/logout/")
+
+        place, _, query = answer["Location"].partition("?")
+        assert place == f"{service.url}/end"
+        assert parse_qs(query) == {
+            "id_token_hint": [hint],
+            "client_id": ["ispcore"],
+            "post_logout_redirect_uri": ["http://testserver/admin/login/"],
+        }
+        assert logged_in(client) is None
+
+    def test_a_log_out_is_never_a_link(self, client, service, tenant):
+        log_in(client, service)
+
+        assert client.get("/admin/logout/").status_code == 405
+        assert logged_in(client) is not None
+
+    def test_is_not_there_without_a_client_id(self, client, service, settings):
+        settings.OIDC_RP_CLIENT_ID = ""
+
+        assert client.get(BEGIN).status_code == 404
+        assert client.get(CALLBACK).status_code == 404
+        assert "Log in with" not in client.get(LOGIN).content.decode()
+
+
+class TestAttacks:
+    def test_an_answer_to_nobodys_question(self, client, service, tenant):
+        answer = client.get(CALLBACK, {"code": "c", "state": "x" * 32})
+
+        assert answer["Location"] == LOGIN
+        assert "belongs to no log-in" in refusal(client)
+        assert service.asked == []
+
+    def test_an_answer_to_another_browsers_question(self, client, service, tenant):
+        asked = begin(Client())
+
+        come_back(client, service, asked, CLAIMS)
+
+        assert logged_in(client) is None
+        assert service.asked == []
+
+    def test_a_state_answers_once(self, client, service, tenant):
+        asked = begin(client)
+        come_back(client, service, asked, CLAIMS)
+        client.post("/admin/logout/")
+
+        come_back(client, service, asked, CLAIMS)
+
+        assert logged_in(client) is None
+
+    def test_an_old_state(self, client, service, tenant):
+        asked = begin(client)
+        session = client.session
+        session["oidc_states"][asked["state"]]["added_on"] -= 601
+        session.save()
+
+        come_back(client, service, asked, CLAIMS)
+
+        assert logged_in(client) is None
+        assert "it took too long" in refusal(client)
+
+    def test_a_token_for_another_question(self, client, service, tenant):
+        asked = begin(client)
+        other = begin(client)
+
+        service.id_token, service.userinfo = id_token(nonce=other["nonce"]), CLAIMS
+        client.get(CALLBACK, {"code": "c", "state": asked["state"]})
+
+        assert logged_in(client) is None
+        assert not User.objects.exists()
+
+    @pytest.mark.parametrize("changes", [{"aud": "another"}, {"iss": "https://evil.example"}, {"exp": None}])
+    def test_a_token_that_is_not_for_us(self, client, service, tenant, changes):
+        asked = begin(client)
+        service.id_token, service.userinfo = id_token(nonce=asked["nonce"], **changes), CLAIMS
+
+        client.get(CALLBACK, {"code": "c", "state": asked["state"]})
+
+        assert logged_in(client) is None
+        assert "cannot be trusted" in refusal(client)
+
+    def test_claims_about_somebody_else(self, client, service, tenant):
+        asked = begin(client)
+        service.id_token = id_token(sub="mallory", nonce=asked["nonce"])
+        service.userinfo = CLAIMS
+
+        client.get(CALLBACK, {"code": "c", "state": asked["state"]})
+
+        assert logged_in(client) is None
+        assert "about somebody else" in refusal(client)
+
+    def test_an_answer_in_another_issuers_name(self, client, service, tenant):
+        come_back(client, service, begin(client), CLAIMS, iss="https://evil.example")
+
+        assert logged_in(client) is None
+        assert service.asked == []
+
+    @pytest.mark.parametrize("verified", [False, None, "true", 1])
+    def test_somebody_elses_address(self, client, service, alice, verified):
+        log_in(client, service, sub="mallory", email=alice.email, email_verified=verified)
+
+        assert logged_in(client) is None
+        assert not ExternalIdentity.objects.exists()
+        assert grants_of(alice) != {}
+
+    def test_an_address_that_is_taken_is_not_taken_over_even_when_proven(self, client, service, alice):
+        log_in(client, service, sub="mallory", email="ALICE@north.example", groups=["north:administrator"])
+
+        assert logged_in(client) is None
+        assert "There is an account with your e-mail address" in refusal(client)
+        assert list(grants_of(alice).values()) == ["support"]
+
+    def test_an_unproven_address_makes_no_account(self, client, service, tenant):
+        log_in(client, service, email_verified=False)
+
+        assert logged_in(client) is None
+        assert not User.objects.exists()
+
+    def test_a_code_beside_the_password_form_is_not_redeemed(self, client, service, tenant):
+        asked = begin(client)
+        service.id_token, service.userinfo = id_token(nonce=asked["nonce"]), CLAIMS
+
+        client.post(
+            f"{LOGIN}?local=1&code=c&state={asked['state']}", {"username": "a@b.example", "password": "x"}
+        )
+
+        assert logged_in(client) is None
+        assert service.asked == []
+
+    def test_an_error_does_not_log_anybody_out_who_did_not_ask(self, client, service, tenant):
+        log_in(client, service)
+
+        client.get(CALLBACK, {"error": "access_denied", "state": "x" * 32})
+
+        assert logged_in(client) is not None
+
+    def test_a_cancelled_log_in_says_so(self, client, service, tenant):
+        asked = begin(client)
+
+        client.get(CALLBACK, {"error": "access_denied", "state": asked["state"]})
+
+        assert "cancelled at the log-in service" in refusal(client)
+
+    @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b"null", b'{"id_token": 7}'])
+    def test_nonsense_in_place_of_tokens(self, client, service, tenant, body):
+        service.token_body = body
+
+        answer = come_back(client, service, begin(client), CLAIMS)
+
+        assert answer["Location"] == LOGIN
+        assert logged_in(client) is None
+
+    @pytest.mark.parametrize("told", [[], None, "x", {"sub": None}, {}])
+    def test_nonsense_in_place_of_claims(self, client, service, tenant, told):
+        asked = begin(client)
+        service.id_token, service.userinfo = id_token(nonce=asked["nonce"]), told
+
+        assert client.get(CALLBACK, {"code": "c", "state": asked["state"]})["Location"] == LOGIN
+        assert logged_in(client) is None
+
+    def test_an_issuer_that_is_down_is_said_in_words_and_a_password_works(self, client, service, alice):
+        service.token_status = 503
+
+        come_back(client, service, begin(client), CLAIMS)
+
+        assert "did not answer as it should" in refusal(client)
+        client.post(f"{LOGIN}?local=1", {"username": alice.email, "password": PASSWORD})
+        assert logged_in(client) == str(alice.pk)
+
+    def test_attempts_are_limited_per_address(self, client, service, tenant):
+        for _ in range(30):
+            come_back(client, service, begin(client), {**CLAIMS, "groups": []})
+        service.asked.clear()
+
+        come_back(client, service, begin(client), CLAIMS)
+
+        assert "too many attempts" in refusal(client)
+        assert service.asked == []
+
+
+class TestRoles:
+    def test_claims_give_roles_with_several_providers(self, client, service, tenant, other_tenant):
+        log_in(client, service, groups=["north:support", "south:administrator"])
+
+        assert grants_of(User.objects.get()) == {tenant.pk: "support", other_tenant.pk: "administrator"}
+
+    def test_the_next_log_in_changes_and_takes_roles(self, client, service, tenant, other_tenant):
+        log_in(client, service, groups=["north:support", "south:administrator"])
+
+        log_in(Client(), service, groups=["north:staff_member"])
+
+        assert grants_of(User.objects.get()) == {tenant.pk: "staff_member"}
+
+    def test_whoever_has_no_role_any_more_is_refused_and_has_none(self, client, service, tenant):
+        log_in(client, service)
+
+        later = Client()
+        log_in(later, service, groups=["wiki-editors"])
+
+        assert logged_in(later) is None
+        assert "no staff role" in refusal(later)
+        assert grants_of(User.objects.get()) == {}
+        assert client.get("/admin/")["Location"].startswith(
+            LOGIN
+        )  # The earlier session is worth nothing too.
+
+    def test_somebody_without_a_role_gets_no_account(self, client, service, tenant):
+        log_in(client, service, groups=[])
+
+        assert not User.objects.exists()
+        assert "is not known here" in refusal(client)
+
+    @pytest.mark.parametrize(
+        "groups",
+        [
+            ["north:customer"],
+            ["north:platform_staff", "platform:administrator", "north:superuser"],
+            ["NORTH:support", "north:Support", " north:support", "north:support\n", "north:support:x"],
+            ["gone:support"],
+            [7, None, {"north": "support"}],
+            {"north": "support"},
+            "wiki",
+            ["x"] * 500 + ["north:support"],
+        ],
+    )
+    def test_other_groups_are_no_roles(self, tenant, settings, groups):
+        settings.OIDC_ROLES_CLAIM = "groups"
+
+        assert people.roles_in({"groups": groups}) == {}
+
+    @pytest.mark.parametrize(
+        ("name", "claims"),
+        [
+            ("groups", {"groups": "north:support"}),
+            ("realm_access.roles", {"realm_access": {"roles": ["north:support"]}}),
+            ("https://isp.example/roles", {"https://isp.example/roles": ["north:support"]}),
+        ],
+    )
+    def test_reads_the_claim_as_issuers_write_it(self, tenant, settings, name, claims):
+        settings.OIDC_ROLES_CLAIM = name
+
+        assert people.roles_in(claims) == {tenant.pk: "support"}
+
+    def test_of_two_roles_the_one_that_stands_first_counts(self, tenant, settings):
+        settings.OIDC_ROLES_CLAIM = "groups"
+
+        both = {"groups": ["north:support", "north:administrator"]}
+
+        assert people.roles_in(both) == {tenant.pk: "administrator"}
+
+    def test_a_provider_switched_off_gives_none(self, make_tenant, settings):
+        settings.OIDC_ROLES_CLAIM = "groups"
+        make_tenant("gone", is_active=False)
+
+        assert people.roles_in({"groups": ["gone:support"]}) == {}
+
+    def test_no_claim_makes_platform_staff(self, client, service, tenant):
+        log_in(client, service, is_superuser=True, is_platform_staff=True, is_staff=True)
+
+        person = User.objects.get()
+        assert not person.is_platform_staff
+        assert grants_of(person) == {tenant.pk: "support"}
+
+    def test_who_is_a_customer_stays_one(self, client, service, tenant, other_tenant):
+        log_in(client, service)
+        person = User.objects.get()
+        with tenant_context(other_tenant.pk):
+            Membership.objects.create(tenant=other_tenant, user=person, role=Role.CUSTOMER)
+
+        log_in(Client(), service)
+
+        assert grants_of(person) == {tenant.pk: "support", other_tenant.pk: "customer"}
+
+    def test_without_a_claim_roles_are_those_given_here(self, client, service, alice, tenant, settings):
+        settings.OIDC_ROLES_CLAIM = ""
+        services.link_identity(user=alice, issuer=issuer.ISSUER, subject="alice-7f3")
+
+        log_in(client, service, groups=["north:administrator"])
+
+        assert logged_in(client) == str(alice.pk)
+        assert grants_of(alice) == {tenant.pk: "support"}
+
+    def test_the_history_names_the_log_in(self, client, service, tenant):
+        log_in(client, service)
+
+        with tenant_context(tenant.pk):
+            (row,) = apps.get_model("tenants", "MembershipHistory").objects.all()
+        assert row.pgh_context["by"] == "log-in service"
+        assert row.role == "support"
+
+    def test_a_person_switched_off_is_out_at_once(self, client, service, tenant):
+        log_in(client, service)
+        User.objects.update(is_active=False)
+
+        assert client.get("/admin/")["Location"].startswith(LOGIN)
+        again = Client()
+        log_in(again, service)
+        assert logged_in(again) is None
+        assert "switched off" in refusal(again)
+
+
+class TestLinking:
+    @pytest.fixture
+    def browser(self, client: Client, alice: User) -> Client:
+        client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    def ask(self, browser: Client) -> dict[str, str]:
+        answer = browser.post(f"{BEGIN}?next={ACCOUNT}")
+        return {name: values[0] for name, values in parse_qs(urlsplit(answer["Location"]).query).items()}
+
+    def test_an_account_is_linked_by_whoever_is_logged_in_to_both(self, browser, service, alice):
+        answer = come_back(browser, service, self.ask(browser), {"sub": "alice-7f3"})
+
+        assert answer["Location"] == ACCOUNT
+        assert ExternalIdentity.objects.get().user == alice
+        later = Client()
+        log_in(later, service)
+        assert logged_in(later) == str(alice.pk)
+
+    def test_a_subject_of_somebody_else_stays_theirs(self, browser, service, alice, make_user):
+        other = make_user("other")
+        services.link_identity(user=other, issuer=issuer.ISSUER, subject="alice-7f3")
+
+        come_back(browser, service, self.ask(browser), {"sub": "alice-7f3"})
+
+        assert ExternalIdentity.objects.get().user == other
+        assert "belongs to somebody else here" in browser.get(ACCOUNT).content.decode()
+
+    def test_links_nobody_else_who_logged_in_meanwhile(self, browser, service, alice, make_user):
+        asked = self.ask(browser)
+        session = browser.session
+        states = session["oidc_states"]
+        other = make_user("other", is_platform_staff=True)
+        browser.force_login(other, backend="django.contrib.auth.backends.ModelBackend")
+        session = browser.session
+        session["oidc_states"] = states
+        session.save()
+
+        come_back(browser, service, asked, {"sub": "alice-7f3"})
+
+        assert not ExternalIdentity.objects.exists()
+
+    def test_a_link_on_another_page_cannot_begin_it(self, alice, service):
+        browser = Client(enforce_csrf_checks=True)
+        browser.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+
+        assert browser.post(BEGIN).status_code == 403
+
+    def test_a_link_can_be_removed(self, browser, service, alice):
+        services.link_identity(user=alice, issuer=issuer.ISSUER, subject="alice-7f3")
+
+        browser.post(ACCOUNT, {"do": "unlink"})
+
+        assert not ExternalIdentity.objects.exists()
+
+    def test_nobody_cuts_off_the_only_way_in(self, browser, service, alice):
+        services.link_identity(user=alice, issuer=issuer.ISSUER, subject="alice-7f3")
+        alice.set_unusable_password()
+        alice.save()
+        browser.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+
+        browser.post(ACCOUNT, {"do": "unlink"})
+
+        assert ExternalIdentity.objects.exists()
+
+
+class TestPages:
+    def test_the_log_in_page_offers_the_service_first(self, client, service):
+        page = client.get(f"{LOGIN}?next=/admin/hardware/olt/").content.decode()
+
+        assert "Log in with Example ID" in page
+        assert 'href="/oidc/begin/?next=%2Fadmin%2Fhardware%2Folt%2F"' in page
+        assert 'href="?local=1&amp;next=%2Fadmin%2Fhardware%2Folt%2F"' in page
+        assert 'name="password"' not in page
+
+    def test_the_way_in_with_a_password_stays(self, client, service, alice):
+        page = client.get(f"{LOGIN}?local=1").content.decode()
+
+        assert 'name="password"' in page
+        assert "Log in with Example ID instead" in page
+
+    def test_who_has_no_password_here_is_told_so(self, client, service, tenant):
+        log_in(client, service)
+
+        page = client.get(ACCOUNT).content.decode()
+
+        assert "you have none here" in page
+        assert "Remove the link" not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("OIDC_OP_TOKEN_ENDPOINT", "http://id.example/token", "ispauth.E004"),
+        ("OIDC_OP_AUTHORIZATION_ENDPOINT", "", "ispauth.E004"),
+        ("OIDC_END_SESSION_URL", "javascript:alert(1)", "ispauth.E004"),
+        ("OIDC_RP_CLIENT_SECRET", "", "ispauth.E005"),
+        ("OIDC_RP_SIGN_ALGO", "HS256", "ispauth.E006"),
+    ],
+)
+def test_refuses_to_start_with_unsafe_settings(service, settings, name, value, code):
+    setattr(settings, name, value)
+
+    assert code in [error.id for error in run_checks(tags=["security"])]
+
+
+def test_starts_with_safe_ones(service):
+    assert [error.id for error in run_checks(tags=["security"]) if error.id.startswith("ispauth")] == []
+
+
+def test_tenants_are_found_by_their_short_names_alone(tenant: Tenant, settings: Any) -> None:
+    settings.OIDC_ROLES_CLAIM = "groups"
+
+    assert people.roles_in({"groups": [f"{tenant.pk}:support"]}) == {}
