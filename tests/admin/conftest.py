@@ -40,7 +40,6 @@ from ipam.models import Drift, Reconciliation
 from ipam.services import allocation, cgnat, pools, release, space
 from ipam.services import imports as address_books
 from ispcore.auth import services as auth
-from ispcore.events.models import Event
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import AuditEntry, Membership, Tenant, User
@@ -53,6 +52,7 @@ from tests.admin.invoice_rows import fill_invoices
 from tests.admin.payment_rows import fill_payments
 from tests.admin.run_rows import fill_runs
 from tests.admin.support_rows import fill_support
+from tests.admin.webhook_rows import fill_webhooks
 from tests.factories import (
     NasFactory,
     OltFactory,
@@ -118,9 +118,7 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             "hardware.DiscoveryRun": run,
             **network,
             "jobs.Job": job,
-            "events.Event": Event.objects.create(
-                name="hardware.discovery_finished", payload={"olt_id": str(olt.pk)}
-            ),
+            **fill_webhooks(tenant, olt.pk),
             "ispauth.ApiKey": key,
             "tenants.AuditEntry": AuditEntry.objects.create(action="looked", user=user),
             "tenants.Membership": Membership.objects.get(user=user, tenant=tenant),

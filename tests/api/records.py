@@ -74,7 +74,7 @@ from subscribers.models import (
     Zone,
 )
 from tests.aaa.online import make_account, make_nas, make_session
-from tests.api import dunning_records, support_records
+from tests.api import dunning_records, support_records, webhook_records
 from tests.factories import (
     AddressFactory,
     BillingProfileFactory,
@@ -315,6 +315,7 @@ def make_billing_run() -> Any:
 MAKE: dict = {
     **dunning_records.MAKE,
     **support_records.MAKE,
+    **webhook_records.MAKE,
     AddOn: make_add_on,
     OneOffCharge: make_charge,
     Discount: make_discount,

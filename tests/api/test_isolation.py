@@ -24,7 +24,7 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from subscribers.models import CustomField, PlanZone
 from tests.aaa.online import make_account, make_nas, make_session
-from tests.api import dunning_records, support_records
+from tests.api import dunning_records, support_records, webhook_records
 from tests.api.records import (
     make_add_on,
     make_api_key,
@@ -117,7 +117,7 @@ def theirs(other_tenant: Tenant) -> dict[str, str]:
             "overage_price": make_overage_price(), "tax_rate": make_tax_rate(),
             "tax_exemption": make_tax_exemption(), "ledger_check": make_ledger_check(),
         }  # fmt: skip
-        named = {**dunning_records.NAMED, **support_records.NAMED}
+        named = {**dunning_records.NAMED, **support_records.NAMED, **webhook_records.NAMED}
         dunned = {name: make() for name, make in named.items()}
         bank_line = make_bank_line()
         custom_field = CustomField.objects.create(key="theirs", label="Theirs")

@@ -8,7 +8,7 @@ from hardware.models import Olt
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import GRANTS, Role, allows
-from tests.api import support_records
+from tests.api import support_records, webhook_records
 from tests.api.described import find_operation
 from tests.api.routes import operations
 
@@ -17,6 +17,7 @@ ANY = "any role"
 
 PERMISSIONS = {
     **support_records.PERMISSIONS,
+    **webhook_records.PERMISSIONS,
     ("post", "auth/token"): OPEN,
     ("post", "auth/revoke"): OPEN,
     ("get", "api-keys"): "ispauth.view",

@@ -48,6 +48,7 @@ from billing.models import (
     TaxRate,
 )
 from ispcore.auth import access_tokens
+from ispcore.events.models import WebhookDelivery, WebhookEndpoint
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from support.models import CannedAnswer, Consent, MassMessage, Notice, NoticeTemplate, Subject, Team, Ticket
@@ -220,6 +221,8 @@ BILLED = {
 
 
 ASKED = {
+    "webhooks": WebhookEndpoint,
+    "webhook-deliveries": WebhookDelivery,
     "support/tickets": Ticket,
     "support/subjects": Subject,
     "support/teams": Team,

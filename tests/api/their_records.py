@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.api import webhook_records
+
 OLT = {"name": "Theirs", "vendor": "huawei", "ip": "192.0.2.1", "community": "c"}
 
 PLAN = {
@@ -10,6 +12,7 @@ PLAN = {
 
 # Routes that take no id of a record of a tenant, each for its reason.
 WITHOUT_RECORDS = {
+    **webhook_records.WITHOUT_RECORDS,
     "auth/token": "speaks of people, not of a tenant's records",
     "auth/revoke": "speaks of people, not of a tenant's records",
     "me": "names the caller's own tenant only",
@@ -38,6 +41,7 @@ WITHOUT_RECORDS = {
 }
 # Which of their records stands in the path.
 RECORD = {
+    **webhook_records.RECORD,
     "tasks": "job",
     "files": "file",
     "api-keys": "api_key",
@@ -122,6 +126,7 @@ RECORD = {
 }
 # How their records are named elsewhere than in the path: bodies of POST, and filters.
 BODIES: dict[str, Any] = {
+    **webhook_records.BODIES,
     "hardware/olt/discover": [{"olt_id": "{olt}"}, {"ip": "{ip}"}, {"olt_id": "{olt}", "ip": "{ip}"}],
     "hardware/olt/sync": [{"olt_id": "{olt}"}, {"ip": "{ip}"}],
     "hardware/olt/onu/status": [
@@ -265,6 +270,7 @@ BODIES: dict[str, Any] = {
     "premises": [{"address_line1": "1 New Road", "zone_id": "{zone}"}],
 }
 FILTERS = {
+    **webhook_records.FILTERS,
     "api-keys": ["role=support", "is_revoked=false"],
     "me/services": ["status=active"],
     "me/invoices": ["status=issued", "kind=invoice"],

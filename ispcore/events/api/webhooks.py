@@ -15,7 +15,13 @@ from ispcore.api.fields import BooleanField, HouseSerializer, IdField, StrictSer
 from ispcore.api.filters import BooleanFilter, HouseFilterSet
 from ispcore.api.views import ListModelMixin, RecordViewSet, RetrieveModelMixin, TenantViewSet, valid
 from ispcore.events.catalogue import names_of
-from ispcore.events.models import LONGEST_TYPE, DeliveryStatus, WebhookDelivery, WebhookEndpoint
+from ispcore.events.models import (
+    LONGEST_TYPE,
+    DeliveryStatus,
+    DisabledReason,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from ispcore.events.services import deliveries, endpoints
 from ispcore.outbound import LONGEST_URL
 
@@ -33,6 +39,9 @@ class WebhookSerializer(HouseSerializer[WebhookEndpoint]):
         help_text="As GET event-types names them, or `billing.*` for all of billing. Empty: all.",
     )
     is_enabled = BooleanField(required=False)
+    disabled_reason = serializers.ChoiceField(
+        choices=DisabledReason.choices, allow_blank=True, read_only=True, help_text="Empty while it is on."
+    )
 
     class Meta:
         model = WebhookEndpoint
