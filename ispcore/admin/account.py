@@ -13,8 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import mark_safe
 
+from ispcore import audit
 from ispcore.admin.entry import CodeForm
 from ispcore.admin.theme import PRODUCT
+from ispcore.api.request import client_ip, request_id_of
 from ispcore.auth import authenticators, oidc, people
 from ispcore.auth.models import ExternalIdentity
 from ispcore.errors import DomainError
@@ -57,15 +59,19 @@ def _do(request: HttpRequest, user: User, form: CodeForm) -> list[str]:
         case "begin":
             authenticators.begin(user=user, issuer=PRODUCT)
         case "confirm" if form.is_valid():
-            return authenticators.confirm(user=user, code=form.cleaned_data["code"], at=timezone.now())
+            codes = authenticators.confirm(user=user, code=form.cleaned_data["code"], at=timezone.now())
+            _record(request, "turned on authenticator app")
+            return codes
         case "cancel" if not authenticators.is_on(user):
             authenticators.turn_off(user=user)
         case "turn off" if form.is_valid():
             authenticators.check(user=user, code=form.cleaned_data["code"], at=timezone.now())
             authenticators.turn_off(user=user)
+            _record(request, "turned off authenticator app")
             messages.success(request, "The authenticator app is turned off: your password alone logs you in.")
         case "unlink" if user.has_usable_password():
             people.unlink(user=user)
+            _record(request, "unlinked log-in service")
             messages.success(request, "The link is gone: only your password logs you in.")
     return []
 
@@ -90,6 +96,13 @@ def _context(
         "provider": settings.OIDC_PROVIDER_NAME if oidc.is_open() else "",
         "is_linked": ExternalIdentity.objects.filter(user=user, issuer=settings.OIDC_ISSUER).exists(),
     }
+
+
+def _record(request: HttpRequest, action: str) -> None:
+    """Write it down with the provider whom this person acts for."""
+    audit.record(
+        action=action, user_id=request.user.pk, ip=client_ip(request), request_id=request_id_of(request)
+    )
 
 
 def _picture(uri: str) -> str:

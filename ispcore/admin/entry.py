@@ -4,6 +4,7 @@ import time
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django import forms
 from django.conf import settings
 from django.contrib import auth
@@ -25,6 +26,8 @@ from ispcore.api.throttles import address_group
 from ispcore.auth import authenticators, oidc
 from ispcore.errors import DomainError
 from ispcore.tenants.models import User
+
+log = structlog.get_logger(__name__)
 
 PENDING_KEY = "second_step"
 PENDING_SECONDS = 300
@@ -48,6 +51,7 @@ class StaffLoginView(LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
         if not authenticators.is_on(user):
+            _note(self.request, user)
             return super().form_valid(form)
         session = self.request.session
         session.flush()  # Nothing of an earlier visitor goes on into this log-in.
@@ -88,6 +92,7 @@ def code_view(site: AdminSite, request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _is_right(request, form, user):
         del request.session[PENDING_KEY]
+        _note(request, user)
         auth.login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         return HttpResponseRedirect(_safe(request, pending["next"]))
     context = {
@@ -113,6 +118,12 @@ def _pending_user(pending: dict[str, Any]) -> User | None:
         return None
     user = User.objects.filter(pk=UUID(pending["user"]), is_active=True).first()
     return user if user and is_allowed(user) and authenticators.is_on(user) else None
+
+
+def _note(request: HttpRequest, user: User) -> None:
+    """Leave word of a password used though there is a log-in service: rare, and worth a look."""
+    if oidc.is_open():
+        log.warning("password_log_in", user_id=str(user.pk), ip=client_ip(request))
 
 
 def _is_right(request: HttpRequest, form: CodeForm, user: User) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -18,7 +19,9 @@ from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import STAFF_ROLES, Role
 from ispcore.tenants.selectors import grants_of
 
-# A person with more groups than this is none of ours; tokens of large directories list thousands.
+log = structlog.get_logger(__name__)
+
+# Tokens of large directories list thousands of groups; what stands behind these is not looked at.
 MAX_CLAIM_VALUES = 500
 MAX_NAME = 120
 MAX_ADDRESS = 254  # RFC 5321 §4.5.3.1.3.
@@ -89,11 +92,13 @@ def arrive(*, claims: Mapping[str, Any], ip: str | None, request_id: str) -> Use
 
 def link(*, user: User, subject: str) -> ExternalIdentity:
     """Let the issuer's subject log in as `user`. Safe to repeat. Raises SubjectTaken."""
-    identity, _ = ExternalIdentity.objects.get_or_create(
+    identity, is_new = ExternalIdentity.objects.get_or_create(
         issuer=settings.OIDC_ISSUER, subject=subject, defaults={"user": user}
     )
     if identity.user_id != user.pk:
         raise SubjectTaken
+    if is_new:
+        log.info("identity_linked", user_id=str(user.pk))
     return identity
 
 
