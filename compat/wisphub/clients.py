@@ -15,6 +15,7 @@ from compat.wisphub.shapes import amount
 from hardware.models import Onu
 from ipam.models import Address, Purpose
 from ispcore.tenants.context import tenant_context
+from ispcore.tenants.roles import allows
 from subscribers import normal
 from subscribers.models import ServiceStatus, Subscription
 
@@ -44,14 +45,14 @@ def first_of(rows: QuerySet[Subscription]) -> Subscription | None:
     return rows.order_by(rank, "-id").first()
 
 
-def walk(*, tenant_id: UUID, on: date) -> Iterator[list[dict[str, Any]]]:
+def walk(*, tenant_id: UUID, on: date, role: str | None) -> Iterator[list[dict[str, Any]]]:
     """Give all active clients in parts, each read in a transaction of its own and behind the last one's end."""
     after = -1
     while True:
         with tenant_context(tenant_id):
             rows = lines().filter(status=ServiceStatus.ACTIVE, number__gt=after)
             found = list(rows.order_by("number")[:PART])
-            shown = show(found, on=on)
+            shown = show(found, on=on, role=role)
         if shown:
             yield shown
         if len(found) < PART:
@@ -59,61 +60,62 @@ def walk(*, tenant_id: UUID, on: date) -> Iterator[list[dict[str, Any]]]:
         after = found[-1].number
 
 
-def show(found: Sequence[Subscription], *, on: date) -> list[dict[str, Any]]:
-    """Return services as clients are shown; `on` is today at the provider's."""
-    people = {line.subscriber_id for line in found}
+def show(found: Sequence[Subscription], *, on: date, role: str | None) -> list[dict[str, Any]]:
+    """Return services as clients are shown; `on` is today at the provider's.
+
+    What belongs to an app that the caller's role may not look into is null: debts, addresses, where the ONU sits.
+    """
     keys = [line.pk for line in found]
-    balances = {
-        (subscriber, currency): balance
-        for subscriber, currency, balance in SubscriberBalance.objects.filter(
-            subscriber__in=people
-        ).values_list("subscriber", "currency", "balance")
-    }
-    dues = _first_dues(people)
-    addresses = _addresses(keys)
-    places = dict(Onu.objects.filter(subscription__in=keys).values_list("subscription", "index"))
+    money = _money(found, on) if allows(role, "billing", "view") else {}
+    addresses = _addresses(keys) if allows(role, "ipam", "view") and allows(role, "aaa", "view") else {}
+    onus = (
+        Onu.objects.filter(subscription__in=keys) if allows(role, "hardware", "view") else Onu.objects.none()
+    )
+    places = dict(onus.values_list("subscription", "index"))
     return [
-        _client(
-            line,
-            on=on,
-            balance=amount(balances.get((line.subscriber_id, _currency(line)), Decimal(0))),
-            due_on=dues.get((line.subscriber_id, _currency(line))),
-            address=addresses.get(line.pk),
-            place=places.get(line.pk),
-        )
+        {
+            "service_id": line.number,
+            "name": line.subscriber.full_name,
+            "document": line.subscriber.document_number or None,
+            "phone": line.subscriber.phone_e164 or line.subscriber.phone or None,
+            "address": ", ".join(filter(None, (line.premise.address_line1, line.premise.address_line2))),
+            "city": line.premise.city or None,
+            "locality": line.premise.zone.name if line.premise.zone else None,
+            "payment_status": None,
+            "zone_id": number_of(line.premise.zone_id) if line.premise.zone_id else None,
+            "antenna_ip": addresses.get(line.pk),
+            "cut_off_date": None,
+            "outstanding_balance": None,
+            "lan_interface": places.get(line.pk),
+            "internet_plan_name": line.plan.name,
+            "internet_plan_price": amount(line.plan.price),
+            "technician_id": None,
+        }
+        | money.get(line.pk, {})
         for line in found
     ]
 
 
-def _client(
-    line: Subscription,
-    *,
-    on: date,
-    balance: float,
-    due_on: date | None,
-    address: str | None,
-    place: str | None,
-) -> dict[str, Any]:
-    customer, premise, profile = line.subscriber, line.premise, line.subscriber.billing_profile
-    grace = timedelta(days=profile.grace_days if profile else 0)
-    return {
-        "service_id": line.number,
-        "name": customer.full_name,
-        "document": customer.document_number or None,
-        "phone": customer.phone_e164 or customer.phone or None,
-        "address": ", ".join(filter(None, (premise.address_line1, premise.address_line2))),
-        "city": premise.city or None,
-        "locality": premise.zone.name if premise.zone else None,
-        "payment_status": _payment_status(line, due_on, on),
-        "zone_id": number_of(premise.zone_id) if premise.zone_id else None,
-        "antenna_ip": address,
-        "cut_off_date": (due_on + grace).isoformat() if due_on else None,
-        "outstanding_balance": balance,
-        "lan_interface": place,
-        "internet_plan_name": line.plan.name,
-        "internet_plan_price": amount(line.plan.price),
-        "technician_id": None,
+def _money(found: Sequence[Subscription], on: date) -> dict[UUID, dict[str, Any]]:
+    """Return what each service's customer owes, and from when on that cuts them off."""
+    people = {line.subscriber_id for line in found}
+    rows = SubscriberBalance.objects.filter(subscriber__in=people)
+    balances = {
+        (subscriber, currency): balance
+        for subscriber, currency, balance in rows.values_list("subscriber", "currency", "balance")
     }
+    dues = _first_dues(people)
+    told = {}
+    for line in found:
+        account = (line.subscriber_id, _currency(line))
+        profile, due_on = line.subscriber.billing_profile, dues.get(account)
+        grace = timedelta(days=profile.grace_days if profile else 0)
+        told[line.pk] = {
+            "payment_status": _payment_status(line, due_on, on),
+            "cut_off_date": (due_on + grace).isoformat() if due_on else None,
+            "outstanding_balance": amount(balances.get(account, Decimal(0))),
+        }
+    return told
 
 
 def _payment_status(line: Subscription, due_on: date | None, on: date) -> str:

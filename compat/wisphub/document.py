@@ -29,11 +29,11 @@ CLIENT = thing(
         "address": TEXT,
         "city": nullable(TEXT),
         "locality": nullable(TEXT),
-        "payment_status": {"type": "string", "enum": ["active", "overdue", "suspended"]},
+        "payment_status": nullable(TEXT),
         "zone_id": nullable(INTEGER),
         "antenna_ip": nullable(TEXT),
         "cut_off_date": nullable({"type": "string", "format": "date"}),
-        "outstanding_balance": NUMBER,
+        "outstanding_balance": nullable(NUMBER),
         "lan_interface": nullable(TEXT),
         "internet_plan_name": TEXT,
         "internet_plan_price": NUMBER,
@@ -79,6 +79,7 @@ SUBJECTS = thing(
 PLAN = thing({"name": TEXT, "price": NUMBER, "download_speed": TEXT, "upload_speed": TEXT})
 LISTED_PLAN = thing({"plan_id": INTEGER, "name": TEXT, "type": TEXT})
 
+TITLE = "WispHub API"
 CLIENTS, TICKETS, NETWORK, PLANS = "Clients", "tickets", "network", "internet-plans"
 V1 = "/api/v1"
 # Verb, path, tag and summary, what is sent, and what comes back as `data`.
@@ -133,12 +134,13 @@ def document(base: str) -> Schema:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "WispHub API",
+            "title": TITLE,
             "description": "API de integración local con WispHub",
             "version": "1.0.0",
         },
         "servers": [{"url": base}],
-        "tags": [{"name": name} for name in ("system", CLIENTS, TICKETS, NETWORK, PLANS)],
+        "tags": [{"name": name} for name in ("system", TITLE = "WispHub API"
+CLIENTS, TICKETS, NETWORK, PLANS)],
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}

@@ -1,5 +1,6 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from compat.wisphub.document import TITLE
 from compat.wisphub.views import catalogue, clients, desk, network, system
 from ispcore.api.docs import RedocView, SwaggerView
 
@@ -38,7 +39,7 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^health/?$", system.HealthView.as_view(), name="health"),
     re_path(r"^openapi\.json/?$", system.DocumentView.as_view(), name="openapi"),
-    re_path(r"^docs/?$", SwaggerView.as_view(url_name="wisphub:openapi"), name="docs"),
-    re_path(r"^redoc/?$", RedocView.as_view(url_name="wisphub:openapi"), name="redoc"),
+    re_path(r"^docs/?$", SwaggerView.as_view(url_name="wisphub:openapi", title=TITLE), name="docs"),
+    re_path(r"^redoc/?$", RedocView.as_view(url_name="wisphub:openapi", title=TITLE), name="redoc"),
     path("api/v1/", include(api)),
 ]

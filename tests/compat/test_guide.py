@@ -34,7 +34,7 @@ def without_names(path: str) -> str:
 def served(dialect: str) -> set[tuple[str, str]]:
     found = set()
     for pattern, view in _routes(import_module(f"compat.{dialect}.urls").urlpatterns, ""):
-        path = re.sub(r"\(\?P<\w+>[^)]*\)", "{}", pattern.removesuffix("/?$"))
+        path = re.sub(r"\(\?P<\w+>[^)]*\)", "{}", pattern.removesuffix("/?$")).replace("\\.", ".")
         verbs = view.actions if hasattr(view, "actions") else VERBS & set(dir(view.cls))
         found |= {(verb.upper(), path) for verb in verbs if verb in VERBS}
     return found

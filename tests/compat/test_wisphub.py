@@ -191,6 +191,21 @@ class TestClients:
             "technician_id": None,
         }
 
+    def test_who_may_see_no_money_sees_none_here(self, tenant, make_user, juan):
+        equip(juan, due_on=local_date(timezone.now()))
+        money = ("payment_status", "cut_off_date", "outstanding_balance")
+        support = Foreign("wisphub", make_user("support", {tenant: Role.SUPPORT}))
+        accounts = Foreign("wisphub", make_user("accounts", {tenant: Role.SUBSCRIBER_ACCOUNTS}))
+
+        for_support, for_accounts = (
+            kept(caller.get("api/v1/clients/by-service-id/12345"))["data"] for caller in (support, accounts)
+        )
+
+        assert [for_support[name] for name in money] == [None, None, None]
+        assert (for_support["antenna_ip"], for_support["lan_interface"]) == ("203.0.113.9", "0/1/0/7")
+        assert for_accounts["outstanding_balance"] == 25000.0
+        assert (for_accounts["antenna_ip"], for_accounts["lan_interface"]) == (None, None)
+
     def test_debt_and_suspension_are_told(self, wisphub, juan):
         equip(juan, due_on=local_date(timezone.now()) - timedelta(days=1))
         overdue = kept(wisphub.get("api/v1/clients/by-service-id/12345"))["data"]["payment_status"]

@@ -17,6 +17,7 @@ from compat.wisphub.views.base import WispHubView, number_in, required, said
 from ispcore.api.envelope import UTC, dump
 from ispcore.api.errors import ApiError
 from ispcore.api.fields import FloatField, TextField
+from ispcore.api.request import caller_of
 from ispcore.api.views import valid
 from ispcore.errors import DomainError
 from ispcore.tenants.context import current_tenant_id
@@ -37,17 +38,19 @@ class ClientsView(WispHubView):
 
     app_label = "subscribers"
 
-    def found(self, rows: QuerySet[Subscription]) -> Response:
+    def found(self, request: Request, rows: QuerySet[Subscription]) -> Response:
         line = clients.first_of(rows)
         if line is None:
             return said(informed(Action.CLIENT_NOT_FOUND, message="Client not found"))
-        return said(succeeded(Action.CLIENT_FOUND, shown(line)))
+        return said(succeeded(Action.CLIENT_FOUND, shown(request, line)[0]))
 
 
 class ListView(ClientsView):
     def get(self, request: Request) -> StreamingHttpResponse:
         """List all active clients. Written as it is read, so no number of clients fills the memory."""
-        parts = clients.walk(tenant_id=current_tenant_id(), on=local_date(timezone.now()))
+        parts = clients.walk(
+            tenant_id=current_tenant_id(), on=local_date(timezone.now()), role=role_of(request)
+        )
         return StreamingHttpResponse(_written(parts), content_type="application/json")
 
 
@@ -65,7 +68,7 @@ class SearchView(ClientsView):
         found = list(rows.order_by("-id")[:MOST_FOUND])
         if not found:
             return said(succeeded(Action.CLIENT_NOT_FOUND, []))
-        return said(succeeded(Action.CLIENTS_LISTED, clients.show(found, on=local_date(timezone.now()))))
+        return said(succeeded(Action.CLIENTS_LISTED, shown(request, *found)))
 
 
 class ByDocumentView(ClientsView):
@@ -74,7 +77,7 @@ class ByDocumentView(ClientsView):
         wanted = normal.document_normal(document)
         if not wanted:
             return said(failed(Action.INVALID_DOCUMENT, "Invalid document format"), 400)
-        return self.found(clients.lines().filter(subscriber__document_normal=wanted))
+        return self.found(request, clients.lines().filter(subscriber__document_normal=wanted))
 
 
 class ByPhoneView(ClientsView):
@@ -82,13 +85,13 @@ class ByPhoneView(ClientsView):
         """Find a client by their phone number, in any spelling."""
         wanted = normal.phone_to_e164(phone, region=subscriber_settings().phone_region)
         rows = clients.lines()
-        return self.found(rows.filter(subscriber__phone_e164=wanted) if wanted else rows.none())
+        return self.found(request, rows.filter(subscriber__phone_e164=wanted) if wanted else rows.none())
 
 
 class ByServiceView(ClientsView):
     def get(self, request: Request, service_id: str) -> Response:
         """Find a client by the number of their service."""
-        return self.found(clients.lines().filter(number=line_number(service_id)))
+        return self.found(request, clients.lines().filter(number=line_number(service_id)))
 
 
 class FactsInput(serializers.Serializer[Any]):
@@ -130,7 +133,7 @@ class ResolveView(IdentityView):
             message = "Ningún cliente coincide con todos los datos proporcionados."
             return said(informed(Action.CLIENT_NOT_FOUND, message=message))
         message = "Cliente identificado y verificado exitosamente."
-        return said(succeeded(Action.CLIENT_VERIFIED, shown(line), message))
+        return said(succeeded(Action.CLIENT_VERIFIED, shown(request, line)[0], message))
 
 
 class VerifyView(IdentityView):
@@ -189,8 +192,12 @@ def line_number(text: str) -> int:
     return min(number_in("service_id", text), normal.MAX_LINE_NUMBER)
 
 
-def shown(line: Subscription) -> dict[str, Any]:
-    return clients.show([line], on=local_date(timezone.now()))[0]
+def role_of(request: Request) -> str | None:
+    return caller_of(request._request).role
+
+
+def shown(request: Request, *found: Subscription) -> list[dict[str, Any]]:
+    return clients.show(found, on=local_date(timezone.now()), role=role_of(request))
 
 
 def _given(facts: identity.Facts) -> list[str]:
