@@ -139,8 +139,7 @@ def document(base: str) -> Schema:
             "version": "1.0.0",
         },
         "servers": [{"url": base}],
-        "tags": [{"name": name} for name in ("system", TITLE = "WispHub API"
-CLIENTS, TICKETS, NETWORK, PLANS)],
+        "tags": [{"name": name} for name in ("system", CLIENTS, TICKETS, NETWORK, PLANS)],
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
