@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -311,6 +312,25 @@ class TestClients:
         found = kept(wisphub.get("api/v1/clients/by-document/1234567890"))["data"]
 
         assert found["service_id"] == 12345
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_list_is_read_after_its_request_and_no_further_than_it_is_read(tenant, admin_user, monkeypatch):
+    monkeypatch.setattr("compat.wisphub.clients.PART", 1)
+    with tenant_context(tenant.pk):
+        make_client()
+        SubscriptionFactory(number=12346, status=ServiceStatus.ACTIVE)
+    caller = Foreign("wisphub", admin_user)
+
+    whole = listed(caller.get("api/v1/clients/"))
+    begun = caller.get("api/v1/clients/")
+    first = [next(begun.streaming_content) for _ in range(2)]
+    assert not connection.in_atomic_block
+    begun.close()
+
+    assert [each["service_id"] for each in whole["data"]] == [12345, 12346]
+    assert b"12345" in b"".join(first)
+    assert b"12346" not in b"".join(first)
 
 
 class TestPlans:

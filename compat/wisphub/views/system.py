@@ -18,6 +18,7 @@ class HealthView(WispHubView):
     app_label = "jobs"
     authentication_classes = ()  # type: ignore[assignment]
     permission_classes = (AllowAny,)
+    throttle_classes = ()  # type: ignore[assignment]
 
     def get(self, request: Request) -> Response:
         """Answer that the service is running."""
