@@ -1,6 +1,7 @@
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -10,11 +11,12 @@ from django.utils import timezone
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import TenantForm, TenantModelAdmin
-from ispcore.admin.fields import TextInput
+from ispcore.admin.fields import EmailInput, TextInput
 from ispcore.admin.formats import pill, time_column
 from ispcore.admin.site import register
-from ispcore.auth import services
-from ispcore.auth.models import ApiKey
+from ispcore.auth import people, services
+from ispcore.auth.models import ApiKey, ExternalIdentity
+from ispcore.tenants.admin import PlatformAdmin, is_platform_staff
 from ispcore.tenants.models import User
 
 
@@ -150,5 +152,73 @@ class ApiKeyAdmin(TenantModelAdmin):
         return ", ".join(obj.allowed_ips) or "anywhere"
 
 
+class NewIdentityForm(TenantForm):
+    """Name the account by its e-mail address; the issuer is the one this installation is connected to."""
+
+    email = forms.EmailField(
+        widget=EmailInput(), label="E-mail", help_text="The log-in name of the account here."
+    )
+
+    class Meta:
+        model = ExternalIdentity
+        fields = ("subject",)
+        widgets = {"subject": TextInput()}
+
+    def clean_subject(self) -> str:
+        subject: str = self.cleaned_data["subject"]
+        known = ExternalIdentity.objects.filter(issuer=settings.OIDC_ISSUER, subject=subject)
+        if known.exists():
+            raise forms.ValidationError("This subject logs in as somebody here already.")
+        return subject
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].strip().lower()
+        if not User.objects.filter(email=email).exists():
+            raise forms.ValidationError("Nobody has this e-mail address here.")
+        return email
+
+
+@register(ExternalIdentity)
+class ExternalIdentityAdmin(PlatformAdmin):
+    """Who logs in as whom: made by log-ins and by owners of accounts, and by hand where neither can."""
+
+    form = NewIdentityForm
+    list_display = ("user", "subject", "issuer", time_column("created_at", "Since"))
+    list_select_related = ("user",)
+    search_fields = ("=subject", "=user__email")
+    ordering = ("-created_at",)
+    add_fieldsets = ((None, {"fields": ("email", "subject")}),)
+    fieldsets = ((None, {"fields": ("user", "subject", "issuer", time_column("created_at", "Since"))}),)
+    empty_title = "Nobody has logged in with the log-in service yet"
+    empty_help = (
+        "Here stands which account of the log-in service logs in as whom. Owners of an account link it themselves "
+        "under Your account; link one here when they cannot log in with a password."
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(settings.OIDC_ISSUER) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: ExternalIdentity, form: Any, change: bool) -> None:
+        user = User.objects.get(email=form.cleaned_data["email"])
+        obj.__dict__.update(people.link(user=user, subject=form.cleaned_data["subject"]).__dict__)
+
+    def delete_model(self, request: HttpRequest, obj: ExternalIdentity) -> None:
+        people.remove_link(identity_id=obj.pk)
+
+
 links.add("key", "admin:ispauth_apikey_change")
 navigation.add_list("Platform", 30, "API keys", ApiKey, icon="key")
+navigation.add(
+    "Platform",
+    25,
+    "Linked log-ins",
+    url_name="admin:ispauth_externalidentity_changelist",
+    icon="link",
+    allowed=is_platform_staff,
+)

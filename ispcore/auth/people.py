@@ -108,6 +108,13 @@ def unlink(*, user: User) -> int:
     return deleted
 
 
+def remove_link(*, identity_id: UUID) -> None:
+    """Forget one subject that logs in as somebody. Safe to repeat."""
+    for identity in ExternalIdentity.objects.filter(pk=identity_id):
+        identity.delete()
+        log.info("identity_unlinked", user_id=str(identity.user_id))
+
+
 def roles_in(claims: Mapping[str, Any]) -> dict[UUID, str]:
     """Read `<tenant's short name>:<role>` from the claim OIDC_ROLES_CLAIM; returns a role per active tenant.
 

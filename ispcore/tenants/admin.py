@@ -19,7 +19,7 @@ from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import AuditEntry, Membership, Tenant
 
 
-def _is_platform_staff(request: HttpRequest) -> bool:
+def is_platform_staff(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_platform_staff", False))
 
 
@@ -42,9 +42,28 @@ class TenantTenantForm(TenantForm):
         return name
 
 
-@register(Tenant)
-class TenantAdmin(StaffModelAdmin):
+class PlatformAdmin(StaffModelAdmin):
     """For platform staff alone: a tenant's administrator has the permission's name, but not this page."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_platform_staff(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_platform_staff(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_platform_staff(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_platform_staff(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@register(Tenant)
+class TenantAdmin(PlatformAdmin):
+    """The providers."""
 
     form = TenantTenantForm
     list_display = ("name", "slug", "timezone", "state", time_column("created_at", "Created"))
@@ -60,21 +79,6 @@ class TenantAdmin(StaffModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("slug",) if obj else ()  # Integrators send it in X-Tenant-ID.
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return _is_platform_staff(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_platform_staff(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return _is_platform_staff(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_platform_staff(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class NewMemberForm(TenantForm):
@@ -195,7 +199,7 @@ navigation.add(
     "Tenants",
     url_name="admin:tenants_tenant_changelist",
     icon="apartment",
-    allowed=_is_platform_staff,
+    allowed=is_platform_staff,
 )
 navigation.add_list("Platform", 20, "Users", Membership, icon="group")
 navigation.add_list("Platform", 70, "Audit", AuditEntry, icon="policy")

@@ -11,13 +11,14 @@ from django.urls import reverse
 from hardware.models import Olt
 from ispcore.admin.base import StaffModelAdmin
 from ispcore.admin.site import site
+from ispcore.auth.models import ExternalIdentity
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import Role
 from tests.admin.conftest import browser_of
 
 MODELS = list(site._registry)
-TENANT_MODELS = [model for model in MODELS if model is not Tenant]
+TENANT_MODELS = [model for model in MODELS if model not in (Tenant, ExternalIdentity)]
 
 
 def label(model: Any) -> str:

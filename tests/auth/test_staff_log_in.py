@@ -492,6 +492,63 @@ class TestLinking:
         assert ExternalIdentity.objects.exists()
 
 
+class TestLinksPage:
+    PAGE = "/admin/ispauth/externalidentity/"
+
+    @pytest.fixture
+    def operator(self, client: Client, make_user: Any, tenant: Tenant) -> Client:
+        client.force_login(
+            make_user("operator", is_platform_staff=True), backend="django.contrib.auth.backends.ModelBackend"
+        )
+        client.post("/admin/tenant/", {"tenant": str(tenant.pk)})
+        return client
+
+    def test_platform_staff_link_an_account(self, operator, service, alice):
+        answer = operator.post(f"{self.PAGE}add/", {"email": "ALICE@north.example", "subject": "alice-7f3"})
+
+        assert answer.status_code == 302
+        link = ExternalIdentity.objects.get()
+        assert (link.user, link.issuer, link.subject) == (alice, issuer.ISSUER, "alice-7f3")
+        assert "alice-7f3" in operator.get(self.PAGE).content.decode()
+        assert operator.get(f"{self.PAGE}{link.pk}/change/").status_code == 200
+
+    @pytest.mark.parametrize("email", ["nobody@north.example", "", "x"])
+    def test_needs_an_account(self, operator, service, email):
+        answer = operator.post(f"{self.PAGE}add/", {"email": email, "subject": "alice-7f3"})
+
+        assert answer.status_code == 200
+        assert not ExternalIdentity.objects.exists()
+
+    def test_refuses_a_subject_that_is_somebody(self, operator, service, alice, make_user):
+        services.link_identity(user=make_user("other"), issuer=issuer.ISSUER, subject="alice-7f3")
+
+        page = operator.post(f"{self.PAGE}add/", {"email": alice.email, "subject": "alice-7f3"})
+
+        assert "logs in as somebody here already" in page.content.decode()
+        assert ExternalIdentity.objects.count() == 1
+
+    def test_removes_a_link(self, operator, service, alice):
+        link = services.link_identity(user=alice, issuer=issuer.ISSUER, subject="alice-7f3")
+
+        operator.post(f"{self.PAGE}{link.pk}/delete/", {"post": "yes"})
+
+        assert not ExternalIdentity.objects.exists()
+
+    def test_is_closed_to_a_providers_administrator(self, client, service, admin_user, alice):
+        link = services.link_identity(user=alice, issuer=issuer.ISSUER, subject="alice-7f3")
+        client.force_login(admin_user, backend="django.contrib.auth.backends.ModelBackend")
+
+        answers = [
+            client.get(self.PAGE),
+            client.get(f"{self.PAGE}{link.pk}/change/"),
+            client.post(f"{self.PAGE}add/", {"email": admin_user.email, "subject": "mallory"}),
+            client.post(f"{self.PAGE}{link.pk}/delete/", {"post": "yes"}),
+        ]
+
+        assert [answer.status_code for answer in answers] == [403] * 4
+        assert ExternalIdentity.objects.get() == link
+
+
 class TestPages:
     def test_the_log_in_page_offers_the_service_first(self, client, service):
         page = client.get(f"{LOGIN}?next=/admin/hardware/olt/").content.decode()
