@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis demo-year clean venv venv-dev
+.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks demo-year clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -78,6 +78,9 @@ bench-tickets: venv-dev ## Measure every list and page of the helpdesk with 500,
 
 bench-diagnosis: venv-dev ## Measure diagnoses at a provider of 100,000 lines (ARGS="--subscribers 5000" for less)
 	@exec $(PY) -m bench.diagnosis $(ARGS)
+
+bench-webhooks: venv-dev ## Measure how many webhooks one worker sends a second (ARGS="--events 500" for less)
+	@exec $(PY) -m bench.webhooks $(ARGS)
 
 clean: ## Remove the virtual environment and caches; the data in .run stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -46,7 +46,7 @@ def later(after: timedelta) -> datetime:
     return timezone.now() + after
 
 
-def rows(tenant: Tenant) -> list[WebhookDelivery]:
+def rows(tenant: Tenant) -> list[Any]:
     with tenant_context(tenant.pk):
         return list(WebhookDelivery.objects.order_by("pk"))
 

@@ -21,7 +21,7 @@ IN_SQL = re.compile(
 def published() -> set[tuple[str, tuple[str, ...]]]:
     """Read each call of `publish` with the names of what it gives."""
     return {
-        (call.args[0].value, tuple(each.arg or "" for each in call.keywords))
+        (str(call.args[0].value), tuple(each.arg or "" for each in call.keywords))
         for path in python_files(*HOUSE)
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call)

@@ -1,5 +1,6 @@
 """Where tenants may let this machine send to: out, and never to what stands beside it."""
 
+import socket
 from typing import Any
 
 import pytest
@@ -151,7 +152,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
         found = answers[min(len(asked), len(answers)) - 1]
         return [(2, 1, 6, "", (address, port)) for address in found]
 
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return asked
 
 
