@@ -17,7 +17,7 @@ from ispcore.tenants.roles import Role
 pytestmark = pytest.mark.django_db
 LIST = "/admin/events/webhookendpoint/"
 LOG = "/admin/events/webhookdelivery/"
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "url": "https://erp.example/in",
     "description": "Accounting",
     "event_types": ["billing.*", "aaa.account_changed"],
