@@ -1,4 +1,4 @@
-"""A scene of real parts, for tests that ask why a customer is offline."""
+"""A mailbox, and a scene of real parts for tests that ask why a customer is offline."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,8 +18,18 @@ from tests.aaa.radius.server import Server
 from tests.billing import owing
 from tests.factories import OltFactory, SubscriberFactory
 from tests.support.homes import make_line
+from tests.support.mailbox import Mailbox, mailbox_on_a_port
 from tests.support.scenes import PLACE, Desk, Scene
 from tests.workers import wait_until
+
+
+@pytest.fixture
+def mailbox(settings: Any) -> Iterator[Mailbox]:
+    """Where all that is sent by e-mail arrives."""
+    with mailbox_on_a_port() as (kept, port):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
+        yield kept
 
 
 @pytest.fixture
