@@ -1,7 +1,10 @@
 """The access of a customer's lines, on the customer's page and on that of a service."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -9,7 +12,9 @@ from django.utils import timezone
 from aaa.admin.account_page import strip_of
 from aaa.admin.rejects import reject_row
 from aaa.admin.sessions import row_of
-from aaa.models import Account, AccountState, AuthAttempt, Session
+from aaa.admin.words import CONTEXT_TONES
+from aaa.models import Account, AccountState, AuthAttempt, Context, Session
+from ispcore.admin.formats import pill
 from subscribers.admin import tabs
 from subscribers.models import ServiceStatus, Subscriber, Subscription
 
@@ -18,6 +23,7 @@ ACCOUNTS_SHOWN = 40
 SESSIONS_SHOWN = 40
 REJECTS_SHOWN = 8
 ENDED = (ServiceStatus.TERMINATED, ServiceStatus.CANCELLED)
+GARDEN = (Context.BLOCKED, Context.EXPIRED)
 
 
 def access_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
@@ -70,6 +76,27 @@ def _access(request: HttpRequest, lines: list[Subscription]) -> dict[str, Any]:
     }
 
 
+def session_lights(lines: Sequence[Subscription]) -> dict[UUID, str]:
+    """Tell of each line with an account whether it is online, by its newest live session."""
+    live = Session.objects.filter(account=OuterRef("pk"), stopped_at=None).order_by("-started_at")
+    rows = Account.objects.filter(subscription__in=[line.pk for line in lines if line.status not in ENDED])
+    found: dict[UUID, str] = {}
+    for line_id, context in rows.values_list("subscription_id", Subquery(live.values("context")[:1])):
+        found[line_id] = context or found.get(line_id, "")
+    runs = {line.pk for line in lines if line.status == ServiceStatus.ACTIVE}
+    return {line_id: _session_light(context, line_id in runs) for line_id, context in found.items()}
+
+
+def _session_light(context: str, should_run: bool) -> str:
+    if not context:
+        return pill("No session", "danger" if should_run else "plain")
+    words = "In the walled garden" if context in GARDEN else "Online"
+    return pill(
+        "Online, slowed down" if context == Context.THROTTLED else words, CONTEXT_TONES[Context(context)]
+    )
+
+
+tabs.add_lights(25, "session", allowed="aaa.view_account", read=session_lights)
 tabs.add(
     25,
     "access",

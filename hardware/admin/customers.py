@@ -1,6 +1,8 @@
 """The network's tab on a customer's page: the ONU of each line, how it is, and what happened to it."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -10,6 +12,7 @@ from hardware import selectors
 from hardware.admin.onu_page import event_row
 from hardware.admin.signals import (
     PROVISIONING_TONES,
+    SIGNAL_TONES,
     STATUS_TONES,
     TELEMETRY_TONES,
     dbm,
@@ -19,8 +22,8 @@ from hardware.admin.signals import (
     status_words,
     telemetry_words,
 )
-from hardware.models import OPEN_OUTAGE, Onu, OnuStatus, Outage, ProvisioningJob, ProvisioningStatus
-from hardware.selectors import Telemetry, telemetry_of_onus, with_telemetry
+from hardware.models import OPEN_OUTAGE, Onu, OnuStatus, Outage, ProvisioningJob, ProvisioningStatus, Signal
+from hardware.selectors import LOW_SIGNALS, Telemetry, telemetry_of_onus, with_telemetry
 from ispcore.admin.formats import moment, pill
 from subscribers.admin import tabs
 from subscribers.models import ServiceStatus, Subscriber, Subscription
@@ -121,6 +124,20 @@ def _changes(lines: list[Subscription]) -> list[dict[str, Any]]:
     ]
 
 
+def onu_lights(lines: Sequence[Subscription]) -> dict[UUID, str]:
+    """Tell of each line with an ONU how that was when it was last read."""
+    rows = Onu.objects.filter(subscription__in=[line.pk for line in lines if line.status not in ENDED])
+    return {onu.subscription_id: _onu_light(onu) for onu in rows}
+
+
+def _onu_light(onu: Onu) -> str:
+    if onu.status == OnuStatus.ONLINE and onu.signal in LOW_SIGNALS:
+        return pill(f"ONU light: {str(onu.get_signal_display()).lower()}", SIGNAL_TONES[Signal(onu.signal)])
+    words = status_words(onu)
+    return pill(f"ONU {words[:1].lower()}{words[1:]}", STATUS_TONES[OnuStatus(onu.status)])
+
+
+tabs.add_lights(30, "onu", allowed="hardware.view_onu", read=onu_lights)
 tabs.add(
     30,
     "network",

@@ -229,7 +229,7 @@ class RetrieveModelMixin:
         return Response(data, headers={"ETag": tag})
 
 
-class RecordViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class OneRecordViewSet(RetrieveModelMixin, TenantViewSet):
     """A record is made, changed or removed by one service, and the answer shows it."""
 
     def show_created(self, record: Model) -> Response:
@@ -248,6 +248,10 @@ class RecordViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def input_of_change(self, record: Model) -> dict[str, Any]:
         return valid(self.get_serializer(record, data=self.request.data, partial=True))
+
+
+class RecordViewSet(ListModelMixin, OneRecordViewSet):
+    """Such records, with a list of them."""
 
 
 def page_of(view: Any, rows: QuerySet[Any]) -> Response:

@@ -202,13 +202,17 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
         if subscriber := kwargs.get("obj"):
             lines = selectors.lines_of(subscriber)
             request.customer_lines = lines  # type: ignore[attr-defined]
+            lights = tabs.lights(request, lines)
             context |= {
                 "status": pill(
                     subscriber.get_status_display(), SUBSCRIBER_TONES[SubscriberStatus(subscriber.status)]
                 ),
                 "tags": pills(subscriber.tags) if subscriber.tags else "",
                 "facts": [*tabs.facts(request, subscriber), *_facts(subscriber)],
-                "strip": [_strip(line) | {"pages": tabs.pages_of(request, line)} for line in lines],
+                "strip": [
+                    _strip(line) | {"lights": lights[line.pk], "pages": tabs.pages_of(request, line)}
+                    for line in lines
+                ],
                 "may_add_line": request.user.has_perm("subscribers.add_subscription"),
                 "add_line_url": f"{reverse('admin:subscribers_subscription_add')}?subscriber={subscriber.pk}",
                 **tabs.context(request, subscriber),

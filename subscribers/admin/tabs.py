@@ -1,8 +1,9 @@
-"""The tabs of a customer's page, the panels of a service's and its further pages: each app adds its own."""
+"""What other apps add to a customer's page and a service's: tabs, panels, facts, lights and further pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -44,6 +45,15 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Lights:
+    """`read` returns, for each service it knows something of, a pill that says how it is now."""
+
+    order: int
+    allowed: Allowed
+    read: Callable[[Sequence[Subscription]], dict[UUID, str]]
+
+
+@dataclass(frozen=True)
 class Page:
     """`view` answers with a page of its own about one service; the customer's and the service's page lead to it."""
 
@@ -59,6 +69,7 @@ _tabs: dict[str, Tab] = {}
 _pages: dict[str, Page] = {}
 _facts: dict[str, Facts] = {}
 _panels: dict[str, Panel] = {}
+_lights: dict[str, Lights] = {}
 
 
 def add(
@@ -124,6 +135,23 @@ def facts(request: HttpRequest, subscriber: Subscriber) -> list[tuple[str, Any]]
     return [
         fact for each in sorted(seen, key=lambda each: each.order) for fact in each.read(request, subscriber)
     ]
+
+
+def add_lights(
+    order: int, key: str, *, allowed: Allowed, read: Callable[[Sequence[Subscription]], dict[UUID, str]]
+) -> None:
+    """Add a light to each service on the customer's page; saying it twice changes nothing."""
+    _lights[key] = Lights(order, allowed, read)
+
+
+def lights(request: HttpRequest, lines: Sequence[Subscription]) -> dict[UUID, list[str]]:
+    """Return the lights of services, as far as this person may see them; as many queries for one as for six."""
+    found: dict[UUID, list[str]] = {line.pk: [] for line in lines}
+    for each in sorted(_lights.values(), key=lambda each: each.order):
+        if lines and may_see(request, each.allowed):
+            for line_id, drawn in each.read(lines).items():
+                found[line_id].append(drawn)
+    return found
 
 
 def add_page(

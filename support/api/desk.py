@@ -10,9 +10,16 @@ from rest_framework.response import Response
 from ispcore.api.fields import BooleanField, ChoiceField, HouseSerializer, IdField
 from ispcore.api.fields import IntegerField as NumberField
 from ispcore.api.filters import HouseFilterSet
-from ispcore.api.views import ApiView, created, etag, find_by_reference, valid
+from ispcore.api.views import (
+    ApiView,
+    OneRecordViewSet,
+    RecordViewSet,
+    created,
+    etag,
+    find_by_reference,
+    valid,
+)
 from subscribers.models import Zone
-from support.api.records import ListedRecordViewSet, RecordViewSet
 from support.models import CannedAnswer, Priority, Subject, Team
 from support.models.desk import MOST_DAYS, MOST_HOURS
 from support.services import desk, tickets
@@ -79,7 +86,7 @@ class SubjectsView(ApiView):
         return answer
 
 
-class SubjectViewSet(RecordViewSet):
+class SubjectViewSet(OneRecordViewSet):
     """One subject of the catalogue."""
 
     model = Subject
@@ -123,7 +130,7 @@ class TeamFilter(HouseFilterSet):
         fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
 
 
-class TeamViewSet(ListedRecordViewSet):
+class TeamViewSet(RecordViewSet):
     """People who share a queue."""
 
     model = Team
@@ -162,7 +169,7 @@ class CannedAnswerFilter(HouseFilterSet):
         fields = {"name": ["exact"], "created_at": ["gte", "lte"]}
 
 
-class CannedAnswerViewSet(ListedRecordViewSet):
+class CannedAnswerViewSet(RecordViewSet):
     """Texts kept ready. They may name {customer}, {service}, {ticket} and {due}."""
 
     model = CannedAnswer

@@ -22,9 +22,8 @@ from ispcore.api.fields import (
 from ispcore.api.fields import TextField as WordsField
 from ispcore.api.filters import BooleanFilter, HouseFilterSet
 from ispcore.api.request import caller_of
-from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, valid
+from ispcore.api.views import ListModelMixin, RecordViewSet, RetrieveModelMixin, TenantViewSet, valid
 from subscribers.models import SubscriberStatus
-from support.api.records import ListedRecordViewSet
 from support.models import (
     Channel,
     Consent,
@@ -107,7 +106,7 @@ class NoticeTemplateFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class NoticeTemplateViewSet(ListedRecordViewSet):
+class NoticeTemplateViewSet(RecordViewSet):
     """A provider's own texts; where there is none, the one that comes with the product is sent."""
 
     model = NoticeTemplate
@@ -155,7 +154,7 @@ class ConsentFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class ConsentViewSet(ListedRecordViewSet):
+class ConsentViewSet(RecordViewSet):
     """What customers said of being written to.
 
     Without a record one may write of the service, and of marketing as the customer's own record says.
@@ -207,7 +206,7 @@ class MassMessageFilter(HouseFilterSet):
         fields = {"created_at": ["gte", "lte"]}
 
 
-class MassMessageViewSet(ListedRecordViewSet):
+class MassMessageViewSet(RecordViewSet):
     """One text to many: drafted, counted, approved by that count, sent to no more than its cap."""
 
     model = MassMessage

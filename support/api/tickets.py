@@ -24,8 +24,7 @@ from ispcore.api.fields import (
 from ispcore.api.filters import BooleanFilter, HouseFilterSet
 from ispcore.api.parsers import UploadParser
 from ispcore.api.request import caller_of
-from ispcore.api.views import valid
-from support.api.records import ListedRecordViewSet
+from ispcore.api.views import RecordViewSet, valid
 from support.models import RUNNING, CannedAnswer, Comment, Priority, Source, Ticket, TicketStatus
 from support.services import desk, tickets
 from support.services.tickets.talking import LONGEST
@@ -153,7 +152,7 @@ class TicketFilter(HouseFilterSet):
         return rows.filter(overdue if value else ~overdue)
 
 
-class TicketViewSet(ListedRecordViewSet):
+class TicketViewSet(RecordViewSet):
     """What customers ask for. Due times count the helpdesk's opening hours and stand while it waits.
 
     The newest first; a list that is narrowed by a time follows that time, the last first.

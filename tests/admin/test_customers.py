@@ -77,7 +77,8 @@ class TestSubscriberPage:
         page = browser.get(page_of(rows["subscribers.Subscriber"])).content
 
         text = text_of(page)
-        assert "Service 1 Suspended Abuse Fibre of North · 1 North Road, North Resume" in text
+        assert "Service 1 Suspended Abuse" in text
+        assert "Fibre of North · 1 North Road, North stethoscope Diagnosis Resume" in text
         assert "Open relay" in text
         assert b'href="tel:+351912345678"' in page
         assert "Crm owner" in text

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from aaa.models import Account
+from aaa.models import Account, Session
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant, User
@@ -56,6 +56,24 @@ class TestPage:
         ]
 
         assert [f'href="{page_of(home.line)}"' in page.content.decode() for page in pages] == [True, True]
+
+    def test_the_customers_page_has_the_lines_lights(
+        self, browser: Client, home: Home, tenant: Tenant
+    ) -> None:
+        url = reverse("admin:subscribers_subscriber_change", args=[home.line.subscriber_id])
+
+        well = text_of(browser.get(url).content)
+        with tenant_context(tenant.pk):
+            home.change_onu(rx_power_dbm=-27.9, signal="critical")
+            Session.objects.update(context="blocked")
+        weak = text_of(browser.get(url).content)
+        with tenant_context(tenant.pk):
+            onu_without_power(home)
+        dark = text_of(browser.get(url).content)
+
+        assert "Online ONU online" in well
+        assert "In the walled garden ONU light: critical" in weak
+        assert "No session ONU offline: power failure (dying gasp)" in dark
 
     def test_offers_what_the_role_may_do(
         self, browser: Client, browser_as: Callable[[Role], Client], home: Home, tenant: Tenant

@@ -34,7 +34,7 @@ ACCESS = [
     "Virtual servers", "Vouchers",
 ]  # fmt: skip
 SUPPORT = [
-    "Tickets", "Load and due times", "Subjects", "Canned answers", "Notices", "Portal log-ins", "Support settings",
+    "Tickets", "Load and due times", "Subjects", "Canned answers", "Notices", "Portal accounts", "Support settings",
 ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Who may do what of support, and one record of each of its models that has a list."""
 
+from itertools import product
 from typing import Any
 
 from django.utils import timezone
@@ -37,10 +38,10 @@ def make_notice() -> Any:
 
 
 def make_notice_template() -> Any:
-    languages = ["en", "es", "pt", "ar"]
-    return NoticeTemplate.objects.create(
-        kind="suspension", subject="Cut", body="x", language=languages[NoticeTemplate.objects.count()]
-    )
+    kind, language = list(product(["suspension", "reactivation"], ["en", "es", "pt", "ar"]))[
+        NoticeTemplate.objects.count()
+    ]
+    return NoticeTemplate.objects.create(kind=kind, subject="Cut", body="x", language=language)
 
 
 def make_consent() -> Any:

@@ -19,7 +19,10 @@ VIEWS = {route.view.model: route.view for route in reversed(LISTS)}
 DETAILS = {
     route.path.removesuffix("/{pk}"): route
     for route in api_routes()
-    if route.path.endswith("/{pk}") and "get" in route.verbs and hasattr(route.view, "get_serializer_class")
+    if route.path.endswith("/{pk}")
+    and "get" in route.verbs
+    and hasattr(route.view, "get_serializer_class")
+    and not route.path.startswith("me/")  # See LISTS.
 }
 
 

@@ -16,8 +16,9 @@ SECRET = "a secret of sixteen or more"
 
 
 class Gateway:
-    """What was taken; `answers` is the status, `dies` takes the message and hangs up, `resets` cuts the connection,
-    `drips` begins its answer so and goes on a byte at a time, without end, and `leads_to` is where another answer sends.
+    """What was taken; `answers` is the status, `dies` takes the message and hangs up, `resets` cuts the connection.
+
+    `drips` begins its answer so and goes on a byte at a time, without end; `leads_to` is where another answer sends.
     """
 
     def __init__(self) -> None:

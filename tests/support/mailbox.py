@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
-import pytest
+from aiosmtpd.controller import Controller
 
 
 class Mailbox:
@@ -36,12 +36,11 @@ class Mailbox:
 @contextmanager
 def mailbox_on_a_port() -> Iterator[tuple[Mailbox, int]]:
     """Serve on a free port of the loopback."""
-    controllers = pytest.importorskip("aiosmtpd.controller", reason="pip install aiosmtpd")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     kept = Mailbox()
-    controller = controllers.Controller(kept, hostname="127.0.0.1", port=port)
+    controller = Controller(kept, hostname="127.0.0.1", port=port)
     controller.start()
     try:
         yield kept, port

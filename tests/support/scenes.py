@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from aaa.models import Account, AuthAttempt, Nas, Session
+from billing.services.dunning import suspending
 from demo.olt import SimulatedOlt
 from hardware.models import Olt, OltPolling, Onu, OnuEvent, Outage
 from hardware.services import polling
@@ -21,11 +22,14 @@ from ispcore.tenants.models import Tenant, User
 from subscribers.models import Subscription
 from tests.aaa.nas_peer import ADDRESS as NAS_ADDRESS
 from tests.aaa.radius.client import Answer, NasClient
+from tests.billing import owing
 from tests.support.homes import ADDRESS, PASSWORD, ROUTER
+from tests.workers import wait_until
 
 LOS, DEACTIVATED, DYING_GASP = 1, 8, 13  # HUAWEI-XPON-MIB, last down cause.
 ADMIN_RESET, LOST_CARRIER, USER_REQUEST = 6, 2, 1  # RFC 2866 section 5.10.
 PLACE = (0, 0)
+FINE = ("fine", "", "ping_service")
 
 _session_numbers = count(0x81000001)
 
@@ -104,6 +108,21 @@ class Scene:
     @property
     def account_path(self) -> str:
         return f"aaa/accounts/{self.account.pk}"
+
+    def is_settled(self, blocked_reason: str = "") -> bool:
+        """Tell whether access has followed what was decided."""
+        with tenant_context(self.tenant.pk):
+            rows = Account.objects.filter(pk=self.account.pk, settled_at__isnull=False)
+            return rows.filter(blocked_reason=blocked_reason).exists()
+
+    def cut(self) -> None:
+        """Let a night of dunning cut the line for a bill of forty days ago."""
+        self.desk.post("billing/dunning/policies", business_days_only=False)
+        with tenant_context(self.tenant.pk):
+            now = timezone.now()
+            owing.invoice(self.line.subscriber, due_on=now.date() - timedelta(days=40))
+            suspending.begin_night(on=now.date(), at=now)
+        wait_until(lambda: self.is_settled("non_payment"))
 
     # What the customer's router and its NAS do.
 

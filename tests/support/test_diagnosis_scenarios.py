@@ -1,6 +1,5 @@
 """Why a customer is offline, caused for real and cured: a FreeRADIUS decides, an OLT is polled, staff ask over HTTP."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,75 +7,24 @@ import pytest
 from django.utils import timezone
 
 from aaa.models import Account, ActionState, Nas, ServiceProfile, SessionAction
-from billing.services.dunning import suspending
-from demo.olt import SimulatedOlt
-from hardware.models import Onu
-from hardware.services import devices, make_reading_partitions
 from ipam.models import Address
 from ipam.services.lines import Settled, settle_line
 from ispcore.events.tasks import relay
 from ispcore.tenants.context import tenant_context
-from ispcore.tenants.models import Tenant, User
+from ispcore.tenants.models import User
 from subscribers.models import Plan
-from tests.aaa.nas_peer import ADDRESS as NAS_ADDRESS
 from tests.aaa.nas_peer import NasPeer
-from tests.aaa.radius.client import NasClient
-from tests.aaa.radius.server import NAS_SECONDS, Server
+from tests.aaa.radius.server import NAS_SECONDS
 from tests.admin.browsing import logged_in
-from tests.billing import owing
-from tests.factories import OltFactory, SubscriberFactory, SubscriptionFactory
-from tests.support.homes import STRANGER, make_line
-from tests.support.scenes import ADMIN_RESET, DEACTIVATED, DYING_GASP, LOS, PLACE, Desk, Scene
+from tests.factories import SubscriberFactory, SubscriptionFactory
+from tests.support.homes import STRANGER
+from tests.support.scenes import ADMIN_RESET, FINE, Scene
 from tests.workers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "platform"])
 
-FINE = ("fine", "", "ping_service")
 CHANGED = "what the router says now"
 GIGABYTE = 10**9
-
-
-@pytest.fixture
-def simulator() -> Iterator[SimulatedOlt]:
-    with SimulatedOlt("huawei", onus=4, pon_ports=1) as simulated:
-        for unit in simulated.onus.values():
-            unit.rx_dbm, unit.olt_rx_dbm = -19.5, -21.0
-            simulated.set_onu_online(unit.port, unit.onu_id, online=True)
-        yield simulated
-
-
-@pytest.fixture
-def scene(
-    worker: None, freeradius: Server, peer: NasPeer, simulator: SimulatedOlt, tenant: Tenant, admin_user: User,
-    live_server: Any, monkeypatch: pytest.MonkeyPatch,
-) -> Scene:  # fmt: skip
-    """A line that was never used yet, with everything behind it in order: the OLT was discovered, the NAS may ask."""
-    monkeypatch.setattr(devices, "TIMEOUT_SECONDS", 0.2)
-    desk = Desk.of(admin_user, live_server.url)
-    with tenant_context(tenant.pk):
-        at = timezone.now()
-        make_reading_partitions(on=at.date())
-        subscriber = SubscriberFactory(status="active", billing_profile=owing.make_profile())
-        line, _, account = make_line(at=at, subscriber=subscriber)
-        olt = OltFactory(ip=simulator.host, snmp_port=simulator.port, community=simulator.community)
-    client = NasClient(peer.secret, freeradius.auth_port, freeradius.acct_port)
-    nas = desk.post(
-        "aaa/nas", name="BNG North", address=client.address, secret=client.secret, nas_type="mikrotik",
-        coa_address=NAS_ADDRESS, coa_port=peer.strict_port, nas_ip_reported=NAS_ADDRESS,
-    )  # fmt: skip
-    client.account("Accounting-On", NAS_IP_Address=NAS_ADDRESS)  # It reports sessions, if there were any.
-    desk.post("hardware/olt/discover", olt_id=str(olt.pk))
-    with tenant_context(tenant.pk):
-        onu = Onu.objects.get(serial=simulator.onus[PLACE].serial_text)
-        Onu.objects.filter(pk=onu.pk).update(subscription=line)
-    wait_until(lambda: is_settled(tenant, account))
-    return Scene(tenant, desk, client, nas["id"], simulator, olt, onu, line, account)
-
-
-def is_settled(tenant: Tenant, account: Account, blocked_reason: str = "") -> bool:
-    with tenant_context(tenant.pk):
-        rows = Account.objects.filter(pk=account.pk, settled_at__isnull=False, blocked_reason=blocked_reason)
-        return rows.exists()
 
 
 def actions_are_over(scene: Scene, count: int) -> bool:
@@ -297,11 +245,10 @@ class TestHolds:
         desk = scene.desk
         garden = desk.post("aaa/policies", name="Unpaid", down_kbps=512, up_kbps=256, address_list="unpaid")
         desk.patch("aaa/settings", unpaid="garden", garden_policy_id=garden["id"], garden_pool="captive")
-        desk.post("billing/dunning/policies", business_days_only=False)
         # The NAS listens for CoA elsewhere than is written here.
         desk.patch(f"aaa/nas/{scene.nas_id}", coa_port=9)
         scene.go_online()
-        self.cut(scene)
+        scene.cut()
         scene.stop(ADMIN_RESET)
         scene.go_online(address="198.18.0.7")
         assert scene.told() == ("held_non_payment", "money", "record_payment")
@@ -309,7 +256,7 @@ class TestHolds:
 
         scene.do(subscriber_id=str(scene.line.subscriber_id), amount="31.00", currency="EUR", method="cash")
 
-        wait_until(lambda: is_settled(scene.tenant, scene.account))
+        wait_until(scene.is_settled)
         assert scene.told() == ("garden_remains", "session", "disconnect_session")
         wait_until(lambda: was_tried(scene))
         desk.patch(f"aaa/nas/{scene.nas_id}", coa_port=peer.strict_port)
@@ -319,158 +266,25 @@ class TestHolds:
         scene.go_online()
         assert scene.told() == FINE
 
-    @staticmethod
-    def cut(scene: Scene) -> None:
-        """Let a night of dunning cut the line for a bill of forty days ago."""
-        with tenant_context(scene.tenant.pk):
-            now = timezone.now()
-            owing.invoice(scene.line.subscriber, due_on=now.date() - timedelta(days=40))
-            suspending.begin_night(on=now.date(), at=now)
-        wait_until(lambda: is_settled(scene.tenant, scene.account, "non_payment"))
-
     def test_on_holiday(self, scene: Scene) -> None:
         scene.desk.post(f"services/{scene.line.number}/suspend", reason="vacation")
-        wait_until(lambda: is_settled(scene.tenant, scene.account, "vacation"))
+        wait_until(lambda: scene.is_settled("vacation"))
         assert scene.refused() == "Service suspended"
         assert scene.told() == ("held_vacation", "money", "lift_hold")
 
         scene.do(reason="vacation")
 
-        wait_until(lambda: is_settled(scene.tenant, scene.account))
+        wait_until(scene.is_settled)
         assert scene.told() == ("refused_before", "radius", "open_account")
         scene.go_online()
         assert scene.told() == FINE
 
     def test_ended(self, scene: Scene) -> None:
         scene.desk.post(f"services/{scene.line.number}/terminate")
-        wait_until(lambda: is_settled(scene.tenant, scene.account, "terminated"))
+        wait_until(lambda: scene.is_settled("terminated"))
 
         assert scene.refused() == "Service ended"
         assert scene.told() == ("ended", "account", "")
-
-
-class TestFibre:
-    @pytest.fixture(autouse=True)
-    def _online(self, scene: Scene) -> None:
-        scene.go_online()
-        scene.wait(minutes=2)
-        assert scene.told() == FINE
-
-    @pytest.mark.parametrize(
-        ("cause", "code"),
-        [(LOS, "onu_los"), (DYING_GASP, "onu_no_power"), (DEACTIVATED, "onu_disabled")],
-        ids=["no_light", "no_power", "switched_off"],
-    )
-    def test_one_onu_goes_and_comes_back(self, scene: Scene, cause: int, code: str) -> None:
-        scene.simulator.onus[PLACE].active = cause != DEACTIVATED
-        scene.darken(cause)
-        scene.poll()
-        assert scene.told() == (code, "onu", "read_onu")
-
-        scene.simulator.onus[PLACE].active = True
-        scene.lighten()
-        assert scene.do()["gpon_status"] == "online"
-
-        assert scene.told() == ("not_logged_in", "session", "open_nas")
-        scene.go_online()
-        assert scene.told() == FINE
-
-    def test_weak_light(self, scene: Scene) -> None:
-        scene.attenuate(-28.5)
-        scene.poll()
-        assert scene.told() == ("weak_signal", "onu", "read_onu")
-        assert "the ONU receives −28.5 dBm, the OLT −30.0 dBm" in scene.answer()["verdict"]
-
-        scene.attenuate(-18.0)  # A clean connector.
-        assert scene.do()["rx_power"] == -18.0
-
-        assert scene.told() == FINE
-
-    def test_exchanged_for_another_onu(self, scene: Scene) -> None:
-        serial = scene.simulator.onus[PLACE].serial
-        scene.simulator.remove_onu(*PLACE)
-        scene.stop()
-        scene.desk.post("hardware/olt/discover", olt_id=str(scene.olt.pk))
-        assert scene.told() == ("onu_gone", "onu", "find_onu")
-        assert scene.do() == []
-
-        scene.simulator.add_onu(0, serial)
-        scene.attenuate(-18.0)
-        scene.desk.post("hardware/olt/discover", olt_id=str(scene.olt.pk))
-
-        scene.go_online()
-        assert scene.told() == FINE
-
-    def test_an_outage_from_its_suspicion_to_its_end(self, scene: Scene) -> None:
-        scene.darken(LOS, onus=4)
-        scene.poll()
-        assert scene.told() == ("outage_suspected", "outage", "open_outage")
-        scene.poll()
-        assert scene.told() == ("outage_confirmed", "outage", "open_outage")
-        assert (scene.do()["status"], scene.do()["onus_affected"]) == ("confirmed", 4)
-
-        scene.lighten(onus=4)
-        scene.poll()
-
-        scene.go_online()
-        assert scene.told() == FINE
-
-    def test_a_port_that_is_down_longer_than_anybody_watched(self, scene: Scene) -> None:
-        scene.darken(LOS, onus=4)
-        scene.poll()
-        outage = scene.do()
-        scene.desk.post(f"hardware/outages/{outage['id']}/close")
-        assert scene.told() == ("pon_down", "pon", "discover_olt")
-
-        scene.lighten(onus=4)
-        scene.do(olt_id=str(scene.olt.pk))
-
-        scene.go_online()
-        assert scene.told() == FINE
-
-    def test_a_silent_olt(self, scene: Scene) -> None:
-        scene.wait(minutes=20)
-        scene.report("Interim-Update")
-        scene.simulator.fault = "silent"
-        scene.poll()
-        assert scene.told() == ("olt_silent", "pon", "discover_olt")
-        scene.stop()
-        assert scene.told() == ("olt_unreachable", "pon", "discover_olt")
-        for _ in range(2):
-            scene.poll()
-        assert scene.told() == ("outage_suspected", "outage", "open_outage")
-
-        scene.simulator.fault = ""
-        scene.poll()
-
-        scene.go_online()
-        assert scene.told() == FINE
-
-
-class TestSeveralAtOnce:
-    def test_a_wrong_password_is_heard_through_the_fibre(self, scene: Scene) -> None:
-        scene.go_online()
-        scene.darken(LOS)
-        scene.poll()
-        assert scene.told() == ("onu_los", "onu", "read_onu")
-
-        scene.lighten()
-        scene.refused(CHANGED)
-
-        assert scene.told() == ("wrong_password", "radius", "change_account")
-
-    def test_debt_and_an_outage_are_both_told(self, scene: Scene) -> None:
-        scene.desk.post("billing/dunning/policies", business_days_only=False)
-        scene.poll()
-        scene.darken(LOS, onus=4)
-        scene.poll()
-        TestHolds.cut(scene)
-
-        assert scene.told() == ("held_non_payment", "money", "record_payment")
-        assert scene.answer()["verdict"].endswith(" There is a second fault: suspected outage.")
-        scene.do(subscriber_id=str(scene.line.subscriber_id), amount="31.00", currency="EUR", method="cash")
-        wait_until(lambda: is_settled(scene.tenant, scene.account))
-        assert scene.told() == ("outage_suspected", "outage", "open_outage")
 
 
 def test_staff_see_it_mend_it_and_look_again(

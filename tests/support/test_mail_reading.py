@@ -188,6 +188,37 @@ class TestWhatNobodyForesaw:
                 continue
             (found.key + found.sender + found.title + found.text).encode()
 
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"Content-Type: text/plain" + b';"' + b";" * 20_000 + b"\n\nx",
+            b"Content-Type: text/plain;\n" + b" ;\n" * 6000 + b"\n\nx",
+            b"Subject: x\n" * 30_000 + b"\nx",
+            b"Subject: x\n\n" + b"\n" * 1_000_001,
+            b"Subject: x\n\n" + b"\r" * 1_000_001,
+            b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\n" * 10_001,
+        ],
+        ids=["header", "folded header", "headers", "lines", "returns", "parts"],
+    )
+    def test_what_is_made_to_be_slow_is_refused(self, raw):
+        with pytest.raises(Unreadable, match="slow"):
+            read(raw)
+
+    @pytest.mark.parametrize(
+        ("html", "text"),
+        [
+            ("a<!-- b", "a"),
+            ("a<!-- b --><!x>c", "ac"),
+            ("a<b <i>c", "a<b c"),
+            ("1 < 2 &amp;&lt;b&gt;", "1 < 2 &<b>"),
+            ("<head><title>x<body>a<script>b", "a"),
+            ("</blockquote>a<blockquote>b<p>c</blockquote>d", "a\n> b\n> c\nd"),
+            ("<![CDATA[a]]>b", "b"),
+        ],
+    )
+    def test_html_that_is_none_is_read_for_what_it_shows(self, html, text):
+        assert text_of_html(html) == text
+
     def test_html_is_read_up_to_a_bound(self):
         found = text_of_html("<div>a" * 500_000)
 

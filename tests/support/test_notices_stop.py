@@ -1,7 +1,6 @@
 """The link that ends offers: in the header a mail program reads, below the text, and what it leads to."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,18 +13,9 @@ from support.models import Consent, Notice, PortalAccount
 from support.services.notices import mass, stopping
 from support.services.portal.words import words_in
 from tests.billing.issued import make_identity
-from tests.support.mailbox import Mailbox, mailbox_on_a_port
 from tests.support.noticing import NOON, cut, make_customer, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def mailbox(settings: Any) -> Iterator[Mailbox]:
-    with mailbox_on_a_port() as (kept, port):
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
-        yield kept
 
 
 @pytest.fixture

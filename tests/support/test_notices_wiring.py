@@ -1,6 +1,5 @@
 """From an event in the database over its tasks to a mailbox of aiosmtpd, an SMTP server that is not ours."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,18 +15,9 @@ from support.services.notices import consent
 from tests.billing.issued import make_identity
 from tests.factories import SubscriptionFactory
 from tests.support.desk import make_subject, outage_of
-from tests.support.mailbox import Mailbox, mailbox_on_a_port
 from tests.support.noticing import NOON, cut, make_customer
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def mailbox(settings: Any) -> Iterator[Mailbox]:
-    with mailbox_on_a_port() as (kept, port):
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
-        yield kept
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from support.models import PortalAccount, PortalLink
 from support.pages import entry
-from support.services.portal import access
+from support.services.portal import access, staff
 from tests.billing.mail_server import MailServer
 from tests.support.customers import browser_of, make_reachable
 
@@ -68,6 +68,32 @@ def test_of_16_at_one_link_one_gets_in(tenant, customer):
     assert answers == {302: 1, 410: 15}
     with tenant_context(tenant.pk):
         assert PortalAccount.objects.count() == 1
+
+
+def test_who_enters_while_staff_close_the_access_stays_outside(tenant, customer):
+    for _ in range(5):
+        with tenant_context(tenant.pk):
+            PortalAccount.objects.update(closed_at=None)
+            account = PortalAccount.objects.get_or_create(subscriber=customer)[0]
+            path = access.new_link(customer, at=timezone.now()).partition("8000")[2]
+
+        def enter(path=path):
+            return posted(path)
+
+        def close(account=account):
+            try:
+                with tenant_context(tenant.pk):
+                    return staff.close_access(account_id=account.pk, at=timezone.now())
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(2) as pool:
+            entered, closed = pool.submit(enter), pool.submit(close)
+
+        assert entered.result() in (302, 410)
+        assert closed.result().user is None
+        with tenant_context(tenant.pk):
+            assert (PortalAccount.objects.get().user, PortalLink.objects.count()) == (None, 0)
 
 
 def test_who_tries_many_addresses_or_passwords_from_one_place_is_stopped(tenant, customer, monkeypatch):

@@ -8,6 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, sync_playwright
 
 from aaa.models import DailyUsage
+from billing.models import Language
 from ispcore.tenants.context import tenant_context
 from subscribers.services.periods import local_date
 from support.models import PortalLink, Ticket
@@ -100,3 +101,25 @@ def test_a_customer_finds_everything_on_a_phone(tenant, link, phone, live_server
     with tenant_context(tenant.pk):
         assert sorted(Ticket.objects.values_list("source", flat=True)) == ["customer", "customer"]
         assert PortalLink.objects.get().used_at is not None
+
+
+def test_no_page_runs_over_its_edge_in_any_language(tenant, link, phone, live_server):
+    phone.goto(live_server.url + link)
+    phone.get_by_role("button", name="Log in").press("Enter")
+    phone.wait_for_url("**/portal/north/")
+    paths = ["", "services", "invoices", "tickets", "tickets/new", "password"]
+    for place in ("services/", "tickets/0"):
+        phone.goto(f"{live_server.url}/portal/north/{'tickets' if 'tickets' in place else ''}")
+        found = phone.locator(f"main a[href*='/{place}']").first.get_attribute("href")
+        paths.append((found or "").removeprefix("/portal/north/"))
+
+    wide, turned = [], set()
+    for language, _ in Language.choices:
+        for path in paths:
+            phone.goto(f"{live_server.url}/portal/north/{path}?language={language}")
+            if phone.evaluate("document.documentElement.scrollWidth") > 390:
+                wide.append((language, path))
+            turned.add((language, phone.evaluate("getComputedStyle(document.body).direction")))
+
+    assert wide == []
+    assert turned == {("en", "ltr"), ("es", "ltr"), ("pt", "ltr"), ("ar", "rtl")}

@@ -1,6 +1,5 @@
 """Where mail comes from. A mailbox gives messages and is told what became of each; it knows nothing of tickets."""
 
-import mailbox
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -63,7 +62,10 @@ class Maildir:
         self._put_away(message_id, "Refused")
 
     def _put_away(self, message_id: str, folder: str) -> None:
-        mailbox.Maildir(self._path, factory=None).add_folder(folder)
+        beside = self._path / f".{folder}"
+        for place in ("tmp", "new", "cur"):  # Somebody else may be making them as well.
+            (beside / place).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (beside / "maildirfolder").touch(mode=0o600)
         unique, _, _ = Path(message_id).name.partition(":")
         with suppress(FileNotFoundError):
-            (self._path / message_id).rename(self._path / f".{folder}" / "cur" / f"{unique}:2,S")
+            (self._path / message_id).rename(beside / "cur" / f"{unique}:2,S")

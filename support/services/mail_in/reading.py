@@ -8,11 +8,12 @@ from email import message_from_bytes, policy
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message as Parsed
-from html.parser import HTMLParser
+from html import unescape
 
 MOST_PARTS = 200
 MOST_TEXT = 100_000  # Characters of a text that are looked at; a comment keeps fewer.
 MOST_REFERENCES = 20
+LONGEST_HEADER = 2000
 LONGEST_KEY = 250
 LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets.
 
@@ -25,6 +26,22 @@ BARE_ADDRESS = re.compile(r"\s*([^<>\s@,;:()]+@[^<>\s@,;:()]+)\s*\Z")
 UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 WHO_AND_WHEN = re.compile(r"@|[0-9]{4}|[0-9]:[0-9]{2}")
 LISTS = frozenset({"bulk", "junk", "list"})
+MARKUP = re.compile(r"<!--|<(/?)([a-z][a-z0-9]*)[^<>]*>|<[!?][^<>]*>", re.IGNORECASE)
+BREAKS = frozenset(
+    ["blockquote", "br", "div", "h1", "h2", "h3", "h4", "hr", "li", "ol", "p", "table", "tr", "ul"]
+)
+# What is not shown, and where it ends: what was left open above the body, where that begins.
+HIDDEN = {
+    tag: re.compile(rf"</{tag}|<body", re.IGNORECASE)
+    for tag in ("head", "script", "style", "template", "title")
+}
+MOST_HEAD, MOST_HEADER = (
+    256 * 1024,
+    16 * 1024,
+)  # Bytes of all headers, and of one whose parts are taken apart.
+MOST_LINES, MOST_BOUNDARIES = 1_000_000, 10_000
+END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+CONTENT_HEADER = re.compile(rb"^content-[a-z-]+:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
 
 
 class Unreadable(Exception):
@@ -60,6 +77,8 @@ def key_of(raw: bytes) -> str:
 
 def read(raw: bytes) -> Letter:
     """Take a message apart. Raises Unreadable."""
+    if _is_made_to_be_slow(raw):
+        raise Unreadable("It is made to be slow to read.")
     try:
         message = message_from_bytes(raw, policy=policy.compat32)
         return Letter(
@@ -76,8 +95,19 @@ def read(raw: bytes) -> Letter:
         raise Unreadable(str(error)) from error
 
 
+def _is_made_to_be_slow(raw: bytes) -> bool:
+    """Tell whether the library would take minutes, or gigabytes, for what no mail program writes."""
+    head = END_OF_HEAD.search(raw)
+    return (
+        (head.start() if head else len(raw)) > MOST_HEAD
+        or max(raw.count(b"\n"), raw.count(b"\r")) > MOST_LINES
+        or raw.count(b"\n--") > MOST_BOUNDARIES
+        or any(found.end() - found.start() > MOST_HEADER for found in CONTENT_HEADER.finditer(raw))
+    )
+
+
 def _key(message: Parsed, raw: bytes) -> str:
-    found = MESSAGE_ID.search(str(message.get("Message-ID", "")))
+    found = MESSAGE_ID.search(_raw(message, "Message-ID"))
     name = found[0] if found else ""
     return name if 0 < len(name) <= LONGEST_KEY else key_of(name.encode(errors="replace") or raw)
 
@@ -87,7 +117,7 @@ def _sender(message: Parsed) -> str:
     given = message.get_all("From", [])
     if len(given) != 1:
         return ""
-    plain = COMMENT.sub("", QUOTED_NAME.sub("", str(given[0])))
+    plain = COMMENT.sub("", QUOTED_NAME.sub("", str(given[0])[:LONGEST_HEADER]))
     # An address as a name of itself is no second one.
     found = NAMED_ADDRESS.match(re.sub(r"^\s*\S+@\S+(?=\s*<)", "", plain)) or BARE_ADDRESS.match(plain)
     address = _clean(found[1]).lower() if found else ""
@@ -96,21 +126,21 @@ def _sender(message: Parsed) -> str:
 
 def _references(message: Parsed) -> tuple[str, ...]:
     """Return what it answers: `In-Reply-To` first, then `References` from the last (RFC 5322 section 3.6.4)."""
-    replied = MESSAGE_ID.findall(str(message.get("In-Reply-To", ""))[:10_000])
-    thread = MESSAGE_ID.findall(str(message.get("References", ""))[-10_000:])
+    replied = MESSAGE_ID.findall(_raw(message, "In-Reply-To"))
+    thread = MESSAGE_ID.findall(str(message.get("References", ""))[-LONGEST_HEADER:])
     return tuple(dict.fromkeys([*replied, *reversed(thread)]))[:MOST_REFERENCES]
 
 
 def _automatic(message: Parsed) -> str:
     """Say by which mark a machine wrote it; empty when a person did."""
-    submitted = str(message.get("Auto-Submitted", "no")).partition(";")[0].strip().lower()
+    submitted = _raw(message, "Auto-Submitted", "no").partition(";")[0].strip().lower()
     if submitted != "no":  # RFC 3834 section 5.
         return f"A machine wrote it (Auto-Submitted: {submitted})."
-    if str(message.get("Return-Path", "")).strip() == "<>":  # RFC 5321 section 4.5.5.
+    if _raw(message, "Return-Path").strip() == "<>":  # RFC 5321 section 4.5.5.
         return "It reports on another message (empty return path)."
     if message.get_content_type() == "multipart/report":  # RFC 6522.
         return "It reports on another message (multipart/report)."
-    if (precedence := str(message.get("Precedence", "")).strip().lower()) in LISTS:
+    if (precedence := _raw(message, "Precedence").strip().lower()) in LISTS:
         return f"It went to many (Precedence: {precedence})."
     if "List-Id" in message:  # RFC 2919.
         return "It went to many (List-Id)."
@@ -167,8 +197,13 @@ def _content(part: Parsed) -> str:
     return _clean(text)[:MOST_TEXT]
 
 
+def _raw(message: Parsed, name: str, otherwise: str = "") -> str:
+    """Return a header as it was written, as much of it as is looked at."""
+    return str(message.get(name, otherwise))[:LONGEST_HEADER]
+
+
 def _header(message: Parsed, name: str) -> str:
-    return " ".join(_decoded(str(message.get(name, ""))[:10_000]).split())
+    return " ".join(_decoded(_raw(message, name)).split())
 
 
 def _decoded(text: str) -> str:
@@ -214,54 +249,35 @@ def own_words(text: str) -> str:
 
 
 def text_of_html(html: str) -> str:
-    """Return what a page of HTML says, line by line; quotations are marked as those of plain text are."""
-    reader = _Html()
-    reader.feed(html[:MOST_TEXT])
-    reader.close()
-    return _clean(reader.text())
+    """Return what a page of HTML says, line by line; quotations are marked as those of plain text are.
 
+    Nothing is fetched, run or kept of the markup. Each sign is looked at a few times at most: the library's parser
+    takes minutes for a hundred thousand signs that were made for it.
+    """
+    html = html[:MOST_TEXT]
+    lines: list[str] = []
+    words: list[str] = []
+    quoted = at = 0
 
-class _Html(HTMLParser):
-    """Collects what is shown: nothing is fetched, run or kept of the markup."""
-
-    HIDDEN = frozenset({"head", "script", "style", "template", "title"})
-    BREAKS = frozenset(
-        {"blockquote", "br", "div", "h1", "h2", "h3", "h4", "hr", "li", "p", "table", "tr", "ul", "ol"}
-    )
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: list[str] = []
-        self._words: list[str] = []
-        self._hidden = self._quoted = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self.HIDDEN:
-            self._hidden += 1
-        if tag == "body":
-            self._hidden = 0  # Whatever was left open above it.
-        if tag in self.BREAKS:
-            self._break()
-        self._quoted += tag == "blockquote"
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self.HIDDEN:
-            self._hidden = max(0, self._hidden - 1)
-        if tag in self.BREAKS:
-            self._break()
-        if tag == "blockquote":
-            self._quoted = max(0, self._quoted - 1)
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self._words.append(data)
-
-    def text(self) -> str:
-        self._break()
-        return "\n".join(self._lines)
-
-    def _break(self) -> None:
-        line = " ".join("".join(self._words).split())
-        self._words.clear()
+    def end_line() -> None:
+        line = " ".join("".join(words).split())
+        words.clear()
         if line:
-            self._lines.append("> " * min(self._quoted, 3) + line)
+            lines.append("> " * min(quoted, 3) + line)
+
+    while found := MARKUP.search(html, at):
+        words.append(unescape(html[at : found.start()]))
+        at, closes, tag = found.end(), found[1], (found[2] or "").lower()
+        if found[0] == "<!--":
+            over = html.find("-->", at)
+            at = over + 3 if over >= 0 else len(html)
+        elif tag in HIDDEN and not closes:
+            ends = HIDDEN[tag].search(html, at)
+            at = ends.start() if ends else len(html)
+        elif tag in BREAKS:
+            end_line()
+            if tag == "blockquote":
+                quoted = max(0, quoted + (-1 if closes else 1))
+    words.append(unescape(html[at:]))
+    end_line()
+    return _clean("\n".join(lines))

@@ -114,13 +114,14 @@ def enter(*, secret: str, at: datetime, language: str = "") -> PortalAccount:
 
     Raises LinkOver, PersonSwitchedOff.
     """
-    rows = PortalLink.objects.select_for_update(of=("self",)).select_related("subscriber")
-    link: PortalLink | None = rows.filter(secret_hash=hash_of(secret)).first()
-    if link is None or not is_fresh(link, at=at):
-        raise LinkOver
-    link.used_at = at
-    link.save(update_fields=["used_at", "updated_at"])
-    account = _open_account(lock_subscriber(link.subscriber_id), link.email)
+    customer = lock_subscriber(find_link(secret=secret, at=at).subscriber_id)
+    link = find_link(
+        secret=secret, at=at
+    )  # Again: another may have used it, or staff closed the access meanwhile.
+    unused = PortalLink.objects.filter(pk=link.pk, used_at=None)
+    if not unused.update(used_at=at, updated_at=at):
+        raise LinkOver  # A newer link was asked for at this moment.
+    account = _open_account(customer, link.email)
     account.last_login_at = at
     account.language = account.language or language
     account.save(update_fields=["last_login_at", "language", "updated_at"])
