@@ -88,7 +88,7 @@ class TestCreation:
     ) -> None:
         response = client.post("services", body)
 
-        shown, line = response.json(), Subscription.objects.get()
+        shown, line = dict(response.json()), Subscription.objects.get()
         assert response.status_code == 201
         assert response["Location"] == f"http://testserver/compat/aex/services/{line.pk}"
         assert list(shown) == FULL

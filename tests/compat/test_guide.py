@@ -49,7 +49,7 @@ def _routes(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterat
             yield path, pattern.callback
 
 
-def tests_of(file: str) -> set[str]:
+def names_in(file: str) -> set[str]:
     tree = ast.parse((HERE / file).read_text())
     found = set()
     for node in tree.body:
@@ -75,6 +75,6 @@ def test_names_what_is_served_and_nothing_else(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", OPERATIONS)
 def test_names_tests_that_exist(dialect: str) -> None:
-    missing = [f"{file}::{test}" for *_, file, test in rows(dialect) if test not in tests_of(file)]
+    missing = [f"{file}::{test}" for *_, file, test in rows(dialect) if test not in names_in(file)]
 
     assert missing == []
