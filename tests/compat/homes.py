@@ -4,7 +4,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ipam.models import Address, AddressState
+from django.utils import timezone
+
+from ipam.services import allocation
 from subscribers.models import ServiceStatus, Subscription
 from subscribers.services import customers
 from subscribers.services.settings import subscriber_settings
@@ -50,9 +52,6 @@ def make_client(**fields: Any) -> Subscription:
 
 def equip(line: Subscription, *, due_on: date) -> None:
     """Give a service an address, an ONU and an unpaid invoice."""
-    pool = make_pool()
-    Address.objects.create(
-        vrf=pool.vrf, pool=pool, address="203.0.113.9", state=AddressState.ASSIGNED, subscription=line
-    )
+    allocation.allocate(pool_id=make_pool().pk, subscription_id=line.pk, at=timezone.now())
     OnuFactory(subscription=line, index="0/1/0/7")
     invoice(line.subscriber, due_on=due_on, amount="25000.00", currency="COP")

@@ -183,7 +183,7 @@ class TestClients:
             "city": "Bogotá",
             "locality": "Centro",
             "payment_status": "active",
-            "antenna_ip": "203.0.113.9",
+            "antenna_ip": "203.0.113.10",
             "cut_off_date": str(due_on + timedelta(days=5)),
             "outstanding_balance": 25000.0,
             "lan_interface": "0/1/0/7",
@@ -203,7 +203,7 @@ class TestClients:
         )
 
         assert [for_support[name] for name in money] == [None, None, None]
-        assert (for_support["antenna_ip"], for_support["lan_interface"]) == ("203.0.113.9", "0/1/0/7")
+        assert (for_support["antenna_ip"], for_support["lan_interface"]) == ("203.0.113.10", "0/1/0/7")
         assert for_accounts["outstanding_balance"] == 25000.0
         assert (for_accounts["antenna_ip"], for_accounts["lan_interface"]) == (None, None)
 
