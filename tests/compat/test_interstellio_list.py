@@ -55,8 +55,8 @@ def make_many(count: int) -> None:
         "id": "uuidv7()",
         "username": "'user' || n",
         "username_key": "'user' || n",
-        "calling_station_id": "CASE WHEN n % 2 = 0 THEN 'device' || n % 7 ELSE '' END",
-        "calling_station_key": "CASE WHEN n % 2 = 0 THEN 'device' || n % 7 ELSE '' END",
+        "calling_station_id": "CASE WHEN mod(n, 2) = 0 THEN 'device' || mod(n, 7) ELSE '' END",
+        "calling_station_key": "CASE WHEN mod(n, 2) = 0 THEN 'device' || mod(n, 7) ELSE '' END",
     }
     with connection.cursor() as cursor:
         cursor.execute(
