@@ -27,6 +27,7 @@ GIVEN: dict[str, Any] = {
 @pytest.fixture
 def webhook(acting: Tenant) -> WebhookEndpoint:
     made, _ = endpoints.create_webhook(**GIVEN)
+    made.refresh_from_db()
     return made
 
 
@@ -41,7 +42,7 @@ def test_set_up_shows_the_secret_once(browser: Client, acting: Tenant) -> None:
     secret = made.secret.reveal()
     assert (made.url, made.description, made.event_types) == tuple(GIVEN.values())
     assert secret in page.content.decode().replace("&#x2B;", "+")
-    assert page["Cache-Control"] == "no-store"
+    assert "no-store" in page["Cache-Control"]
     shown = browser.get(f"{LIST}{made.pk}/change/").content.decode()
     assert secret[6:20] not in shown
     assert "Accounting" in shown
@@ -87,7 +88,7 @@ def test_switched_off_and_on_tested_rotated_and_removed(browser: Client, webhook
     page = do(browser, webhook, "rotate_secret")
     webhook.refresh_from_db()
     assert (webhook.previous_secret.reveal(), webhook.secret.reveal() != old) == (old, True)
-    assert page["Cache-Control"] == "no-store"
+    assert "no-store" in page["Cache-Control"]
     assert "whsec_" in page.content.decode()
     assert "Removed." in do(browser, webhook, "remove").content.decode()
     assert not WebhookEndpoint.objects.exists()

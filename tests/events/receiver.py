@@ -26,7 +26,7 @@ class Receiver:
     """
 
     def __init__(self) -> None:
-        self.secret = ""
+        self.secret = "whsec_bm90aGluZyBpcyBzaWduZWQgYnkgdGhpcyBvbmU="
         self.taken: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.signatures: list[str] = []
@@ -75,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection |= state.hangs_up
 
     def drip(self) -> None:
-        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        self.wfile.write(b"HTTP/1.")
         with suppress(OSError):
             while self.state.drips:
                 self.wfile.write(b"x")
