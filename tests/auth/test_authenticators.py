@@ -142,9 +142,11 @@ class TestCodes:
         with ThreadPoolExecutor(4) as threads:
             assert sum(threads.map(lambda _: use(), range(4))) == 1
 
-    @pytest.mark.parametrize("spelling", ["{0[:3]} {0[3:]}", " {0} ", "{0[:3]}-{0[3:]}"])
+    @pytest.mark.parametrize("spelling", ["{} {}", " {}{} ", "{}-{}"])
     def test_may_be_typed_as_apps_show_it(self, alice, secret, spelling):
-        authenticators.check(user=alice, code=spelling.format(code_of(secret, NOW)), at=NOW)
+        code = code_of(secret, NOW)
+
+        authenticators.check(user=alice, code=spelling.format(code[:3], code[3:]), at=NOW)
 
     @pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "１２３４５６", "\x00", "x" * 40])
     def test_anything_else_is_wrong(self, alice, secret, code):
@@ -313,7 +315,7 @@ class TestAccountPage:
         answer = browser.post(ACCOUNT, {"do": "confirm", "code": code_of(secret, timezone.now())})
 
         assert answer.content.decode().count("</li>") >= 10
-        assert answer["Cache-Control"] == "no-store"
+        assert "no-store" in answer["Cache-Control"]
         assert authenticators.is_on(alice)
         assert secret not in browser.get(ACCOUNT).content.decode()
 
