@@ -194,6 +194,39 @@ class TestTickets:
         )
 
 
+ODD = ["-1", "1.5", "%00", "%20", "9" * 30, "%C2%B2", "%F0%9F%98%80", "%FF", "a" * 500, "9007199254740991"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_value_in_a_path_is_too_odd_to_answer(odd, wisphub, line):
+    found = [
+        wisphub.get(f"api/v1/{path}{odd}")
+        for path in (
+            "clients/by-document/", "clients/by-phone/", "clients/by-service-id/", "tickets/", "tickets/zone-blocked/",
+            "ping/", "internet-plans/", "clients/search?q=",
+        )
+    ]  # fmt: skip
+    found.append(wisphub.put(f"api/v1/clients/{odd}", {"phone": "+573009876543"}))
+    found.append(
+        wisphub.post(f"api/v1/clients/{odd}/verify", {"name": "a", "address": "b", "internet_plan_name": "c"})
+    )
+    found.append(wisphub.post(f"api/v1/{odd}/ping/", {"pings": 1}))
+
+    for response in found:
+        assert response.status_code in (200, 400, 404, 422), response.content
+        assert set(response.json()) == {"ok", "type", "action", "data", "message", "meta"}
+        assert response.json()["action"] != "client_updated"
+
+
+@pytest.mark.parametrize("number", [0, 2**31, 2**63, 10**30, "12345"])
+@pytest.mark.parametrize("name", ["service_id", "zone_id", "technician_id"])
+def test_no_number_in_a_ticket_is_too_odd_to_answer(name, number, wisphub, body):
+    response = wisphub.post("api/v1/tickets", body | {name: number})
+
+    assert response.status_code in (200, 422), response.content
+    assert response.json()["action"] in ("ticket_created", "ticket_creation_failed", "error")
+
+
 class TestPing:
     @pytest.fixture
     def address(self, line):

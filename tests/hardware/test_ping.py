@@ -68,6 +68,18 @@ def test_verdict(sent: int, received: int, verdict: str) -> None:
 
 
 @needs_icmp
+def test_as_many_packets_are_sent_as_were_asked_for(
+    line: Subscription, addresses: dict[UUID, str], perform: Callable[[Job], Job]
+) -> None:
+    addresses[line.pk] = "127.0.0.1"
+
+    job = perform(ping.request_ping(subscription_id=line.pk, user_id=None, packets=3))
+
+    assert job.result is not None
+    assert (job.result["sent"], job.result["received"], job.progress_total) == (3, 3, 3)
+
+
+@needs_icmp
 def test_a_host_that_answers_is_stable(
     line: Subscription, addresses: dict[UUID, str], perform: Callable[[Job], Job]
 ) -> None:
