@@ -8,7 +8,7 @@ from hardware.models import Olt
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import GRANTS, Role, allows
-from tests.api import support_records, webhook_records
+from tests.api import platform_permissions, support_records, webhook_records
 from tests.api.described import find_operation
 from tests.api.routes import operations
 
@@ -16,6 +16,7 @@ OPEN = "open to anybody"
 ANY = "any role"
 
 PERMISSIONS = {
+    **platform_permissions.PERMISSIONS,
     **support_records.PERMISSIONS,
     **webhook_records.PERMISSIONS,
     ("post", "auth/token"): OPEN,
@@ -25,13 +26,6 @@ PERMISSIONS = {
     ("get", "api-keys/{pk}"): "ispauth.view",
     ("post", "api-keys/{pk}/revoke"): "ispauth.change",
     ("get", "me"): ANY,
-    ("get", "tasks"): "jobs.view",
-    ("get", "tasks/{pk}"): "jobs.view",
-    ("post", "tasks/{pk}/cancel"): "jobs.change",
-    ("post", "exports"): "files.view",
-    ("get", "files"): "files.view",
-    ("get", "files/{pk}"): "files.view",
-    ("get", "files/{pk}/content"): "files.view",
     ("post", "aaa/coa"): "aaa.operate",
     ("post", "aaa/disconnect"): "aaa.operate",
     ("get", "aaa/actions"): "aaa.view",

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from ispcore.api.errors import ApiError
 from ispcore.api.views import ApiView
-from ispcore.events.catalogue import CATALOGUE, names_of, schema_of
+from ispcore.events.catalogue import CATALOGUE, groups, names_of, schema_of
 from ispcore.events.services import feed
 from ispcore.tenants.context import current_tenant_id
 
@@ -68,8 +68,8 @@ class EventView(ApiView):
             ),
             OpenApiParameter(
                 "type",
-                {"type": "string", "enum": sorted(CATALOGUE)},
-                description="Events of this type only.",
+                {"type": "string", "enum": sorted([*CATALOGUE, *groups()])},
+                description="Events of this type, or part, only.",
             ),
             OpenApiParameter(
                 "since",
