@@ -69,12 +69,15 @@ class SubscriberViewSet(BodyFirst, DialectView, AccountViewSet):
         return PARAMETERS
 
     def get_queryset(self) -> QuerySet[Any]:
-        rows = super().get_queryset()
+        return self._theirs(super().get_queryset())
+
+    def _theirs(self, accounts: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow accounts to those that the caller may see: a customer's own."""
         caller = caller_of(self.request._request)
         if caller.role != Role.CUSTOMER:
-            return rows
+            return accounts
         customer = own.customer_of(caller.user_id)
-        return rows.filter(subscription__subscriber=customer) if customer else rows.none()
+        return accounts.filter(subscription__subscriber=customer) if customer else accounts.none()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         """List accounts: a page of the first 250, all of them (`l=0`), or one on each line (`l=-1`)."""
@@ -84,11 +87,12 @@ class SubscriberViewSet(BodyFirst, DialectView, AccountViewSet):
             "order": _choice(request, "sc", ORDERS),
             "descending": _choice(request, "sd", ("asc", "desc")) == "desc",
         }
-        rows = self.filter_queryset(self.get_queryset())
+        accounts = self.filter_queryset(self._theirs(Account.objects.all()))
+        order["tenant_id"] = current_tenant_id()
         if size in (STREAM, INFINITE):
-            parts = walk(rows, tenant_id=current_tenant_id(), **order)
+            parts = walk(accounts, self.get_queryset(), **order)
             return _stream(request, parts) if size == STREAM else _all(request, parts)
-        parts = walk(rows, tenant_id=current_tenant_id(), part=MOST_RECORDS, **order)
+        parts = walk(accounts, self.get_queryset(), part=MOST_RECORDS, **order)
         found = [row for part in parts for row in part][:MOST_RECORDS]
         shown = [show(row) for row in found[(page - 1) * size : page * size]]
         pages = max(1, -(-len(found) // size))
