@@ -37,6 +37,8 @@ def account_view(site: AdminSite, request: HttpRequest) -> HttpResponse:
     """GET shows how one logs in; POST changes one thing of it, named by `do`."""
     user = cast(User, request.user)
     form = CodeForm(request.POST if "code" in request.POST else None)
+    if not authenticators.is_on(user):
+        form.fields["code"].help_text = "The six digits the app shows now."
     codes: list[str] = []
     if request.method == "POST":
         try:

@@ -1,5 +1,6 @@
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -7,7 +8,8 @@ from ispcore.auth.issuer_keys import issuer_keys
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import Role
-from tests.auth import issuer
+from tests.auth import issuer, log_in_service
+from tests.auth.log_in_service import LogInService
 from tests.conftest import PASSWORD
 
 
@@ -53,3 +55,14 @@ def alice(tenant: Tenant) -> User:
     with tenant_context(tenant.pk):
         Membership.objects.create(tenant=tenant, user=user, role=Role.SUPPORT)
     return user
+
+
+@pytest.fixture
+def service(settings: Any) -> Iterator[LogInService]:
+    """A log-in service that this installation is connected to."""
+    issuer_keys.cache_clear()
+    with log_in_service.serve() as running:
+        for name, value in running.settings.items():
+            setattr(settings, name, value)
+        yield running
+    issuer_keys.cache_clear()
