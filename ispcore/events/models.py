@@ -146,4 +146,4 @@ class WebhookDelivery(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} to {self.endpoint}"
+        return str(self.event).replace(".", ": ").replace("_", " ")

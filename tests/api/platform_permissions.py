@@ -1,6 +1,10 @@
-"""Which role may do what at the platform's own routes: jobs, files, exports."""
+"""Which role may do what at the platform's own routes: keys, jobs, files, exports."""
 
 PERMISSIONS = {
+    ("get", "api-keys"): "ispauth.view",
+    ("post", "api-keys"): "ispauth.add",
+    ("get", "api-keys/{pk}"): "ispauth.view",
+    ("post", "api-keys/{pk}/revoke"): "ispauth.change",
     ("get", "tasks"): "jobs.view",
     ("get", "tasks/{pk}"): "jobs.view",
     ("post", "tasks/{pk}/cancel"): "jobs.change",

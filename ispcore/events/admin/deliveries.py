@@ -24,13 +24,20 @@ STATUS_TONES = {
 }
 
 
+# Parts whose names are the trade's abbreviations, by what the sidebar calls them.
+PARTS = {"aaa": "Access", "ipam": "Addresses", "subscribers": "Customers"}
+
+
+def part_of(event_type: str) -> str:
+    part = event_type.partition(".")[0]
+    return PARTS.get(part, readable(part))
+
+
 def named(event_type: str) -> str:
     """Write a type of event as people do: `billing.invoice_issued` reads 'Billing: invoice issued'."""
-    words = readable(event_type)
+    words = readable(event_type.replace("subscription", "service"))
     is_acronym = words[:2].isupper()
-    return (
-        f"{readable(event_type.partition('.')[0])}: {words if is_acronym else words[:1].lower() + words[1:]}"
-    )
+    return f"{part_of(event_type)}: {words if is_acronym else words[:1].lower() + words[1:]}"
 
 
 def attempts_of(delivery: WebhookDelivery) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@ from django.contrib import admin
 
 from ispcore.admin import navigation
 from ispcore.admin.base import ReadOnlyAdmin
-from ispcore.admin.formats import mapping, moment, pill, readable, time_column
+from ispcore.admin.formats import mapping, moment, pill, time_column
 from ispcore.admin.site import register
+from ispcore.events.admin.deliveries import named
 from ispcore.events.models import Event
 
 
@@ -23,7 +24,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="What", ordering="name")
     def what(self, obj: Event) -> str:
-        return f"{readable(obj.name.partition('.')[0])}: {readable(obj.name).lower()}"
+        return named(obj.name)
 
     @admin.display(description="About")
     def about(self, obj: Event) -> str:

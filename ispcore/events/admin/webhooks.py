@@ -16,9 +16,9 @@ from ispcore.admin import dashboard, links, navigation
 from ispcore.admin.actions import ActionForm, action, run_on_each
 from ispcore.admin.base import ServiceForm, TenantModelAdmin
 from ispcore.admin.fields import CheckBox, CheckBoxes, MomentInput, TextInput
-from ispcore.admin.formats import moment, pill, pills, readable, time_column
+from ispcore.admin.formats import moment, pill, pills, time_column
 from ispcore.admin.site import register
-from ispcore.events.admin.deliveries import STATUS_TONES, named
+from ispcore.events.admin.deliveries import STATUS_TONES, named, part_of
 from ispcore.events.catalogue import CATALOGUE, groups
 from ispcore.events.models import DisabledReason, WebhookDelivery, WebhookEndpoint
 from ispcore.events.services import deliveries, endpoints
@@ -32,8 +32,8 @@ LIST = "admin:events_webhookendpoint_changelist"
 
 def type_choices() -> list[tuple[str, str]]:
     """List what a webhook can be told of, each part's all before its types."""
-    every = [(group, f"{readable(group.partition('.')[0])}: all, and those to come") for group in groups()]
-    return sorted([*every, *((name, named(name)) for name in CATALOGUE)])
+    every = [(group, f"{part_of(group)}: all, and those to come") for group in groups()]
+    return sorted([*every, *((name, named(name)) for name in CATALOGUE)], key=lambda each: each[0])
 
 
 class WebhookForm(ServiceForm):
@@ -85,7 +85,7 @@ class WebhookEndpointAdmin(TenantModelAdmin):
     """Addresses that are told of events."""
 
     form = WebhookForm
-    change_form_outer_after_template = "admin/events/recent.html"
+    change_form_outer_before_template = "admin/events/recent.html"
     list_display = (
         "name",
         "told_of",
