@@ -110,6 +110,20 @@ OPERATIONS: list[tuple[str, str, str, str, Schema | None, Schema | None]] = [
     ("get", f"{V1}/internet-plans/", PLANS, "List all available internet plans", None, many(LISTED_PLAN)),
     ("get", f"{V1}/internet-plans/{{plan_id}}", PLANS, "Get detailed plan information", None, PLAN),
 ]  # fmt: skip
+STATUSES = {
+    "200": "Told by `action`.",
+    "400": "Something was asked for that cannot be answered.",
+    "401": "No token, or one that is not valid.",
+    "403": "The role does not allow it, or the provider is not the caller's.",
+    "404": "There is no such address, zone or ping.",
+    "406": "Only JSON is spoken.",
+    "409": "What is stored does not allow it.",
+    "413": "The body is too large.",
+    "415": "The body is not JSON.",
+    "422": "A field is wrong or missing.",
+    "429": "Too many requests; `Retry-After` says for how long.",
+    "503": "The database or Redis does not answer.",
+}
 TEXTS = ("document", "phone", "task_id")
 
 
@@ -160,8 +174,7 @@ def _operation(tag: str, summary: str, body: Schema | None, data: Schema | None)
         ("ok", "type", "action", "data", "message", "meta"),
     )
     content = {"application/json": {"schema": response}}
-    told = {"200": {"description": "Told by `action`.", "content": content}}
-    told["422"] = {"description": "Validation error.", "content": content}
+    told = {status: {"description": why, "content": content} for status, why in STATUSES.items()}
     operation: Schema = {"tags": [tag], "summary": summary, "responses": told}
     if body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
