@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from ipam.api.addresses import AddressViewSet, AllocateView, ReleaseView, ReserveView
+from ipam.api.bulk import AddressBulkView
 from ipam.api.cgnat import CgnatLookupView, CgnatRuleViewSet, ServiceCgnatView
 from ipam.api.imports import BookImportViewSet
 from ipam.api.lines import WaitingServiceViewSet
@@ -24,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^ipam/allocate/?$", AllocateView.as_view(), name="ipam-allocate"),
     re_path(r"^ipam/release/?$", ReleaseView.as_view(), name="ipam-release"),
     re_path(r"^ipam/reserve/?$", ReserveView.as_view(), name="ipam-reserve"),
+    re_path(r"^ipam/addresses/bulk/?$", AddressBulkView.as_view(), name="address-bulk"),
     re_path(r"^ipam/cgnat/lookup/?$", CgnatLookupView.as_view(), name="cgnat-lookup"),
     path("ipam/", include(router.urls)),
     # What addresses add to a service, under the path of services.

@@ -2,7 +2,8 @@ from django.urls import include, path, re_path
 
 from ispcore.api.routers import HouseRouter
 from subscribers.api import customers
-from subscribers.api.bulk import ServiceBulkView, SubscriberBulkView
+from subscribers.api.bulk import ServiceBulkActionView, SubscriberBulkActionView
+from subscribers.api.bulk_writes import ServiceBulkView, SubscriberBulkView
 from subscribers.api.catalogue import BillingProfileViewSet, PlanViewSet, PremiseViewSet, ZoneViewSet
 from subscribers.api.feed import SnapshotView
 from subscribers.api.identity import ResolveView
@@ -27,6 +28,10 @@ urlpatterns = [
     re_path(r"^subscribers/resolve/?$", ResolveView.as_view(), name="subscriber-resolve"),
     re_path(r"^subscribers/bulk/?$", SubscriberBulkView.as_view(), name="subscriber-bulk"),
     re_path(r"^services/bulk/?$", ServiceBulkView.as_view(), name="service-bulk"),
+    re_path(
+        r"^subscribers/bulk-actions/?$", SubscriberBulkActionView.as_view(), name="subscriber-bulk-actions"
+    ),
+    re_path(r"^services/bulk-actions/?$", ServiceBulkActionView.as_view(), name="service-bulk-actions"),
     re_path(r"^subscribers/search/?$", customers.SearchView.as_view(), name="subscriber-search"),
     re_path(
         r"^subscribers/by-document/(?P<pk>[^/]+)/?$",

@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from ispcore.api.routers import HouseRouter
+from support.api.bulk import TicketBulkView
 from support.api.desk import CannedAnswerViewSet, SubjectsView, SubjectViewSet, TeamViewSet, ZoneBlockedView
 from support.api.diagnosis import DiagnosisView
 from support.api.me import (
@@ -26,6 +27,7 @@ router.register("mass-messages", MassMessageViewSet, basename="mass-message")
 
 support_patterns: list[URLPattern | URLResolver] = [
     re_path(r"^diagnosis/(?P<pk>[^/]+)/?$", DiagnosisView.as_view(), name="diagnosis"),
+    re_path(r"^tickets/bulk/?$", TicketBulkView.as_view(), name="ticket-bulk"),
     re_path(r"^subjects/?$", SubjectsView.as_view(), name="subjects"),
     re_path(r"^settings/?$", SupportSettingsView.as_view(), name="support-settings"),
     re_path(r"^zones/(?P<pk>[^/]+)/blocked/?$", ZoneBlockedView.as_view(), name="zone-blocked"),

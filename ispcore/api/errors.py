@@ -40,6 +40,23 @@ class ApiError(exceptions.APIException):
         super().__init__(message, code)
 
 
+class BulkRefused(ApiError):
+    """Some of many items were refused and so none was done; `fields` names what was wrong, item by item."""
+
+    def __init__(self, *, count: int, total: int, fields: list[dict[str, str]]) -> None:
+        self.fields = fields
+        message = f"{count} of {total} items were refused, so nothing was changed. `fields` says why."
+        super().__init__(422, "bulk_refused", message)
+
+
+def error_body(exc: Exception) -> dict[str, Any]:
+    """Return a refusal as the envelope's `error` would show it: for one item of many."""
+    context: Any = None  # It only serves to log what is nobody's refusal.
+    handler = _Handler(exc, context)
+    refusal: Any = handler.convert_known_exceptions(exc)
+    return handler.format_exception(refusal)
+
+
 def handle(exc: Exception, context: Any) -> Response | None:
     return _Handler(exc, context).run()
 
@@ -66,11 +83,13 @@ class _Handler(ExceptionHandler):
             return _validation_body(exc)
         errors = flatten_errors(exc.detail)
         code = _CODES.get(errors[0].code, errors[0].code)
-        body = {"code": code, "message": errors[0].detail}
+        body: dict[str, Any] = {"code": code, "message": errors[0].detail}
         if code == "internal_error":
             body["message"] = "Something went wrong here. The request id in `meta` finds it in the logs."
         if isinstance(exc, ApiError) and exc.field:
             body["field"] = exc.field
+        if isinstance(exc, BulkRefused):
+            body["fields"] = exc.fields
         return body
 
     def get_response(self, exc: exceptions.APIException, data: dict[str, Any]) -> Response:

@@ -133,13 +133,13 @@ class _BulkView(ApiView):
         return accepted(request, job, default_wait=WAIT_SECONDS)
 
 
-class SubscriberBulkView(_BulkView):
+class SubscriberBulkActionView(_BulkView):
     """Customers."""
 
     @extend_schema(
         request=SubscriberBulkInput,
         responses={200: BulkPreviewSerializer, 202: TaskSerializer},
-        operation_id="subscribers_bulk",
+        operation_id="subscribers_bulk_actions",
     )
     def post(self, request: Request) -> Response:
         """Suspend, activate, tag or untag up to 20,000 subscribers, or preview that.
@@ -150,13 +150,13 @@ class SubscriberBulkView(_BulkView):
         return self.run(request, Subscriber, valid(SubscriberBulkInput(data=request.data)))
 
 
-class ServiceBulkView(_BulkView):
+class ServiceBulkActionView(_BulkView):
     """Services."""
 
     @extend_schema(
         request=ServiceBulkInput,
         responses={200: BulkPreviewSerializer, 202: TaskSerializer},
-        operation_id="services_bulk",
+        operation_id="services_bulk_actions",
     )
     def post(self, request: Request) -> Response:
         """Suspend, resume, activate or change the product of up to 20,000 services, or preview that.

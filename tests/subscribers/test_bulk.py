@@ -26,7 +26,8 @@ def test_a_preview_counts_and_changes_nothing(api: Api, acting: Tenant) -> None:
     ids = [str(row.pk) for row in rows]
 
     answer = api.post(
-        "subscribers/bulk", {"action": "suspend", "ids": [*ids, NOBODY], "reason": "staff", "dry_run": True}
+        "subscribers/bulk-actions",
+        {"action": "suspend", "ids": [*ids, NOBODY], "reason": "staff", "dry_run": True},
     )
 
     assert answer.status_code == 200
@@ -45,7 +46,7 @@ def test_runs_as_a_task_and_counts_what_became_of_them(api: Api, acting: Tenant)
     line = SubscriptionFactory(status="active", subscriber__status="active")
 
     answer = api.post(
-        "services/bulk",
+        "services/bulk-actions",
         {"action": "suspend", "ids": [str(line.pk), NOBODY], "reason": "non_payment", "note": "June"},
         **ASYNC,
     )
@@ -68,7 +69,7 @@ def test_a_change_of_product_is_previewed_with_its_price(api: Api, acting: Tenan
     new = PlanFactory(price="99.00")
 
     answer = api.post(
-        "services/bulk",
+        "services/bulk-actions",
         {"action": "change_plan", "ids": [str(line.pk)], "product_id": str(new.pk), "dry_run": True},
     )
 
@@ -91,7 +92,7 @@ def test_a_change_of_product_is_previewed_with_its_price(api: Api, acting: Tenan
 def test_what_does_not_fit_is_refused_at_its_field(
     api: Api, acting: Tenant, body: dict[str, Any], field: str, status: int
 ) -> None:
-    answer = api.post("subscribers/bulk", {"ids": [NOBODY], **body})
+    answer = api.post("subscribers/bulk-actions", {"ids": [NOBODY], **body})
 
     assert answer.status_code == status
     assert field in answer.content.decode()
@@ -102,7 +103,9 @@ def test_a_product_that_is_none_is_refused_before_a_task_begins(api: Api, acting
     line = SubscriptionFactory(status="active")
 
     answer = api.post(
-        "services/bulk", {"action": "change_plan", "ids": [str(line.pk)], "product_id": NOBODY}, **ASYNC
+        "services/bulk-actions",
+        {"action": "change_plan", "ids": [str(line.pk)], "product_id": NOBODY},
+        **ASYNC,
     )
 
     assert answer.status_code == 404
@@ -115,9 +118,9 @@ def test_does_not_know_another_tenants_records(api: Api, acting: Tenant, other_t
         line = SubscriptionFactory(subscriber=foreign, status="active")
     body = {"action": "suspend", "reason": "staff", "dry_run": True}
 
-    people = api.post("subscribers/bulk", {**body, "ids": [str(foreign.pk)]}).json()["data"]
-    services = api.post("services/bulk", {**body, "ids": [str(line.pk)]}).json()["data"]
-    for path, row in (("subscribers/bulk", foreign), ("services/bulk", line)):
+    people = api.post("subscribers/bulk-actions", {**body, "ids": [str(foreign.pk)]}).json()["data"]
+    services = api.post("services/bulk-actions", {**body, "ids": [str(line.pk)]}).json()["data"]
+    for path, row in (("subscribers/bulk-actions", foreign), ("services/bulk-actions", line)):
         api.post(path, {**body, "ids": [str(row.pk)], "dry_run": False}, **ASYNC)
     for job in Job.objects.all():
         jobs.perform(
@@ -136,6 +139,6 @@ def test_does_not_know_another_tenants_records(api: Api, acting: Tenant, other_t
 
 
 def test_is_refused_to_whom_may_only_look(api_as: Callable[[Role], Api], acting: Tenant) -> None:
-    answer = api_as(Role.SUPPORT).post("subscribers/bulk", {"action": "activate", "ids": [NOBODY]})
+    answer = api_as(Role.SUPPORT).post("subscribers/bulk-actions", {"action": "activate", "ids": [NOBODY]})
 
     assert answer.status_code == 403
