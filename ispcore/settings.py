@@ -131,7 +131,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "ispcore" / "admin" / "static"]
+STATICFILES_DIRS = [BASE_DIR / "ispcore" / "admin" / "static", BASE_DIR / "ispcore" / "developers" / "static"]
 
 REST_FRAMEWORK = {
     # The house's own classes are set on ispcore.api.views.ApiView: naming them here would import that

@@ -50,6 +50,8 @@ urlpatterns = [
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^docs/?$", SwaggerView.as_view(url_name="schema"), name="docs"),
     re_path(r"^redoc/?$", RedocView.as_view(url_name="schema"), name="redoc"),
+    # Without a slash: its own patterns begin with one.
+    re_path(r"^developers", include("ispcore.developers.urls")),
     re_path(r"^health/?$", health.health, name="health"),
     re_path(r"^ready/?$", health.ready, name="ready"),
     re_path(r"^metrics/?$", health.metrics, name="metrics"),
