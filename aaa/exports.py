@@ -1,6 +1,17 @@
 """What the files of accounts and NASes look like. A password or a shared secret is in none of them."""
 
-from aaa.api import AccountViewSet, NasViewSet, SessionActionViewSet, VoucherViewSet
+from aaa.api import (
+    AccountViewSet,
+    NasViewSet,
+    PolicyViewSet,
+    ServiceProfileViewSet,
+    SessionActionViewSet,
+    SessionViewSet,
+    TopUpViewSet,
+    VirtualServerViewSet,
+    VoucherBatchViewSet,
+    VoucherViewSet,
+)
 from aaa.models import ActionCause, ActionKind, ActionOutcome, ActionState, NasType, VoucherState
 from ispcore.files.exports import Column, Export, register
 
@@ -94,3 +105,13 @@ register(
         ),
     )
 )
+# With the fields that the API shows.
+for name, view in {
+    "sessions": SessionViewSet,
+    "top-ups": TopUpViewSet,
+    "policies": PolicyViewSet,
+    "service-profiles": ServiceProfileViewSet,
+    "virtual-servers": VirtualServerViewSet,
+    "voucher-batches": VoucherBatchViewSet,
+}.items():
+    register(Export(name=name, view=view))

@@ -2,7 +2,16 @@
 
 from decimal import Decimal
 
-from hardware.api import OltViewSet, OnuViewSet
+from hardware.api import (
+    DiscoveryRunViewSet,
+    OltViewSet,
+    OnuPresetViewSet,
+    OnuViewSet,
+    OutageViewSet,
+    PonPortViewSet,
+    ProvisioningJobViewSet,
+    WaitingOnuViewSet,
+)
 from hardware.models import DownCause, OnuStatus, SnmpVersion, Vendor
 from ispcore.files.exports import Column, Export, register
 
@@ -76,3 +85,13 @@ register(
         ),
     )
 )
+# With the fields that the API shows.
+for name, view in {
+    "pon-ports": PonPortViewSet,
+    "waiting-onus": WaitingOnuViewSet,
+    "onu-presets": OnuPresetViewSet,
+    "provisioning-jobs": ProvisioningJobViewSet,
+    "outages": OutageViewSet,
+    "discovery-runs": DiscoveryRunViewSet,
+}.items():
+    register(Export(name=name, view=view))

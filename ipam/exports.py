@@ -1,7 +1,9 @@
 """What the files of addresses and of drifts look like. That of addresses can be imported again."""
 
 from ipam.api.addresses import AddressViewSet
+from ipam.api.pools import PoolViewSet
 from ipam.api.reconciliation import DriftViewSet
+from ipam.api.space import SubnetViewSet, VrfViewSet
 from ipam.models import AddressState, DriftKind, Repair, SeenIn
 from ispcore.files.exports import Column, Export, register
 
@@ -53,3 +55,10 @@ register(
         ),
     )
 )
+# With the fields that the API shows.
+for name, view in {
+    "vrfs": VrfViewSet,
+    "subnets": SubnetViewSet,
+    "pools": PoolViewSet,
+}.items():
+    register(Export(name=name, view=view))

@@ -32,7 +32,7 @@ from ispcore.tenants.roles import EVERY_APP, allows
 EXPORT_WAIT_SECONDS = 10
 MAX_VALUE = 200  # Of a filter or a search: as of the longest column they look at.
 LISTS = [(export.name, export.label) for export in exports.registered()]
-FORMATS = tuple(tabular.WRITERS)
+FORMATS = tuple(exports.MEDIA_TYPES)
 
 
 class ExportInput(StrictSerializer):
@@ -70,7 +70,9 @@ class ExportView(ApiView):
         operation_id="exports_create",
     )
     def post(self, request: Request) -> Response:
-        """Write a list into a file, CSV or XLSX, narrowed by the list's own filters and search.
+        """Write a list into a file, NDJSON, CSV or XLSX, narrowed by the list's own filters and search.
+
+        NDJSON holds on each line a record as the list shows it; CSV and XLSX hold columns for people.
 
         Whoever may view the list may export it; who did is recorded. Runs in the background; the answer waits up
         to 10 seconds (`Prefer: wait=N`) and is 202 with the task when it takes longer. The file is kept for
@@ -150,6 +152,8 @@ class FileViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         responses={
             (200, tabular.CSV_TYPE.partition(";")[0]): OpenApiTypes.BINARY,
             (200, tabular.XLSX_TYPE): OpenApiTypes.BINARY,
+            (200, exports.MEDIA_TYPES[exports.JSON_LINES]): OpenApiTypes.BINARY,
+            (200, "application/zip"): OpenApiTypes.BINARY,
             (200, "application/pdf"): OpenApiTypes.BINARY,
         }
     )

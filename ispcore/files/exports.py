@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,6 +24,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from ispcore import audit
+from ispcore.api.envelope import UTC, dump
+from ispcore.api.rows import reader_of
 from ispcore.api.views import TenantViewSet
 from ispcore.errors import NotRegistered
 from ispcore.files import tabular
@@ -58,12 +61,13 @@ class Column:
 class Export:
     """A list that can be written into a file; `name` is the list's in the API.
 
-    `more_columns` are those that a tenant has of its own, asked for when the file is made.
+    `more_columns` are those that a tenant has of its own, asked for when the file is made. A list without columns has
+    those of its records in the API, in a table too.
     """
 
     name: str
     view: type[TenantViewSet]
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...] = ()
     more_columns: Callable[[], Iterable[Column]] = tuple
 
     @property
@@ -79,6 +83,8 @@ class Export:
         return str(self.model._meta.verbose_name_plural)
 
 
+JSON_LINES = "ndjson"  # One record of the API on each line: for programs.
+MEDIA_TYPES = {**tabular.MEDIA_TYPES, JSON_LINES: "application/x-ndjson"}
 # Returns the rows a job asks for, from what `request_export` was given as `asked`.
 Source = Callable[[Export, jobs.Run], QuerySet[Any]]
 
@@ -104,7 +110,8 @@ def find(name: str) -> Export:
 
 
 def of_model(model: type[Model]) -> Export | None:
-    return next((export for export in _exports.values() if export.model is model), None)
+    """Return the export of a model whose columns are made for people, if there is one."""
+    return next((export for export in _exports.values() if export.model is model and export.columns), None)
 
 
 def source(name: str) -> Callable[[Source], Source]:
@@ -171,28 +178,21 @@ def run_export(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
         zone = ZoneInfo(Tenant.objects.get(pk=current_tenant_id()).timezone)
     with timezone.override(zone):
         with run.tenant():
-            columns = [*export.columns, *export.more_columns()]
             # The list's order is for people; pages by id cost the same however deep they are.
             keys = _sources[run.params["rows_from"]](export, run).order_by("pk").values_list("pk", flat=True)
             keys = keys.distinct()
             total = keys.count()
+            columns = [*export.columns, *export.more_columns()] if export.columns else []
         extension = run.params["format"]
-        with (
-            write_file(
-                name=f"{export.name}-{at.astimezone(zone):%Y-%m-%d}.{extension}",
-                media_type=tabular.MEDIA_TYPES[extension],
-                app_label=export.app_label,
-                user_id=run.user_id,
-                scope=lambda: _held(run),
-            ) as (file, stream),
-            _writer(run, stream, columns) as write_row,
-        ):
-            write_row([column.header for column in columns])
+        with write_file(
+            name=f"{export.name}-{at.astimezone(zone):%Y-%m-%d}.{extension}",
+            media_type=MEDIA_TYPES[extension],
+            app_label=export.app_label,
+            user_id=run.user_id,
+            scope=lambda: _held(run),
+        ) as (file, stream):
             count = 0
-            for page in _pages(run, export, keys, columns):
-                for row in page:
-                    write_row(_cells(row, columns, zone))
-                count += len(page)
+            for count in _written(run, export, keys, columns, stream, zone):
                 run.progress(count, max(total, count), "Writing rows")
     assert file.expires_at is not None
     return {
@@ -210,22 +210,28 @@ def rows_of_list(export: Export, *, filters: dict[str, str], search: str = "") -
     Raises ValidationError naming every filter that is unknown or wrong.
     """
     view = export.view()
-    known = set(view.filterset_class.base_filters)
+    known = set(view.filterset_class.base_filters) if view.filterset_class else set()
     unknown = {name: "This list has no such filter." for name in filters if name not in known}
     if unknown:
         raise ValidationError({"filters": unknown}, code="unknown_field")
     if search and not view.search_fields:
         raise ValidationError({"search": "This list cannot be searched."})
-    request = HttpRequest()
-    request.method = "GET"
-    request.GET = QueryDict(mutable=True)  # type: ignore[assignment]
-    request.GET.update({**filters, **({"search": search} if search else {})})
-    view.request, view.action, view.kwargs = Request(request), "list", {}
+    _ask(view, {**filters, **({"search": search} if search else {})})
     try:
         rows = view.filter_queryset(view.get_queryset())
     except ValidationError as error:
         raise ValidationError({"filters": error.detail}) from error
     return rows.select_related(None).prefetch_related(None)
+
+
+def _ask(view: TenantViewSet, query: dict[str, str]) -> None:
+    """Let a view believe its list was asked for."""
+    request = HttpRequest()
+    request.method = "GET"
+    request.GET = QueryDict(mutable=True)  # type: ignore[assignment]
+    request.GET.update(query)
+    view.request, view.action, view.kwargs = Request(request), "list", {}
+    view.format_kwarg = None
 
 
 @source("list")
@@ -247,19 +253,84 @@ def _held(run: jobs.Run) -> Iterator[None]:
         yield
 
 
+def _written(
+    run: jobs.Run, export: Export, keys: QuerySet[Any], columns: Sequence[Column], stream: Any, zone: ZoneInfo
+) -> Iterator[int]:
+    """Write page after page; tell after each how many rows there are by now."""
+    count = 0
+    if run.params["format"] == JSON_LINES:
+        for page in _pages(run, keys, partial(_records, export)):
+            for record in page:
+                stream.write(dump(record, zone=UTC) + b"\n")
+            count += len(page)
+            yield count
+        return
+    # What a program reads has names, what people read has headers.
+    headers = [column.header for column in columns] or _names(export)
+    pages = _pages(run, keys, partial(_rows, export, columns) if columns else partial(_flat_records, export))
+    with _writer(run, stream, columns) as write_row:
+        write_row(headers)
+        for page in pages:
+            for row in page:
+                write_row(_cells(row, columns, zone) if columns else _plain_cells(row, zone))
+            count += len(page)
+            yield count
+
+
 def _pages(
-    run: jobs.Run, export: Export, keys: QuerySet[Any], columns: Sequence[Column]
-) -> Iterator[list[tuple[Any, ...]]]:
-    rows = export.model.objects.order_by("pk").values_list(*(column.value for column in columns))  # type: ignore[attr-defined]
+    run: jobs.Run, keys: QuerySet[Any], read: Callable[[list[UUID]], list[Any]]
+) -> Iterator[list[Any]]:
     after: UUID | None = None
     while True:
         with run.tenant():
             ids = list((keys if after is None else keys.filter(pk__gt=after))[:PAGE_ROWS])
-            page = list(rows.filter(pk__in=ids)) if ids else []
+            page = read(ids) if ids else []
         yield page
         if len(ids) < PAGE_ROWS:
             return
         after = ids[-1]
+
+
+def _rows(export: Export, columns: Sequence[Column], ids: list[UUID]) -> list[tuple[Any, ...]]:
+    rows = export.model.objects.order_by("pk").values_list(*(column.value for column in columns))  # type: ignore[attr-defined]
+    return list(rows.filter(pk__in=ids))
+
+
+def _records(export: Export, ids: list[UUID]) -> list[dict[str, Any]]:
+    """Read records as the API's list shows them."""
+    view = export.view()
+    _ask(view, {})
+    rows = view.get_queryset().filter(pk__in=ids).order_by("pk")
+    serializer: Any = view.get_serializer_class()
+    reader = reader_of(serializer)
+    if reader is not None:
+        return reader.show_all(reader.select(rows))
+    return list(view.get_serializer(rows, many=True).data)
+
+
+def _flat_records(export: Export, ids: list[UUID]) -> list[list[Any]]:
+    names = _names(export)
+    return [[record[name] for name in names] for record in _records(export, ids)]
+
+
+def _names(export: Export) -> list[str]:
+    view = export.view()
+    _ask(view, {})
+    serializer: Any = view.get_serializer_class()
+    return [name for name, field in serializer().fields.items() if not field.write_only]
+
+
+def _plain_cells(row: list[Any], zone: ZoneInfo) -> list[Any]:
+    """Make cells of a record's values: what is no single value is JSON."""
+    cells: list[Any] = []
+    for value in row:
+        if isinstance(value, dict | list | tuple):
+            cells.append(dump(value, zone=UTC).decode())
+        elif isinstance(value, datetime):
+            cells.append(value.astimezone(zone).replace(microsecond=0))
+        else:
+            cells.append(value)
+    return cells
 
 
 def _writer(run: jobs.Run, stream: Any, columns: Sequence[Column]) -> Any:

@@ -18,8 +18,8 @@ from tests.client import Api
 from tests.factories import (
     AddressFactory,
     PlanFactory,
-    PoolFactory,
     PremiseFactory,
+    SubnetFactory,
     SubscriberFactory,
     SubscriptionFactory,
 )
@@ -33,6 +33,10 @@ def new(**data: Any) -> dict[str, Any]:
     return {"operation": "create", "data": data}
 
 
+def person(name: str, **more: Any) -> dict[str, Any]:
+    return new(full_name=name, status="prospect", **more)
+
+
 def change(record: Any, **data: Any) -> dict[str, Any]:
     return {"operation": "update", "id": str(getattr(record, "pk", record)), "data": data}
 
@@ -40,7 +44,11 @@ def change(record: Any, **data: Any) -> dict[str, Any]:
 class TestSubscribers:
     def test_are_made_and_changed_in_the_order_given(self, api: Api, acting: Tenant) -> None:
         ada, bob = SubscriberFactory(full_name="Ada"), SubscriberFactory(full_name="Bob", number="SUB-000777")
-        items = [new(full_name="Eve"), change(ada, full_name="Ada L."), change("SUB-000777", city="Porto")]
+        items = [
+            person("Eve"),
+            change(ada, full_name="Ada L."),
+            change("SUB-000777", address={"city": "Porto"}),
+        ]
 
         answer = api.post("subscribers/bulk", {"items": items})
 
@@ -64,8 +72,8 @@ class TestSubscribers:
             "subscribers/bulk",
             {
                 "items": [
-                    new(full_name="Eve"),
-                    new(full_name="", email="x"),
+                    person("Eve"),
+                    person("", email="x"),
                     change(NOBODY),
                     change(taken, odd=1),
                 ]
@@ -87,9 +95,7 @@ class TestSubscribers:
     def test_what_a_service_refuses_takes_all_with_it(self, api: Api, acting: Tenant) -> None:
         SubscriberFactory(external_id="crm-1")
 
-        answer = api.post(
-            "subscribers/bulk", {"items": [new(full_name="Eve"), new(full_name="Ada", external_id="crm-1")]}
-        )
+        answer = api.post("subscribers/bulk", {"items": [person("Eve"), person("Ada", external_id="crm-1")]})
 
         assert answer.status_code == 422
         assert [(each["field"], each["code"]) for each in answer.json()["error"]["fields"]] == [
@@ -98,7 +104,7 @@ class TestSubscribers:
         assert Subscriber.objects.count() == 1
 
     def test_per_row_does_what_can_be_done_of_a_thousand(self, api: Api, acting: Tenant) -> None:
-        items = [new(full_name=f"Customer {n}" if n % 2 else "", external_id=f"crm-{n}") for n in range(1000)]
+        items = [person(f"Customer {n}" if n % 2 else "", external_id=f"crm-{n}") for n in range(1000)]
 
         answer = api.post("subscribers/bulk", {"mode": "per_row", "items": items})
 
@@ -113,7 +119,7 @@ class TestSubscribers:
         assert Subscriber.objects.count() == 500
 
     def test_two_items_of_one_request_are_held_against_each_other(self, api: Api, acting: Tenant) -> None:
-        twice = [new(full_name="Ada", external_id="crm-1")] * 2
+        twice = [person("Ada", external_id="crm-1")] * 2
 
         data = api.post("subscribers/bulk", {"mode": "per_row", "items": twice}).json()["data"]
 
@@ -122,14 +128,18 @@ class TestSubscribers:
 
     def test_a_record_stands_in_one_item_only(self, api: Api, acting: Tenant) -> None:
         ada = SubscriberFactory(number="SUB-000777")
-        items = [change(ada, city="A"), change("SUB-000777", city="B"), change(ada, city="C")]
+        items = [
+            change(ada, address={"city": "A"}),
+            change("SUB-000777", address={"city": "B"}),
+            change(ada, address={"city": "C"}),
+        ]
 
         data = api.post("subscribers/bulk", {"mode": "per_row", "items": items}).json()["data"]
 
         assert sorted(each["status"] for each in data) == ["refused", "refused", "updated"]
 
     def test_a_key_repeats_the_whole(self, api: Api, acting: Tenant) -> None:
-        body = {"mode": "per_row", "items": [new(full_name="Ada"), new(full_name="")]}
+        body = {"mode": "per_row", "items": [person("Ada"), person("")]}
 
         first, again = (api.post("subscribers/bulk", body, X_Idempotency_Key="k") for _ in range(2))
 
@@ -139,7 +149,7 @@ class TestSubscribers:
 
     @pytest.mark.parametrize("count", [0, 1001])
     def test_one_to_a_thousand_items(self, api: Api, acting: Tenant, count: int) -> None:
-        answer = api.post("subscribers/bulk", {"items": [new(full_name="Ada")] * count})
+        answer = api.post("subscribers/bulk", {"items": [person("Ada")] * count})
 
         assert answer.status_code == 422
         assert answer.json()["error"]["field"] == "items"
@@ -152,7 +162,9 @@ class TestSubscribers:
 
         def cost(rows: list[Any], city: str) -> int:
             with CaptureQueriesContext(connection) as counted:
-                answer = api.post("subscribers/bulk", {"items": [change(each, city=city) for each in rows]})
+                answer = api.post(
+                    "subscribers/bulk", {"items": [change(each, address={"city": city}) for each in rows]}
+                )
             assert answer.status_code == 200
             return len(counted)
 
@@ -188,9 +200,9 @@ def test_addresses_are_given_taken_back_kept_back_and_described(api: Api, acting
         assigned_at=timezone.now(),
         subscription=line,
     )
-    pool = PoolFactory()
+    subnet = SubnetFactory()
     items = [
-        {"operation": "allocate", "data": {"pool_id": str(pool.pk), "service_id": str(line.pk)}},
+        {"operation": "allocate", "data": {"subnet_id": str(subnet.pk), "assigned_to": "core-1"}},
         {"operation": "release", "data": {"address_id": str(held.pk)}},
         {"operation": "allocate", "data": {"pool_id": NOBODY, "service_id": str(line.pk)}},
         change(held, hostname="r1.example.net"),
@@ -200,7 +212,7 @@ def test_addresses_are_given_taken_back_kept_back_and_described(api: Api, acting
 
     data = answer.json()["data"]
     assert [each["status"] for each in data] == ["created", "updated", "refused", "updated"]
-    assert Address.objects.get(pk=data[0]["id"]).subscription == line
+    assert Address.objects.get(pk=data[0]["id"]).assigned_to == "core-1"
     held.refresh_from_db()
     assert (held.subscription, held.hostname) == (None, "r1.example.net")
 

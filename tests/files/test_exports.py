@@ -291,7 +291,9 @@ class TestSecrets:
             assert b"never-shown" not in content_of(run(request_export(name)))
 
     def test_every_list_named_is_registered(self) -> None:
-        assert sorted(export.name for export in exports.registered()) == sorted(LISTS)
+        made_for_people = [export.name for export in exports.registered() if export.columns]
+
+        assert sorted(made_for_people) == sorted(LISTS)
 
 
 @pytest.mark.usefixtures("acting")
