@@ -7,7 +7,7 @@ from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask
 from ispcore.tenants.context import tenant_context
 from subscribers.models import Hold, Import, PlanChange, Subscriber
-from subscribers.services import holds, imports, mass, plan_changes
+from subscribers.services import holds, imports, mass, personal_data, plan_changes
 from subscribers.services.periods import local_date
 
 
@@ -73,3 +73,9 @@ def forget_old_imports() -> int:
         with tenant_context(tenant_id):
             total += imports.forget_old_imports(at=timezone.now())
     return total
+
+
+@shared_task(name="subscribers.tasks.export_person")
+def export_person(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: personal_data.export_person(run, at=at))

@@ -9,6 +9,7 @@ from subscribers.api.feed import SnapshotView
 from subscribers.api.identity import ResolveView
 from subscribers.api.imports import ImportViewSet
 from subscribers.api.lines import ServiceViewSet
+from subscribers.api.personal_data import PersonalDataView
 from subscribers.api.settings import CustomFieldViewSet, SettingsView
 
 router = HouseRouter()
@@ -32,6 +33,11 @@ urlpatterns = [
         r"^subscribers/bulk-actions/?$", SubscriberBulkActionView.as_view(), name="subscriber-bulk-actions"
     ),
     re_path(r"^services/bulk-actions/?$", ServiceBulkActionView.as_view(), name="service-bulk-actions"),
+    re_path(
+        r"^subscribers/(?P<pk>[^/]+)/data-export/?$",
+        PersonalDataView.as_view(),
+        name="subscriber-data-export",
+    ),
     re_path(r"^subscribers/search/?$", customers.SearchView.as_view(), name="subscriber-search"),
     re_path(
         r"^subscribers/by-document/(?P<pk>[^/]+)/?$",

@@ -300,6 +300,7 @@ PERMISSIONS = {
     ("post", "subscribers/{pk}/activate"): "subscribers.change",
     ("post", "subscribers/{pk}/suspend"): "subscribers.change",
     ("post", "subscribers/{pk}/verify"): "subscribers.view",
+    ("post", "subscribers/{pk}/data-export"): "subscribers.reveal",
     ("post", "subscribers/bulk"): "subscribers.change",
     ("post", "services/bulk"): "subscribers.change",
     ("post", "subscribers/bulk-actions"): "subscribers.change",
