@@ -4,7 +4,8 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -15,6 +16,7 @@ from ispcore.admin.base import TenantForm, TenantModelAdmin
 from ispcore.admin.fields import CheckBox, TextInput
 from ispcore.admin.formats import DASH, choice_column, mapping, moment, pill, pills, time_column
 from ispcore.admin.site import register
+from ispcore.api.request import client_ip, request_id_of
 from subscribers import selectors
 from subscribers.admin import own_fields, settings, tabs
 from subscribers.admin.filters import SubscriberZoneFilter, TagFilter
@@ -32,7 +34,7 @@ from subscribers.models import (
     SubscriberStatus,
     Subscription,
 )
-from subscribers.services import custom_fields, customers
+from subscribers.services import custom_fields, customers, personal_data
 
 TIMELINE_ENTRIES = 50
 UNTOLD = ("number", "email_lower", "phone_e164", "document_normal", "changed_xid", "tenant")
@@ -106,7 +108,7 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
     search_fields = ("full_name",)
     search_help_text = "The beginnings of words: name, number, phone, e-mail, document or address"
     sortable_by = ("number_shown", "created_at_with_age")
-    object_actions = ("activate", "suspend", "deactivate")
+    object_actions = ("activate", "suspend", "deactivate", "export_person")
     actions = ("suspend_many", "activate_many", "add_tags", "remove_tags")
     suspend_many = many(
         "suspend",
@@ -279,6 +281,26 @@ class SubscriberAdmin(SegmentsMixin, TenantModelAdmin):
             lambda who: customers.deactivate_subscriber(subscriber_id=who.pk, at=at, user_id=request.user.pk),
             done="Deactivated.",
         )
+
+    @action(
+        description="Export all data",
+        permissions=["reveal"],
+        confirm="All that is stored on this customer is written into a ZIP file, as for their own request to see it. "
+        "That you asked for it is recorded; only administrators can fetch the file.",
+        button="Export",
+        icon="folder_zip",
+    )
+    def export_person(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        job = personal_data.request_personal_data(
+            subscriber_id=queryset.get().pk,
+            user_id=request.user.pk,
+            ip=client_ip(request),
+            request_id=request_id_of(request),
+        )
+        return redirect("admin:jobs_job_change", job.pk)
+
+    def has_reveal_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("subscribers.reveal")
 
     @admin.display(description="Number", ordering="number")
     def number_shown(self, obj: Subscriber) -> str:
