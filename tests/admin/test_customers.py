@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ispcore.admin.actions import CONFIRMED, PREVIEW
+from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant, User
 from ispcore.tenants.roles import Role
@@ -420,3 +421,14 @@ class TestLines:
         line.refresh_from_db()
         assert (line.status, line.subscriber.status) == ("suspended", "suspended")
         assert Hold.objects.get().reason == "fraud"
+
+
+@pytest.mark.django_db
+def test_all_data_of_a_customer_is_asked_for_on_their_page(browser: Client, acting: Tenant) -> None:
+    customer = SubscriberFactory()
+
+    answer = browser.post(action_url(customer, "export_person"), {CONFIRMED: "yes"})
+
+    job = Job.objects.get(kind="subscribers.export_person")
+    assert answer["Location"] == reverse("admin:jobs_job_change", args=[job.pk])
+    assert job.params["subscriber_id"] == str(customer.pk)
