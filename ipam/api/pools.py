@@ -146,7 +146,9 @@ class PoolViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
         """Read the counts of what is shown at once."""
-        shown = [args[0]] if args and isinstance(args[0], Pool) else []
+        if kwargs.get("many"):
+            args = (list(args[0]),)
+        shown = args[0] if kwargs.get("many") else [args[0]] if args and isinstance(args[0], Pool) else []
         kwargs["context"] = {**self.get_serializer_context(), **_counts(shown)}
         return self.get_serializer_class()(*args, **kwargs)
 

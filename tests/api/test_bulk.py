@@ -168,7 +168,7 @@ class TestSubscribers:
             assert answer.status_code == 200
             return len(counted)
 
-        cost(people[:1], "A")
+        cost(people, "A")
         one, six, twelve = cost(people[:1], "B"), cost(people[:6], "C"), cost(people, "D")
 
         assert (six - one) / 5 == (twelve - six) / 6
