@@ -15,7 +15,10 @@ from ispcore.developers.reference import HOUSE_CODES, TITLES, reference
 from ispcore.developers.search import LONGEST, MOST, search
 from ispcore.developers.workflows import WORKFLOWS, workflows_with
 
-CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 META = {"request_id": "req_92aa7d", "api_version": "v1"}
 PAGE = {"page": 1, "page_size": 50, "count": 1, "total": 1, "pages": 1, "next": None, "previous": None}
 FIELD = {"field": "full_name", "code": "required", "message": "This field is required."}

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -76,8 +77,7 @@ class TestEveryPage:
         assert "default-src 'none'" in Client().get("/developers")["Content-Security-Policy"]
 
     def test_the_style_loads_nothing(self):
-        with open(finders.find("developers/developers.css")) as file:
-            style = file.read()
+        style = Path(finders.find("developers/developers.css") or "").read_text()
 
         assert "url(" not in style
         assert "@import" not in style
