@@ -1,7 +1,8 @@
 """Safe retries: the first answer to a key is stored with what it did, in one transaction.
 
 The advisory lock ends with the transaction, so a key held by a crashed worker is free at once. A
-refused request leaves no row: the corrected one may use the same key. So may a request whose job failed.
+refused request leaves no row: the corrected one may use the same key. So may a request whose job failed. Of an
+answer that showed a secret once nothing is stored but that it was given: a repeat makes no second one.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from typing import Any
 import orjson
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from rest_framework.response import Response
 
 from ispcore.api.envelope import error_response
 from ispcore.api.models import IdempotentAnswer
@@ -24,6 +26,12 @@ HEADERS = ("X-Idempotency-Key", "Idempotency-Key")
 MAX_LENGTH = 255
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 KEPT_HOURS = 24
+# Refusals are not stored, so this status says of a row that its answer was not.
+SHOWN_ONCE = 409
+SHOWN_ONCE_MESSAGE = (
+    "This request was carried out before, and its answer showed a secret that is stored nowhere. If you have lost "
+    "it, make a new one with another idempotency key, and revoke or remove the first."
+)
 
 
 def serve(request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
@@ -52,6 +60,14 @@ def serve(request: HttpRequest, view: Callable[[HttpRequest], HttpResponse]) -> 
     return _answer_from(stored, request, fingerprint)
 
 
+def show_once(response: Response, **secrets: str) -> Response:
+    """Add secrets to an answer of which nobody on its way keeps a copy, and which no repeat gets again."""
+    response.data = {**response.data, **secrets}
+    response["Cache-Control"] = "no-store"
+    response.shows_once = True  # type: ignore[attr-defined]
+    return response
+
+
 def _answer_from(stored: IdempotentAnswer, request: HttpRequest, fingerprint: str) -> HttpResponse:
     """Answer in the view's place, counted as the view would have counted it."""
     throttle = HouseThrottle()
@@ -62,6 +78,10 @@ def _answer_from(stored: IdempotentAnswer, request: HttpRequest, fingerprint: st
     elif stored.fingerprint != fingerprint:
         message = "This idempotency key was used for another request."
         response = _refuse(request, 422, "idempotency_key_reused", message)
+    elif stored.status == SHOWN_ONCE:
+        response = _refuse(request, 409, "secret_shown_once", SHOWN_ONCE_MESSAGE)
+        if location := stored.headers.get("Location"):
+            response["Location"] = location
     else:
         response = _replay(stored)
     write_headers(request, response)
@@ -84,7 +104,10 @@ def _run_and_store(
 ) -> HttpResponse:
     response = view(request)
     # What must not be stored by those it passes, such as a revealed password, is not stored here either.
-    if response.status_code < 400 and response.get("Cache-Control") != "no-store":
+    if getattr(response, "shows_once", False):
+        told = HttpResponse(status=SHOWN_ONCE, headers={"Location": response.get("Location", "")})
+        _store(told, principal=principal, key=key, fingerprint=fingerprint)
+    elif response.status_code < 400 and response.get("Cache-Control") != "no-store":
         _store(response, principal=principal, key=key, fingerprint=fingerprint)
     return response
 

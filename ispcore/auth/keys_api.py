@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from ispcore.api.fields import ChoiceField, HouseSerializer, TextField
 from ispcore.api.filters import HouseFilterSet
+from ispcore.api.idempotency import show_once
 from ispcore.api.request import caller_of
 from ispcore.api.views import RecordViewSet, created, etag
 from ispcore.auth import services
@@ -76,7 +77,8 @@ class ApiKeyViewSet(RecordViewSet):
     def create(self, request: Request) -> Response:
         """Make a key with a role. Its text is in this answer and nowhere else: only a hash is stored.
 
-        For the same reason an idempotency key does not replay it: repeat the call and revoke what was lost.
+        For the same reason a repeat with the same idempotency key is 409 `secret_shown_once`, and `Location` leads to
+        the key that was made: if its text was lost, revoke it and make another.
         """
         caller = caller_of(request._request)
         made, text = services.create_api_key(
@@ -86,10 +88,9 @@ class ApiKeyViewSet(RecordViewSet):
         )
         self.record = self.get_queryset().get(pk=made.pk)
         shown = self.get_serializer(self.record).data
-        response = created(request, view_name="api-key-detail", pk=made.pk, data={**shown, "key": text})
+        response = created(request, view_name="api-key-detail", pk=made.pk, data=shown)
         response["ETag"] = etag(self.record, shown)  # Of what is shown from now on.
-        response["Cache-Control"] = "no-store"
-        return response
+        return show_once(response, key=text)
 
     @extend_schema(request=None, responses=ApiKeySerializer)
     @action(detail=True, methods=["post"])

@@ -105,12 +105,32 @@ def test_a_key_of_a_lesser_role_makes_no_greater_one(api):
     assert answer.status_code == 403
 
 
-def test_no_key_is_kept_for_a_retry(api, tenant):
-    answers = [api.post(KEYS, NEW, idempotency_key="k1") for _ in range(2)]
+@pytest.mark.parametrize("header", ["Idempotency_Key", "X_Idempotency_Key"])
+def test_a_repeat_makes_no_second_key_and_shows_no_secret(api, tenant, header):
+    first = api.post(KEYS, NEW, **{header: "k1"})
+    again = api.post(KEYS, NEW, **{header: "k1"})
+    other = api.post(KEYS, {**NEW, "name": "other"}, **{header: "k1"})
+    next_one = api.post(KEYS, NEW, **{header: "k2"})
 
-    assert answers[0].json()["data"]["key"] != answers[1].json()["data"]["key"]
+    made = first.json()["data"]
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "secret_shown_once")
+    assert again["Location"] == first["Location"]
+    assert again.json()["meta"]["request_id"] == again["X-Request-ID"]
+    assert "Idempotency-Replayed" not in again
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")
+    assert next_one.status_code == 201
+    assert me(made["key"]) == 200
+    secret = made["key"].rsplit("_", 1)[1]
     with tenant_context(tenant.pk):
-        assert not IdempotentAnswer.objects.exists()
+        assert ApiKey.objects.count() == 2
+        assert secret not in str([list(each.values()) for each in IdempotentAnswer.objects.values()])
+
+
+def test_a_refused_wish_may_be_put_right_with_the_same_key(api):
+    refused = api.post(KEYS, {**NEW, "role": "customer"}, Idempotency_Key="k1")
+
+    assert refused.status_code == 422
+    assert api.post(KEYS, NEW, Idempotency_Key="k1").status_code == 201
 
 
 def test_costs_the_same_for_one_and_for_six(api, query_count):

@@ -55,6 +55,35 @@ def test_the_secret_is_shown_once_and_stored_sealed(api, tenant):
                 assert cursor.fetchone() == (0,)
 
 
+def test_a_repeat_makes_no_second_webhook(api, tenant):
+    first = api.post("webhooks", {"url": URL}, Idempotency_Key="k")
+    again = api.post("webhooks", {"url": URL}, Idempotency_Key="k")
+
+    pk = first.json()["data"]["id"]
+    assert first["ETag"] == api.get(f"webhooks/{pk}")["ETag"]
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "secret_shown_once")
+    assert again["Location"] == first["Location"]
+    assert "whsec_" not in again.content.decode()
+    with tenant_context(tenant.pk):
+        assert WebhookEndpoint.objects.count() == 1
+
+
+def test_a_repeat_rotates_no_second_time(api, tenant):
+    made = api.post("webhooks", {"url": URL}).json()["data"]
+    path = f"webhooks/{made['id']}/rotate-secret"
+
+    first = api.post(path, {}, Idempotency_Key="k")
+    again = api.post(path, {}, Idempotency_Key="k")
+
+    assert first["ETag"] == api.get(f"webhooks/{made['id']}")["ETag"]
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "secret_shown_once")
+    assert "Location" not in again
+    with tenant_context(tenant.pk):
+        stored = WebhookEndpoint.objects.get()
+    assert stored.secret.reveal() == first.json()["data"]["secret"]
+    assert stored.previous_secret.reveal() == made["secret"]
+
+
 @pytest.mark.parametrize(
     ("given", "status", "field"),
     [

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 
 from ispcore.api.fields import BooleanField, HouseSerializer, IdField, StrictSerializer, TextField
 from ispcore.api.filters import BooleanFilter, HouseFilterSet
-from ispcore.api.views import ListModelMixin, RecordViewSet, RetrieveModelMixin, TenantViewSet, valid
+from ispcore.api.idempotency import show_once
+from ispcore.api.views import ListModelMixin, RecordViewSet, RetrieveModelMixin, TenantViewSet, etag, valid
 from ispcore.events.catalogue import names_of
 from ispcore.events.models import (
     LONGEST_TYPE,
@@ -161,10 +162,12 @@ class WebhookViewSet(RecordViewSet):
     def create(self, request: Request) -> Response:
         """Set up a webhook. Its secret stands in this answer and in no other; no copy of the answer is kept.
 
+        So a repeat with the same idempotency key is 409 `secret_shown_once`; `Location` leads to the webhook, whose
+        secret can be rotated if it was lost.
         422 `validation_error` for an address that may not be sent to, such as one in a private network.
         """
         made, secret = endpoints.create_webhook(**valid(NewWebhookInput(data=request.data)))
-        return _shown_once(self.show_created(made), secret)
+        return self._with(secret, self.show_created(made))
 
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change a webhook, or switch it off or on. What waits when it is switched off goes out when it is on again."""
@@ -181,9 +184,12 @@ class WebhookViewSet(RecordViewSet):
     @extend_schema(request=None, responses=WebhookWithSecretSerializer)
     @action(detail=True, methods=["post"], url_path="rotate-secret")
     def rotate_secret(self, request: Request, pk: str) -> Response:
-        """Give the webhook a new secret, shown this once. For 24 hours messages are signed by both."""
+        """Give the webhook a new secret, shown this once. For 24 hours messages are signed by both.
+
+        A repeat with the same idempotency key rotates nothing and is 409 `secret_shown_once`.
+        """
         rotated, secret = endpoints.rotate_secret(endpoint_id=self.get_object().pk, at=timezone.now())
-        return _shown_once(self.show_changed(rotated), secret)
+        return self._with(secret, self.show_changed(rotated))
 
     @extend_schema(request=None, responses=DeliverySerializer)
     @action(detail=True, methods=["post"])
@@ -225,6 +231,10 @@ class WebhookViewSet(RecordViewSet):
             )
         return Response({"replayed": replayed})
 
+    def _with(self, secret: str, response: Response) -> Response:
+        response["ETag"] = etag(self.record, response.data)  # Of what is shown from now on.
+        return show_once(response, secret=secret)
+
 
 class DeliveryViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     """One event on its way to one webhook, with every attempt; kept for 30 days."""
@@ -245,10 +255,3 @@ class DeliveryViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """
         made = deliveries.replay_delivery(delivery_id=self.get_object().pk, at=timezone.now())
         return Response(DeliverySerializer(made).data)
-
-
-def _shown_once(response: Response, secret: str) -> Response:
-    """Put a secret into this answer, of which nobody on its way keeps a copy, a later repeat neither."""
-    response.data = {**response.data, "secret": secret}
-    response["Cache-Control"] = "no-store"
-    return response
