@@ -17,12 +17,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import count
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 LONGEST_URL = 500
 LONGEST_ANSWER = 64 * 1024
 CLOSED_SECONDS = 1.0
+WATCH_SECONDS = 0.1
 PORTS = frozenset({443, 8443})
 # Names that lead nowhere outside: RFC 6761, RFC 6762, RFC 8375, and what ICANN keeps for private use.
 INSIDE = (
@@ -170,8 +172,7 @@ class Connection:
                 connection.close()
                 raise Unreachable(str(error)) from error
         # Of all, not of one step: who sends a byte now and then holds nobody up.
-        last_call = threading.Timer(seconds, _hang_up, (connection.sock,))
-        last_call.start()
+        last_call = _last_calls.add(connection.sock, seconds)
         try:
             connection.request("POST", self._path, body, headers)
             answer = connection.getresponse()
@@ -184,7 +185,7 @@ class Connection:
             connection.close()
             raise Uncertain(str(error) or type(error).__name__) from error
         finally:
-            last_call.cancel()
+            _last_calls.remove(last_call)
 
 
 class _Http(http.client.HTTPConnection):
@@ -271,3 +272,42 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
 def _hang_up(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
+
+
+class _LastCalls:
+    """Hangs up on who has taken too long; one thread for all of them, since starting one costs more than a message."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due: dict[int, tuple[float, socket.socket]] = {}
+        self._numbers = count()
+        self._watcher: threading.Thread | None = None
+
+    def add(self, connection: socket.socket, seconds: float) -> int:
+        """Hang up in so many seconds, unless what is returned is removed before."""
+        number = next(self._numbers)
+        with self._lock:
+            self._due[number] = (time.monotonic() + seconds, connection)
+            # It ends when it has nothing to watch; and a process that was forked has not got its parent's.
+            if self._watcher is None or not self._watcher.is_alive():
+                self._watcher = threading.Thread(target=self._watch, name="last-calls", daemon=True)
+                self._watcher.start()
+        return number
+
+    def remove(self, number: int) -> None:
+        with self._lock:
+            self._due.pop(number, None)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(WATCH_SECONDS)
+            with self._lock:
+                if not self._due:
+                    self._watcher = None
+                    return
+                now = time.monotonic()
+                for number in [each for each, (at, _) in self._due.items() if at <= now]:
+                    _hang_up(self._due.pop(number)[1])
+
+
+_last_calls = _LastCalls()
