@@ -98,6 +98,35 @@ class TestSystem:
         assert response["WWW-Authenticate"].startswith("Bearer")
 
     @pytest.mark.parametrize(
+        ("account", "tries", "places"),
+        [
+            ("juan@example.net", 10, lambda number: f"10.0.0.{number}"),
+            ("juan{}@example.net", 30, lambda _: "10.0.0.1"),
+        ],
+    )
+    def test_guessing_stops_as_at_the_native_address_and_counts_with_it(self, db, account, tries, places):
+        def guess(number: int, url: str) -> int:
+            form = f"username={account.format(number)}&password=wrong"
+            kind = "application/x-www-form-urlencoded"
+            return Client().post(url, form, content_type=kind, REMOTE_ADDR=places(number)).status_code
+
+        native = [guess(number, "/api/v1/auth/token") for number in range(5)]
+        theirs = [guess(number, "/compat/wisphub/api/v1/auth/token") for number in range(5, tries + 1)]
+
+        assert native + theirs == [401] * tries + [429]
+
+    def test_while_guesses_cannot_be_counted_nobody_logs_in(self, admin_user, settings):
+        settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+        response = Client(raise_request_exception=False).post(
+            "/compat/wisphub/api/v1/auth/token",
+            f"username={admin_user.email}&password={PASSWORD}",
+            content_type="application/x-www-form-urlencoded",
+        )
+
+        assert outcome(response, 503) == (False, "error", "error")
+
+    @pytest.mark.parametrize(
         ("verb", "path"),
         [
             ("get", "clients/"),
