@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks demo-year clean venv venv-dev
+.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks demo-year clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -48,6 +48,9 @@ bench-discovery: venv-dev ## Measure OLT discovery against its peers
 
 bench-subscribers: venv-dev ## Measure API and admin with up to a million subscribers (SIZES="10000 100000" for fewer)
 	@exec $(PY) -m bench.subscribers $(if $(SIZES),--sizes $(SIZES))
+
+bench-api: venv-dev ## Measure what the API answers a second beside bare Django, what a token's check takes and each layer
+	@exec $(PY) -m bench.api $(ARGS)
 
 bench-api-layers: venv-dev ## Measure what each layer of an API request costs
 	@exec $(PY) -m bench.api_layers

@@ -16,9 +16,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from bench.discovery import prepare
 from bench.subscribers import API, person
-from ispcore.embedded import start_servers
+from ispcore.embedded import Servers, start_servers
 from ispcore.embedded.servers import DATABASE
 from tests.embedded.scratch import scratch_directory
 
@@ -52,13 +54,19 @@ def main() -> None:
 
         tenant, wanted, user = make_people(SUBSCRIBERS)
         fill(servers.admin_url, DATABASE, wanted)
-        layers = {**parts(tenant, user), **requests(tenant, user)}
-        best: dict[str, Cost] = {}
-        for _ in range(options.rounds + 1):  # The first warms up.
-            for name, act in layers.items():
-                cost = measure(act, options.requests)
-                best[name] = min(cost, best.get(name, cost), key=lambda cost: cost.web)
-    print(f"load {Path('/proc/loadavg').read_text(encoding='ascii').strip()}, {os.cpu_count()} cores\n")
+        measure_layers(servers, tenant, user, requests=options.requests, rounds=options.rounds)
+
+
+def measure_layers(servers: Servers, tenant: Any, user: Any, *, requests: int, rounds: int) -> None:
+    """Print what each layer and each kind of request costs."""
+    layers = {**parts(tenant, user), **whole_requests(tenant, user)}
+    best: dict[str, Cost] = {}
+    for _ in range(rounds + 1):  # The first warms up.
+        for name, act in layers.items():
+            cost = measure(act, requests)
+            best[name] = min(cost, best.get(name, cost), key=lambda cost: cost.web)
+        best |= in_the_database(servers, tenant, requests)
+    print(f"\nload {Path('/proc/loadavg').read_text(encoding='ascii').strip()}, {os.cpu_count()} cores\n")
     print("| | web cpu ms | db cpu ms | db waits |\n|---|---|---|---|")
     for name, cost in best.items():
         print(f"| {name} | {cost.web:.3f} | {cost.database:.3f} | {cost.waits:.1f} |")
@@ -68,10 +76,17 @@ def parts(tenant: Any, user: Any) -> dict[str, Callable[[], object]]:
     """Name what every request with a token passes, part by part."""
     from django.utils import timezone
 
+    from ispcore.api.envelope import UTC, dump, wrap
+    from ispcore.api.rows import reader_of
     from ispcore.api.throttles import GcraLimit, take_all
+    from ispcore.api.views import etag
     from ispcore.auth import access_tokens
+    from ispcore.auth.guard import authenticate_carefully
     from ispcore.tenants.context import tenant_context
+    from ispcore.tenants.roles import allows
     from ispcore.tenants.selectors import find_member
+    from subscribers.api.customers import SubscriberSerializer
+    from subscribers.models import Subscriber
 
     token = access_tokens.mint(user_id=user.pk, at=timezone.now())
     limits = [("bench:caller", GcraLimit(60_000_000, 60)), ("bench:tenant", GcraLimit(300_000_000, 60))]
@@ -80,15 +95,24 @@ def parts(tenant: Any, user: Any) -> dict[str, Callable[[], object]]:
         with tenant_context(tenant):
             pass
 
+    reader = reader_of(SubscriberSerializer)
+    assert reader is not None
+    with tenant_context(tenant):
+        one = Subscriber.objects.order_by("pk").first()
+        page = reader.show_all(reader.select(Subscriber.objects.order_by("pk"))[:50])
     return {
+        "guard, token, person and roles": lambda: authenticate_carefully(f"Bearer {token}", ip="127.0.0.1"),
         "token": lambda: access_tokens.verify(token),
         "person and roles": lambda: find_member(user.pk),
         "tenant's transaction": transaction,
+        "may the role": lambda: allows("administrator", "subscribers", "view"),
         "limits": lambda: take_all(limits),
+        "version tag of one": lambda: etag(one, page[0]),
+        "envelope of 50, written": lambda: dump(wrap(page, request_id="bench"), zone=UTC, all_utc=True),
     }
 
 
-def requests(tenant: Any, user: Any) -> dict[str, Callable[[], object]]:
+def whole_requests(tenant: Any, user: Any) -> dict[str, Callable[[], object]]:
     """Name whole requests, from the WSGI call to the last byte."""
     from django.utils import timezone
 
@@ -134,17 +158,50 @@ def call(verb: str, path: str, body: bytes = b"", /, **headers: str) -> None:
         raise SystemExit(f"{verb} {path} answered {statuses[0]}: {answer[:300]!r}")
 
 
-def measure(act: Callable[[], object], times: int) -> Cost:
-    """Return the mean cost of `act` over so many times, once it has run."""
+def in_the_database(servers: Servers, tenant: Any, times: int) -> dict[str, Cost]:
+    """Measure what row-level security and history add there: the same statements with them and without."""
+    page = "SELECT * FROM subscribers_subscriber WHERE tenant_id = %(tenant)s ORDER BY id DESC LIMIT 50"
+    copy = """
+        INSERT INTO subscribers_subscriber
+        SELECT (jsonb_populate_record(one.whole, jsonb_build_object(
+            'id', uuidv7(), 'number', 'C' || right(%(serial)s, 15), 'external_id', ''))).*
+        FROM (SELECT some AS whole FROM subscribers_subscriber AS some
+              WHERE tenant_id = %(tenant)s ORDER BY id LIMIT 1) AS one
+    """
+    owner = servers.admin_url.rsplit("/", 1)[0] + f"/{DATABASE}"
+    serial = count(time.time_ns())
+    costs = {}
+    for name, url, setting, statement in (
+        ("50 rows read, no row-level security", owner, "", page),
+        ("50 rows read", servers.environment()["DATABASE_URL"], "", page),
+        ("a row written, no history, no keys checked", owner, "SET session_replication_role = replica", copy),
+        ("a row written", owner, "", copy),
+    ):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SELECT set_config('app.tenant_id', %s, false)", [str(tenant)])
+            if setting:
+                connection.execute(setting)
+
+            def act(connection: Any = connection, statement: str = statement) -> None:
+                connection.execute(statement, {"tenant": tenant, "serial": str(next(serial))})
+
+            costs[name] = measure(act, times, connection)
+    return costs
+
+
+def measure(act: Callable[[], object], times: int, session: Any = None) -> Cost:
+    """Return the mean cost of `act` over so many times, once it has run, in Django's session unless told."""
     from django.db import connection
 
     act()
-    connection.ensure_connection()
-    before, cpu = _server(connection.connection), time.process_time()
+    if session is None:
+        connection.ensure_connection()
+        session = connection.connection
+    before, cpu = _server(session), time.process_time()
     for _ in range(times):
         act()
     cpu = time.process_time() - cpu
-    after = _server(connection.connection)
+    after = _server(session)
     return Cost(cpu / times * 1000, (after[0] - before[0]) / times / 1e6, (after[1] - before[1]) / times)
 
 

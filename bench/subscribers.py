@@ -96,10 +96,20 @@ def main() -> None:
 
 
 @contextmanager
-def serving(servers: Servers, directory: Path) -> Iterator[tuple[tuple[str, int], int]]:
-    """Run the web server of the Procfile and give its address and process."""
-    port = free_port(directory / "web.port")
-    metrics = directory / "metrics"
+def serving(
+    servers: Servers,
+    directory: Path,
+    *,
+    application: str = "ispcore.wsgi",
+    known_by: str = "/health",
+    **more: str,
+) -> Iterator[tuple[tuple[str, int], int]]:
+    """Run the web server of the Procfile and give its address and process.
+
+    It serves another `application` with the same settings, when told so; `more` goes to its environment.
+    """
+    port = free_port(directory / f"{application}.port")
+    metrics = directory / f"{application}.metrics"
     metrics.mkdir(exist_ok=True)
     static = servers.home.data_dir / "static"
     static.mkdir(exist_ok=True)
@@ -111,14 +121,15 @@ def serving(servers: Servers, directory: Path) -> Iterator[tuple[tuple[str, int]
         "LOG_LEVEL": "INFO",
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-    }
-    command = "exec " + parse_procfile((PROJECT / "Procfile").read_text())["web"]
-    with (directory / "web.log").open("wb") as log:
+    } | more
+    command = parse_procfile((PROJECT / "Procfile").read_text())["web"]
+    command = "exec " + command.replace("ispcore.wsgi:", f"{application}:")
+    with (directory / f"{application}.log").open("wb") as log:
         web = subprocess.Popen(
             ["/bin/sh", "-c", command], cwd=PROJECT, env=environment, stdout=log, stderr=log
         )
         try:
-            wait_for(f"http://127.0.0.1:{port}/health", web)
+            wait_for(f"http://127.0.0.1:{port}{known_by}", web)
             yield ("127.0.0.1", port), web.pid
         finally:
             web.terminate()
