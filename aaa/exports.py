@@ -14,6 +14,7 @@ from aaa.api import (
 )
 from aaa.models import ActionCause, ActionKind, ActionOutcome, ActionState, NasType, VoucherState
 from ispcore.files.exports import Column, Export, register
+from ispcore.files.tenant_export.contents import Rule, carry, kept_file, leave_out
 
 CREATED = Column("Created", "created_at")
 UPDATED = Column("Updated", "updated_at")
@@ -115,3 +116,26 @@ for name, view in {
     "voucher-batches": VoucherBatchViewSet,
 }.items():
     register(Export(name=name, view=view))
+
+# Of a whole provider's export.
+leave_out(
+    "aaa.NasRealm", "An agreement between two providers of one installation. Make it anew where both are."
+)
+leave_out("aaa.NasRealmHistory", "What became of those agreements names the other provider.")
+carry("aaa.VoucherBatch", Rule(values={"sheet_id": kept_file("sheet_id")}))
+carry(
+    "aaa.SessionAction",
+    Rule(
+        values={
+            "state": "CASE WHEN t.finished_at IS NULL THEN 'failed' ELSE t.state END",
+            "finished_at": "COALESCE(t.finished_at, t.updated_at)",
+            "claim_token": "NULL::uuid",
+        }
+    ),
+)
+for _label, _table, _column in (
+    ("aaa.PastSession", "aaa_pastsession", "stopped_at"),
+    ("aaa.HourlyUsage", "aaa_hourlyusage", "hour"),
+    ("aaa.AuthAttempt", "aaa_authattempt", "at"),
+):
+    carry(_label, Rule(make_partition=f"aaa_make_partition('{_table}', %s)", partition_by=_column))

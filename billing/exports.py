@@ -11,6 +11,7 @@ from billing.api.runs import RunViewSet
 from billing.api.sparing import ExemptionViewSet, PromiseViewSet
 from billing.api.taxes import TaxExemptionViewSet, TaxRateViewSet
 from ispcore.files.exports import Export, register
+from ispcore.files.tenant_export.contents import Rule, add_total, carry, kept_file
 
 for name, view in {
     "invoices": InvoiceViewSet,
@@ -34,3 +35,41 @@ for name, view in {
     "prepaid-services": PrepaidServiceViewSet,
 }.items():
     register(Export(name=name, view=view))
+
+# Of a whole provider's export.
+carry("billing.BankStatement", Rule(values={"file_id": kept_file("file_id")}))
+carry("billing.CreditVoucherBatch", Rule(values={"sheet_id": kept_file("sheet_id")}))
+carry(
+    "billing.InvoiceMail",
+    Rule(
+        values={
+            "status": "CASE WHEN t.status IN ('queued', 'sending') THEN 'failed' ELSE t.status END",
+            "problem": "CASE WHEN t.status IN ('queued', 'sending') "
+            "THEN 'It was under way where this was exported.' ELSE t.problem END",
+        }
+    ),
+)
+add_total(
+    "Booked",
+    "SELECT currency, sum(amount) FROM billing_transfer WHERE tenant_id = %(tenant)s GROUP BY currency ORDER BY 1",
+)
+add_total(
+    "Receivable by the ledger",
+    "SELECT currency, sum(CASE 'receivable' WHEN debit THEN amount WHEN credit THEN -amount ELSE 0 END) "
+    "FROM billing_transfer WHERE tenant_id = %(tenant)s GROUP BY currency ORDER BY 1",
+)
+add_total(
+    "Customers' balances",
+    "SELECT currency, sum(balance) FROM billing_subscriberbalance WHERE tenant_id = %(tenant)s "
+    "GROUP BY currency ORDER BY 1",
+)
+add_total(
+    "Open invoices",
+    "SELECT currency, sum(open_amount) FROM billing_invoice WHERE tenant_id = %(tenant)s AND kind = 'invoice' "
+    "GROUP BY currency ORDER BY 1",
+)
+add_total(
+    "Payments",
+    "SELECT currency, sum(amount - refunded) FROM billing_payment WHERE tenant_id = %(tenant)s "
+    "GROUP BY currency ORDER BY 1",
+)

@@ -14,6 +14,7 @@ from hardware.api import (
 )
 from hardware.models import DownCause, OnuStatus, SnmpVersion, Vendor
 from ispcore.files.exports import Column, Export, register
+from ispcore.files.tenant_export.contents import Rule, carry
 
 MOST_DIGITS = 15  # Of a number in a spreadsheet, which is a double.
 
@@ -95,3 +96,6 @@ for name, view in {
     "discovery-runs": DiscoveryRunViewSet,
 }.items():
     register(Export(name=name, view=view))
+
+# Of a whole provider's export.
+carry("hardware.Reading", Rule(make_partition="make_reading_partition(%s)", partition_by="at"))

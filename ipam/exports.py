@@ -6,6 +6,7 @@ from ipam.api.reconciliation import DriftViewSet
 from ipam.api.space import SubnetViewSet, VrfViewSet
 from ipam.models import AddressState, DriftKind, Repair, SeenIn
 from ispcore.files.exports import Column, Export, register
+from ispcore.files.tenant_export.contents import Rule, carry, kept_file
 
 _states, _kinds, _seen_in = dict(AddressState.choices), dict(DriftKind.choices), dict(SeenIn.choices)
 _repairs = dict(Repair.choices) | {"": "Open"}
@@ -62,3 +63,7 @@ for name, view in {
     "pools": PoolViewSet,
 }.items():
     register(Export(name=name, view=view))
+
+# Of a whole provider's export.
+carry("ipam.Reconciliation", Rule(values={"file_id": kept_file("file_id")}))
+carry("ipam.BookImport", Rule(values={"file_id": kept_file("file_id")}))

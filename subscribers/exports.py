@@ -9,6 +9,7 @@ from django.db.models import OuterRef
 from django.db.models.fields.json import KeyTransform
 
 from ispcore.files.exports import Column, Export, register
+from ispcore.files.tenant_export.contents import Rule, carry, kept_file, leave_out
 from subscribers.api.catalogue import BillingProfileViewSet, PlanViewSet, PremiseViewSet, ZoneViewSet
 from subscribers.api.customers import SubscriberViewSet
 from subscribers.api.lines import ServiceViewSet
@@ -206,3 +207,8 @@ register(
         ),
     )
 )
+
+# Of a whole provider's export.
+leave_out("subscribers.SnapshotCursor", "How far readers have come in the feed of one installation.")
+carry("subscribers.Import", Rule(values={"file_id": kept_file("file_id")}))
+carry("subscribers.Subscription", Rule(drawn={"changed_xid": "pg_current_xact_id()::text::bigint"}))

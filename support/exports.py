@@ -1,6 +1,7 @@
 """The lists of support as files: with the fields that the API shows."""
 
 from ispcore.files.exports import Export, register
+from ispcore.files.tenant_export.contents import Rule, carry, leave_out
 from support.api.desk import CannedAnswerViewSet, SubjectViewSet, TeamViewSet
 from support.api.notices import ConsentViewSet, MassMessageViewSet, NoticeTemplateViewSet, NoticeViewSet
 from support.api.tickets import TicketViewSet
@@ -16,3 +17,16 @@ for name, view in {
     "mass-messages": MassMessageViewSet,
 }.items():
     register(Export(name=name, view=view))
+
+# Of a whole provider's export.
+leave_out("support.PortalLink", "A link that logs in once leads to the installation that sent it.")
+carry(
+    "support.Notice",
+    Rule(
+        values={
+            "status": "CASE WHEN t.status IN ('waiting', 'sending') THEN 'skipped' ELSE t.status END",
+            "detail": "CASE WHEN t.status IN ('waiting', 'sending') "
+            "THEN 'It was under way where this was exported.' ELSE t.detail END",
+        }
+    ),
+)
