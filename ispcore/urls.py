@@ -11,7 +11,7 @@ from ispcore.auth.api import RevokeView, TokenView
 from ispcore.auth.keys_api import ApiKeyViewSet
 from ispcore.auth.oidc import BeginView, CallbackView
 from ispcore.events.api import DeliveryViewSet, EventTypeView, EventView, WebhookViewSet
-from ispcore.files.api import ExportView, FileViewSet
+from ispcore.files.api import ExportView, FileViewSet, TenantExportView
 from ispcore.jobs.api import TaskViewSet
 
 router = HouseRouter()
@@ -28,6 +28,7 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^events/?$", EventView.as_view(), name="event-feed"),
     re_path(r"^event-types/?$", EventTypeView.as_view(), name="event-types"),
     re_path(r"^exports/?$", ExportView.as_view(), name="export"),
+    re_path(r"^tenant-export/?$", TenantExportView.as_view(), name="tenant-export"),
     path("", include(router.urls)),
     path("", include("subscribers.urls")),
     path("", include("ipam.urls")),

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
-from ispcore.admin import account, dashboard, downloads, entry, search, switcher
+from ispcore.admin import account, all_data, dashboard, downloads, entry, search, switcher
 from ispcore.admin.login import StaffLoginForm
 from ispcore.admin.theme import PRODUCT
 
@@ -50,6 +50,7 @@ class StaffSite(UnfoldAdminSite):
             path("tenant/", self.admin_view(self.switch_tenant), name="switch_tenant"),
             path("login/code/", self.log_in_code, name="log_in_code"),
             path("account/", self.admin_view(self.account), name="account"),
+            path("all-data/", self.admin_view(self.all_data), name="all_data"),
             path("files/<uuid:file_id>/", self.admin_view(self.download_file), name="download_file"),
         ]
 
@@ -64,6 +65,9 @@ class StaffSite(UnfoldAdminSite):
 
     def account(self, request: HttpRequest) -> HttpResponse:
         return account.account_view(self, request)
+
+    def all_data(self, request: HttpRequest) -> HttpResponse:
+        return all_data.all_data_view(self, request)
 
     def switch_tenant(self, request: HttpRequest) -> HttpResponse:
         return switcher.switch_tenant_view(self, request)

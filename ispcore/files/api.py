@@ -26,6 +26,7 @@ from ispcore.api.views import (
 )
 from ispcore.files import exports, services, tabular
 from ispcore.files.models import StoredFile
+from ispcore.files.tenant_export import requesting, sealing
 from ispcore.jobs.api import TaskSerializer, accepted
 from ispcore.tenants.roles import EVERY_APP, allows
 
@@ -94,6 +95,40 @@ class ExportView(ApiView):
             role=caller.role,
             **who(request),
         )
+        return accepted(request, job, default_wait=EXPORT_WAIT_SECONDS)
+
+
+class TenantExportInput(StrictSerializer):
+    passphrase = TextField(
+        max_length=MAX_VALUE,
+        min_length=sealing.SHORTEST,
+        required=False,
+        help_text="Seals passwords, communities and keys; without one they are left out of the file.",
+    )
+
+
+class TenantExportView(ApiView):
+    """All data of the provider one acts for."""
+
+    app_label = "tenants"
+    verbs: ClassVar[dict[str, str]] = {"post": "view"}
+    may_be_a_task = True
+
+    @extend_schema(
+        request=TenantExportInput,
+        responses={200: ExportResultSerializer, 202: TaskSerializer},
+        operation_id="tenant_export_create",
+    )
+    def post(self, request: Request) -> Response:
+        """Write all data of this provider into a ZIP, as of one moment, to keep or to restore elsewhere.
+
+        A file of JSON lines for each table, and `manifest.json` with rows, checksums, and totals of money. Secrets
+        are sealed with the passphrase, which is not kept, or left out. Staff are in it without their passwords.
+        Who asked is recorded; only administrators may fetch the file, for seven days. Asked again while it is
+        written, the answer is the same task.
+        """
+        data = valid(TenantExportInput(data=request.data))
+        job = requesting.request_tenant_export(passphrase=data.get("passphrase", ""), **who(request))
         return accepted(request, job, default_wait=EXPORT_WAIT_SECONDS)
 
 

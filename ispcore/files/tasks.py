@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from ispcore.files import exports, services
 from ispcore.files.models import StoredFile
+from ispcore.files.tenant_export import requesting
 from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask
 from ispcore.tenants.context import tenant_context
@@ -14,6 +15,12 @@ from ispcore.tenants.context import tenant_context
 def export(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: exports.run_export(run, at=at))
+
+
+@shared_task(name="ispcore.files.tasks.export_tenant")
+def export_tenant(*, tenant_id: str, job_id: str) -> None:
+    at = timezone.now()
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: requesting.export_tenant(run, at=at))
 
 
 @shared_task(base=PlatformTask, name="ispcore.files.tasks.purge_files")

@@ -151,6 +151,7 @@ class TestSidebar:
                     "Events",
                     "Webhooks",
                     "Jobs",
+                    "All data",
                     "Audit",
                 ],
             ),

@@ -9,6 +9,7 @@ PERMISSIONS = {
     ("get", "tasks/{pk}"): "jobs.view",
     ("post", "tasks/{pk}/cancel"): "jobs.change",
     ("post", "exports"): "files.view",
+    ("post", "tenant-export"): "tenants.view",
     ("get", "files"): "files.view",
     ("get", "files/{pk}"): "files.view",
     ("get", "files/{pk}/content"): "files.view",

@@ -40,6 +40,7 @@ WITHOUT_RECORDS = {
     "billing/dunning/tonight": "names no record; tests/billing/test_dunning_api.py asks it for two tenants",
     "support/settings": "one record of the caller's own tenant; tests/support/test_tickets_api.py asks it for two",
     "exports": "its filters are those of the lists; tests/files/test_exports.py exports for two tenants",
+    "tenant-export": "names no record; tests/files/tenant_export/test_asking.py reads whose rows are in the file",
     "ipam/cgnat/lookup": "names no record; tests/ipam/test_cgnat.py asks it for two tenants",
     "services/snapshot": "names no record; tests/subscribers/test_snapshot.py calls it for two tenants",
 }
