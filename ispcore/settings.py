@@ -147,7 +147,8 @@ REST_FRAMEWORK = {
 DRF_STANDARDIZED_ERRORS = {"ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True}
 SPECTACULAR_SETTINGS = {
     "TITLE": "ISPCore API",
-    "DESCRIPTION": "Subscribers, network, RADIUS and billing of an internet provider.",
+    "DESCRIPTION": "Subscribers, network, RADIUS and billing of an internet provider. "
+    "[A page per endpoint](/developers) has examples, fields, errors and workflows.",
     "VERSION": "v1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": r"/api/v1/",

@@ -1,10 +1,9 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
 
 from ispcore import health
 from ispcore.admin.site import site
-from ispcore.api.docs import RedocView, SwaggerView
+from ispcore.api.docs import RedocView, SchemaView, SwaggerView
 from ispcore.api.me import MeView
 from ispcore.api.routers import HouseRouter
 from ispcore.auth.api import RevokeView, TokenView
@@ -48,7 +47,7 @@ urlpatterns = [
     path("compat/", include("compat.urls")),
     path("", include("billing.pages.urls")),
     path("", include("support.pages.urls")),
-    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api/schema/?$", SchemaView.as_view(), name="schema"),
     re_path(r"^docs/?$", SwaggerView.as_view(url_name="schema"), name="docs"),
     re_path(r"^redoc/?$", RedocView.as_view(url_name="schema"), name="redoc"),
     # Without a slash: its own patterns begin with one.

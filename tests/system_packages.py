@@ -13,6 +13,7 @@ from pathlib import Path
 # Program: Debian package.
 PACKAGES = {
     "chromium": "chromium",
+    "curl": "curl",
     "freeradius": "freeradius",
     "net-snmp-config": "libsnmp-dev",
     "node": "nodejs",

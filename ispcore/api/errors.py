@@ -120,13 +120,20 @@ def integrity_refusal(error: IntegrityError) -> ApiError:
     `olt_name_unique_per_tenant` answers `duplicate_olt_name`.
     """
     diagnosis = getattr(error.__cause__, "diag", None)
-    constraint = (getattr(diagnosis, "constraint_name", None) or "conflict").removesuffix("_per_tenant")
-    if match := re.fullmatch(r"([a-z]+_[a-z_]+)_unique", constraint):
-        model, field = _model_and_field(match[1], getattr(diagnosis, "table_name", None) or "")
-        return ApiError(
-            409, f"duplicate_{model}_{field}", f"There is already one with this {field}.", field=field
-        )
-    return ApiError(409, constraint, "This conflicts with what is already stored.")
+    constraint = getattr(diagnosis, "constraint_name", None) or "conflict"
+    code, field = code_of_constraint(constraint, getattr(diagnosis, "table_name", None) or "")
+    if field:
+        return ApiError(409, code, f"There is already one with this {field}.", field=field)
+    return ApiError(409, code, "This conflicts with what is already stored.")
+
+
+def code_of_constraint(constraint: str, table: str) -> tuple[str, str | None]:
+    """Return the code that a constraint's name stands for, and the field when it is one that must be unique."""
+    name = constraint.removesuffix("_per_tenant")
+    if match := re.fullmatch(r"([a-z]+_[a-z_]+)_unique", name):
+        model, field = _model_and_field(match[1], table)
+        return f"duplicate_{model}_{field}", field
+    return name, None
 
 
 def _model_and_field(name: str, table: str) -> tuple[str, str]:

@@ -215,6 +215,9 @@ class ExternalIdentityAdmin(PlatformAdmin):
 links.add("key", "admin:ispauth_apikey_change")
 navigation.add_list("Platform", 30, "API keys", ApiKey, icon="key")
 navigation.add(
+    "Platform", 31, "API reference", url_name="developers:hub", icon="code", allowed="ispauth.view_apikey"
+)
+navigation.add(
     "Platform",
     25,
     "Linked log-ins",

@@ -13,6 +13,20 @@ MOMENT = f"{DAY}T10:21:00Z"
 # What a field of this name holds; taken when the schema allows it.
 BY_NAME: dict[str, Any] = {
     "external_id": "crm-23991",
+    "document": {"type": "passport", "number": "X1234567"},
+    "access_token": "eyJhbGciOiJFUzI1NiJ9.example.example",
+    "refresh_token": "ispr_example",
+    "expires_in": 900,
+    "secret": "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtZXhhbXA=",
+    "allocated": "29.90",
+    "refunded": "0.00",
+    "credit": "0.00",
+    "overdue": "0.00",
+    "invoice_number": "INV-2026-000123",
+    "kind": "hardware.discover_olt",
+    "label": "Discovery of OLT Central",
+    "message": "1 of 1",
+    "model": "HG8245H",
     "full_name": "Jane Doe",
     "customer_name": "Jane Doe",
     "username": "jane.doe",
@@ -57,6 +71,9 @@ BY_NAME: dict[str, Any] = {
     "pagination": {"page": 1, "page_size": 50, "count": 1, "total": 1, "total_is_estimate": False, "pages": 1,
                    "next": None, "previous": None},
     "name": "Fiber 100",
+    "cycle_day": 1,
+    "due_days": 14,
+    "grace_days": 5,
     "plan": "Fiber 100",
     "password": "example-password",
     "subject": "No internet since this morning",
@@ -99,6 +116,9 @@ WORTH_SENDING = {
     "ReleaseInputRequest": ("address_id",),
     "ReplayInputRequest": ("since", "only_missed"),
     "FactsInputRequest": ("name", "address", "plan"),
+    "BillingProfileRequest": ("payment_kind", "cycle", "cycle_day", "due_days"),
+    "PaymentInputRequest": ("reference",),
+    "TicketInputRequest": ("subscriber_id",),
 }
 
 
@@ -120,15 +140,22 @@ class Examples:
 
     def of(self, schema: Schema, name: str = "", depth: int = 0) -> Any:
         """Return a value of the schema; `name` is that of its field."""
+        if name == "error" and {"type": "null"} in schema.get("oneOf", ()):
+            return None
         _, plain = self._open(schema)
         if "const" in plain:
             return plain["const"]
+        if is_empty_as_a_rule(plain, name):
+            return None
         if plain.get("examples"):
             return plain["examples"][0]
         if plain.get("enum"):
             return next((value for value in plain["enum"] if value not in ("", None)), plain["enum"][0])
         if name in BY_NAME and fits(BY_NAME[name], plain):
             return BY_NAME[name]
+        return self._of_kind(plain, name, depth)
+
+    def _of_kind(self, plain: Schema, name: str, depth: int) -> Any:
         kind = kind_of(plain)
         if kind == "object":
             return self._object(plain, depth)
@@ -170,6 +197,14 @@ class Examples:
         for part in schema["allOf"]:
             merged = {**self._open(part)[1], **merged}
         return merged
+
+
+def is_empty_as_a_rule(schema: Schema, name: str) -> bool:
+    """Tell whether a field that may be null is so for a record nothing has happened to yet."""
+    kinds = schema.get("type", "")
+    if isinstance(kinds, str) or "null" not in kinds:
+        return False
+    return schema.get("format") == "date-time" or name.startswith("error") or name.endswith("_reason")
 
 
 def kind_of(schema: Schema) -> str:

@@ -2,14 +2,16 @@
 
 import re
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from django.utils.safestring import SafeString
 from drf_spectacular.generators import SchemaGenerator
 
-from ispcore.api.schema import ERRORS
 from ispcore.developers import snippets
+from ispcore.developers.codes import TITLES, Part, house_codes, parts
 from ispcore.developers.examples import Examples
 from ispcore.developers.prose import inline, paragraphs
 from ispcore.developers.refusals import Refusal, refusals_of
@@ -30,33 +32,9 @@ DOMAINS = (
      ("support", "webhooks", "webhook-deliveries", "events", "event-types")),
     ("platform", "Platform", "Log-in, keys, tasks, files and exports.", ()),
 )  # fmt: skip
-HOUSE_CODES: dict[str, tuple[tuple[str, str], ...]] = {
-    "400": (("malformed_request", "The body is not JSON, or a parameter or header cannot be read."),
-            ("missing_field", "A required field is missing; `fields` lists all of them."),
-            ("unknown_parameter", "A query parameter is not known here; `field` names it."),
-            ("tenant_required", "The credential belongs to several tenants and none was named.")),
-    "401": (("not_authenticated", "There is no credential."), ("invalid_token", "The credential is not valid."),
-            ("token_expired", "The token's time is over: fetch a new one.")),
-    "403": (("permission_denied", "The role does not allow it."),
-            ("tenant_forbidden", "The tenant does not exist or is not the caller's.")),
-    "404": (("not_found", ERRORS["404"]),),
-    "405": (("method_not_allowed", ERRORS["405"]),),
-    "406": (("not_acceptable", ERRORS["406"]),),
-    "409": (("idempotency_in_progress", "The first request with this key is still running."),),
-    "412": (("stale_version", ERRORS["412"]),),
-    "413": (("request_too_large", ERRORS["413"]),),
-    "415": (("unsupported_media_type", ERRORS["415"]),),
-    "422": (("validation_error", ERRORS["422"]),
-            ("idempotency_key_reused", "This idempotency key came with another body.")),
-    "429": (("rate_limited", ERRORS["429"]),),
-    "503": (("dependency_unavailable", ERRORS["503"]),),
-}  # fmt: skip
-OF_WRITES = frozenset({"missing_field", "idempotency_in_progress", "idempotency_key_reused"})
-TITLES = {
-    "400": "Bad request", "401": "Unauthorised", "403": "Forbidden", "404": "Not found", "405": "Method not allowed",
-    "406": "Not acceptable", "409": "Conflict", "412": "Precondition failed", "413": "Too large",
-    "415": "Unsupported media type", "422": "Validation error", "429": "Too many requests", "503": "Unavailable",
-}  # fmt: skip
+
+# What stands in the path where it is no id.
+LOOKED_UP_BY = {"by-document": "X1234567", "by-phone": "+15550001234"}
 
 
 @dataclass(frozen=True)
@@ -120,7 +98,11 @@ class Reference:
     version: str
     endpoints: dict[str, Endpoint]
     domains: list[Domain]
-    refusals: list[Refusal]
+
+    def at(self, verb: str, path: str) -> Endpoint | None:
+        """Find the operation of a path, whatever the names in its braces are."""
+        plain = re.sub(r"\{\w+\}", "{id}", path)
+        return next((one for one in self.endpoints.values() if (one.verb, one.path) == (verb, plain)), None)
 
 
 _lock = threading.Lock()
@@ -133,6 +115,12 @@ def reference() -> Reference:
         if not _made:
             _made.append(_Builder().build())
         return _made[0]
+
+
+@cache
+def error_parts() -> list[Part]:
+    """Return what each part of the system refuses; see `codes.parts`."""
+    return parts(Counter(code for endpoint in reference().endpoints.values() for code in endpoint.codes))
 
 
 class _Builder:
@@ -149,24 +137,21 @@ class _Builder:
         self.tables = Tables(components)
 
     def build(self) -> Reference:
-        refusals: dict[tuple[int, str], Refusal] = {}
         endpoints: dict[str, Endpoint] = {}
         for path, verbs in self.document["paths"].items():
             for verb in VERBS:
                 if verb in verbs:
                     view = self.views.get((path, verb))
                     refused = refusals_of(view, verb) if view is not None else []
-                    refusals |= {(one.status, one.code): one for one in refused}
                     endpoint = self.endpoint(verb, path, verbs[verb], refused)
                     endpoints[endpoint.operation] = endpoint
         domains = [Domain(slug, title, text, _groups(endpoints, slug)) for slug, title, text, _ in DOMAINS]
-        listed = [refusals[key] for key in sorted(refusals)]
-        return Reference(self.document["info"]["version"], endpoints, domains, listed)
+        return Reference(self.document["info"]["version"], endpoints, domains)
 
     def endpoint(self, verb: str, path: str, operation: dict[str, Any], refused: list[Refusal]) -> Endpoint:
         text = re.sub(r"\n*\*\*Roles:\*\*[^\n]*", "", operation.get("description", ""))
         said = paragraphs(text)
-        needs_token = bool(operation.get("security"))
+        needs_token = any(operation.get("security", ()))
         media_type, schema, body = self.request(verb, operation)
         example_path = self.example_path(path, operation)
         call = (verb.upper(), example_path, body, media_type)
@@ -175,7 +160,7 @@ class _Builder:
         answers = [
             self.answer(status, answer) for status, answer in operation["responses"].items() if status < "400"
         ]
-        problems = _problems(operation["responses"], refused, writes=verb != "get")
+        problems = _problems(operation, refused, writes=verb != "get")
         roles = [Role(value).label for value in operation.get("x-roles", ())]
         names = [row.name for row in rows] + [row.name for part in parameters.values() for row in part]
         answered = [row.name for answer in answers for row in answer.rows]
@@ -214,7 +199,11 @@ class _Builder:
 
     def example_path(self, path: str, operation: dict[str, Any]) -> str:
         """Fill the path; a required parameter of the query comes with it."""
-        filled = path.replace("{id}", self.examples.of({"type": "string", "format": "uuid"}, _group_of(path)))
+        kind = path.split("/{")[0].rsplit("/", 1)[-1]
+        known = LOOKED_UP_BY.get(kind) or self.examples.of(
+            {"type": "string", "format": "uuid"}, _group_of(path)
+        )
+        filled = path.replace("{id}", known)
         asked = [
             f"{parameter['name']}={self.examples.of(parameter['schema'], parameter['name'])}"
             for parameter in operation.get("parameters", ())
@@ -289,7 +278,7 @@ def _notes(verb: str, operation: dict[str, Any]) -> list[SafeString]:
         notes.append("Send `X-Idempotency-Key`: after a lost answer the same call is then safe to repeat.")
     if "If-Match" in names:
         notes.append("Send `If-Match` with the ETag you read, so that nobody's change is overwritten unseen.")
-    if "Prefer" in names:
+    if "202" in operation["responses"] and "202" not in operation.get("description", ""):
         notes.append(
             "May take longer than a request: 202 then names the task in `Location`; poll it, do not repeat."
         )
@@ -300,13 +289,14 @@ def _notes(verb: str, operation: dict[str, Any]) -> list[SafeString]:
     return [inline(note) for note in notes]
 
 
-def _problems(responses: dict[str, Any], refused: list[Refusal], *, writes: bool) -> list[Problem]:
+def _problems(operation: dict[str, Any], refused: list[Refusal], *, writes: bool) -> list[Problem]:
     problems = []
-    for status in sorted(set(responses) | {str(one.status) for one in refused}):
+    needs_token = any(operation.get("security", ()))
+    for status in sorted(set(operation["responses"]) | {str(one.status) for one in refused}):
         if status < "400":
             continue
-        known = HOUSE_CODES.get(status, ())
-        codes = {code: inline(text) for code, text in known if writes or code not in OF_WRITES}
+        known = house_codes(status, operation["operationId"], writes=writes, needs_token=needs_token)
+        codes = {code: inline(text) for code, text in known.items()}
         for one in refused:
             if str(one.status) == status:
                 codes.setdefault(one.code, inline(one.message))

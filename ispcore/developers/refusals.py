@@ -74,13 +74,11 @@ def _named(function: FunctionType) -> dict[str, Any]:
     """Return what the function's names stand for: globals, and what it takes out of modules."""
     names = function.__code__.co_names
     found = {name: function.__globals__[name] for name in names if name in function.__globals__}
-    modules = [
-        value for value in found.values() if isinstance(value, ModuleType) and _is_ours(value.__name__)
-    ]
+    modules = [value for value in found.values() if isinstance(value, ModuleType) and is_ours(value.__name__)]
     for module in modules:  # Grows: a package's module is named by way of the package.
         for name in names:
             value = getattr(module, name, None)
-            if isinstance(value, ModuleType) and _is_ours(value.__name__) and value not in modules:
+            if isinstance(value, ModuleType) and is_ours(value.__name__) and value not in modules:
                 modules.append(value)
             elif value is not None:
                 found.setdefault(name, value)
@@ -92,13 +90,14 @@ def _function(candidate: Any) -> FunctionType | None:
     return plain if isinstance(plain, FunctionType) else None
 
 
-def _is_ours(module: str) -> bool:
+def is_ours(module: str) -> bool:
+    """Tell whether a module is one of the product's, dialects apart: those translate what others refuse."""
     return module.split(".")[0] in ("ispcore", "subscribers", "ipam", "hardware", "aaa", "billing", "support")
 
 
 def _is_shared(function: FunctionType) -> bool:
     module = function.__module__ or ""
-    return not _is_ours(module) or module.startswith(SHARED)
+    return not is_ours(module) or module.startswith(SHARED)
 
 
 def readable(message: str) -> str:

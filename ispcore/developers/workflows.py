@@ -70,6 +70,21 @@ WORKFLOWS = (
         ),
     ),
     Workflow(
+        "move-in",
+        "Move customers in",
+        "From another system, or in step with one: many rows at once, and again without doubles.",
+        (
+            Step("custom_fields_create", "Add the fields that only you keep."),
+            Step("internet_plans_create", "Add the plans that are sold."),
+            Step("imports_create", "Hand in customers and services as CSV or XLSX."),
+            Step("imports_check_create", "Have each row checked: nothing is written yet."),
+            Step("imports_errors_list", "Read which rows are wrong, and why."),
+            Step("imports_run_create", "Take the good rows in. It may be stopped and repeated."),
+            Step("subscribers_bulk", "Or write up to 1,000 in one call, all or nothing or each by itself."),
+            Step("exports_create", "Have any list as a file, to compare."),
+        ),
+    ),
+    Workflow(
         "webhooks",
         "Receive webhooks",
         "Learn of changes without asking for them.",
@@ -83,6 +98,16 @@ WORKFLOWS = (
         ),
     ),
 )  # fmt: skip
+
+# What most integrations call first.
+FIRST_CALLS = (
+    ("subscribers_list", "List customers, filtered and in pages."),
+    ("subscribers_create", "Register a customer under your own id."),
+    ("internet_plans_list", "See what is sold."),
+    ("billing_payments_create", "Book a payment; the same reference never counts twice."),
+    ("support_tickets_create", "Open a ticket."),
+    ("events_list", "Read what happened, from where you left off."),
+)
 
 
 def workflows_with(operation: str) -> list[Workflow]:

@@ -148,6 +148,7 @@ class TestSidebar:
                     *SUPPORT,
                     "Users",
                     "API keys",
+                    "API reference",
                     "Events",
                     "Webhooks",
                     "Jobs",
