@@ -53,6 +53,7 @@ class RadiusSettingsView(ApiView):
     """One record per provider."""
 
     app_label = "aaa"
+    answers_with_record = True
 
     @extend_schema(responses=RadiusSettingsSerializer, operation_id="aaa_settings_retrieve")
     def get(self, request: Request) -> Response:

@@ -209,7 +209,6 @@ class CheckoutViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = CheckoutSerializer
     filterset_class = CheckoutFilter
     ordering_fields = ("created_at",)
-    may_be_a_task = True
 
     @extend_schema(request=CheckoutInput, responses={200: BegunSerializer, 202: TaskSerializer})
     def create(self, request: Request) -> Response:

@@ -265,7 +265,6 @@ class InvoiceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     filterset_class = InvoiceFilter
     ordering_fields = ("created_at", "issued_on", "due_on", "total", "number")
     verbs: ClassVar[dict[str, str]] = {"issue": "change", "void": "change", "send": "change", "pdf": "view"}
-    may_be_a_task = True
     answers_with_record = False
 
     def get_serializer_class(self) -> Any:

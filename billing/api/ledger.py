@@ -47,7 +47,6 @@ class LedgerCheckViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     filterset_class = LedgerCheckFilter
     prefetched = ("findings",)
     ordering_fields = ("checked_at",)
-    may_be_a_task = True
 
     @extend_schema(
         request=None,

@@ -204,7 +204,6 @@ class PaymentViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "allocate": "change",
         "release": "change",
     }
-    may_be_a_task = True
 
     def get_serializer_class(self) -> Any:
         return PaymentSerializer if self.action == "list" else PaymentDetailSerializer

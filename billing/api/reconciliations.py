@@ -100,7 +100,6 @@ class ReconciliationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = BankStatementSerializer
     filterset_class = StatementFilter
     ordering_fields = ("created_at", "from_on", "to_on")
-    may_be_a_task = True
 
     def get_parsers(self) -> list[Any]:
         """Take a form where a file comes, and JSON everywhere else."""

@@ -198,7 +198,6 @@ class RunViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     filterset_class = RunFilter
     prefetched = ("totals",)
     ordering_fields = ("on", "created_at")
-    may_be_a_task = True
     verbs: ClassVar[dict[str, str]] = {
         "approve": "change",
         "discard": "change",

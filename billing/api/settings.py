@@ -38,6 +38,7 @@ class BillingSettingsView(ApiView):
     """One record per provider."""
 
     app_label = "billing"
+    answers_with_record = True
 
     @extend_schema(responses=BillingSettingsSerializer, operation_id="billing_settings_retrieve")
     def get(self, request: Request) -> Response:

@@ -79,7 +79,6 @@ class BookImportViewSet(UploadMixin, ListModelMixin, RetrieveModelMixin, TenantV
     serializer_class = BookImportSerializer
     filterset_class = BookImportFilter
     ordering_fields = ("created_at", "updated_at")
-    may_be_a_task = True
     # Whoever may add addresses may do so by the file, and drop it; nothing stored is deleted by that.
     verbs: ClassVar[dict[str, str]] = {"check": "add", "run": "add", "destroy": "add", "errors": "view"}
 

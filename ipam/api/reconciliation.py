@@ -71,7 +71,6 @@ class ReconciliationViewSet(UploadMixin, ListModelMixin, RetrieveModelMixin, Ten
     serializer_class = ReconciliationSerializer
     filterset_class = ReconciliationFilter
     ordering_fields = ("started_at", "drifts_found", "created_at")
-    may_be_a_task = True
     verbs: ClassVar[dict[str, str]] = {"repair": "change"}
 
     @extend_schema(

@@ -51,7 +51,8 @@ class PlainRenderer(EnvelopeRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
     ) -> bytes:
-        if renderer_context["response"].status_code >= 400:
+        status = renderer_context["response"].status_code
+        if status >= 400 or status == 204:
             return super().render(data, accepted_media_type, renderer_context)
         return dump(data, zone=UTC)
 

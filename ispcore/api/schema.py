@@ -50,6 +50,13 @@ RESPONSE_HEADERS = {
     "WWW-Authenticate": "The kind of credential wanted (RFC 6750).",
 }
 
+# Which of them no answer with these statuses is without; WWW-Authenticate where a credential is wanted at all.
+SURE_HEADERS: dict[str, tuple[str, ...]] = {
+    "X-Request-ID": ("200", "201", "202", "204", "304", *ERRORS),
+    "Retry-After": ("429",),
+    "WWW-Authenticate": ("401",),
+}
+
 PAGINATION_SCHEMA = {
     "type": "object",
     "description": "By number: all of these. By cursor: page_size, count, next and previous.",
@@ -146,8 +153,8 @@ class EnvelopeSchema(AutoSchema):
         parameters = [_header(name, text) for name, text in HEADER_PARAMETERS.items()]
         if self.method == "POST":
             parameters.append(_header("X-Idempotency-Key", IDEMPOTENCY))
-            if self._may_be_a_task():
-                parameters.append(_header("Prefer", PREFER))
+        if self._may_be_a_task():
+            parameters.append(_header("Prefer", PREFER))
         if self._shows_one_record():
             parameters.append(_header("If-None-Match", IF_NONE_MATCH))
         if self.method in ("PUT", "PATCH", "DELETE"):
@@ -164,12 +171,16 @@ class EnvelopeSchema(AutoSchema):
         for status in self._error_statuses():
             bodies.setdefault(status, _error_body(status))
         for status, body in bodies.items():
-            body["headers"] = {name: _described_header(name) for name in self._headers_of(status)}
+            sure = SURE_HEADERS | ({} if self.view.authentication_classes else {"WWW-Authenticate": ()})
+            body["headers"] = {
+                name: _described_header(name, is_sure=status in sure.get(name, ()))
+                for name in self._headers_of(status)
+            }
         return dict(sorted(bodies.items()))
 
     def _headers_of(self, status: str) -> list[str]:
         names = ["X-Request-ID"]
-        if not self._is_bare() and status < "400":
+        if not self._is_bare():
             names += ["RateLimit", "RateLimit-Policy"]
         if status == "304" or (status in ("200", "201") and self._has_versions()):
             names.append("ETag")
@@ -229,26 +240,39 @@ class EnvelopeSchema(AutoSchema):
         return roles_that_may(app_label, self.view.verb())
 
     def _has_versions(self) -> bool:
-        action = getattr(self.view, "action", None)
-        return action in ("retrieve", "create", "update", "partial_update") or getattr(
-            self.view, "answers_with_record", False
-        )
+        if getattr(self.view, "action", None) in ("retrieve", "create", "update", "partial_update"):
+            return True
+        stated: bool | None = getattr(self.view, "answers_with_record", None)
+        return self._shows_the_record() if stated is None else stated
+
+    def _shows_the_record(self) -> bool:
+        """Tell whether an action of one record answers as GET of it does."""
+        if not getattr(self.view, "detail", False):
+            return False
+        shown = self.get_response_serializers()
+        if isinstance(shown, dict):
+            shown = shown.get(200)
+        kind = shown if isinstance(shown, type) else type(shown)
+        usual: type = self.view.get_serializer_class()  # type: ignore[attr-defined]
+        return issubclass(kind, usual)
 
     def _shows_one_record(self) -> bool:
         return getattr(self.view, "action", None) == "retrieve"
 
     def _may_be_a_task(self) -> bool:
-        verbs = getattr(self.view, "verbs", {}).values()
-        return self.method == "POST" and ("operate" in verbs or getattr(self.view, "may_be_a_task", False))
+        answers = self.get_response_serializers()
+        return isinstance(answers, dict) and 202 in answers
 
     def _is_bare(self) -> bool:
         return PlainRenderer in getattr(self.view, "renderer_classes", ())
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        """Say that a strict serializer takes no other names."""
+        """Say that a strict serializer takes no other names, and that an answer has all of its own."""
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if direction == "request" and isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
+        if direction == "response" and schema.get("properties"):
+            schema["required"] = sorted(schema["properties"])
         return schema
 
 
@@ -294,8 +318,9 @@ def _header(name: str, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description)
 
 
-def _described_header(name: str) -> dict[str, Any]:
-    return {"schema": {"type": "string"}, "description": RESPONSE_HEADERS[name]}
+def _described_header(name: str, *, is_sure: bool) -> dict[str, Any]:
+    header: dict[str, Any] = {"schema": {"type": "string"}, "description": RESPONSE_HEADERS[name]}
+    return {**header, "required": True} if is_sure else header
 
 
 def _error_body(status: str) -> dict[str, Any]:

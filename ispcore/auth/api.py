@@ -27,6 +27,7 @@ from ispcore.auth import services
 ACCOUNT_LIMIT = GcraLimit(rate=2, period=60, burst=10)
 ADDRESS_LIMIT = GcraLimit(rate=30, period=60)
 MAX_BODY_BYTES = 16 * 1024
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 PASSWORD_GRANT_CLOSED = "Passwords are not taken here: use the log-in service's access tokens or an API key."  # noqa: S105
 
 
@@ -79,6 +80,10 @@ class TokenInput(serializers.Serializer[Any]):
         return attrs
 
 
+class TokenJson(TokenInput):
+    """The same as JSON: generated clients tell two bodies of one address apart by their names."""
+
+
 class TokenAnswer(serializers.Serializer[Any]):
     access_token = serializers.CharField()
     token_type = serializers.ChoiceField(choices=["Bearer"])
@@ -95,7 +100,9 @@ class TokenView(APIView):
     parser_classes = (SmallFormParser, SmallJSONParser)
     renderer_classes = (PlainRenderer,)
 
-    @extend_schema(operation_id="token_create", request=TokenInput, responses=TokenAnswer)
+    @extend_schema(
+        operation_id="token_create", request={FORM: TokenInput, JSON: TokenJson}, responses=TokenAnswer
+    )
     def post(self, request: Request) -> Response:
         """Exchange an e-mail address and password, or a refresh token, for an access token."""
         address = f"token:ip:{address_group(client_ip(request._request))}"
@@ -129,6 +136,10 @@ class RevokeInput(serializers.Serializer[Any]):
     token = serializers.CharField(max_length=200, help_text="The refresh token.")
 
 
+class RevokeJson(RevokeInput):
+    """The same as JSON."""
+
+
 class RevokeView(APIView):
     """Needs no credential but the token itself."""
 
@@ -138,7 +149,9 @@ class RevokeView(APIView):
     parser_classes = (SmallFormParser, SmallJSONParser)
     renderer_classes = (PlainRenderer,)
 
-    @extend_schema(operation_id="token_revoke", request=RevokeInput, responses={204: None})
+    @extend_schema(
+        operation_id="token_revoke", request={FORM: RevokeInput, JSON: RevokeJson}, responses={204: None}
+    )
     def post(self, request: Request) -> Response:
         """Log out: end the log-in a refresh token belongs to (RFC 7009). A token that is none ends nothing.
 

@@ -34,6 +34,12 @@ EXPORT_WAIT_SECONDS = 10
 MAX_VALUE = 200  # Of a filter or a search: as of the longest column they look at.
 LISTS = [(export.name, export.label) for export in exports.registered()]
 FORMATS = tuple(exports.MEDIA_TYPES)
+# What files are: lists, archives and print sheets of our own making, and what was brought here.
+KINDS = (
+    tabular.CSV_TYPE.partition(";")[0], tabular.XLSX_TYPE, exports.MEDIA_TYPES[exports.JSON_LINES], "application/zip",
+    "application/pdf", "application/octet-stream", "application/jsonl", "image/gif", "image/jpeg", "image/png",
+    "image/webp", "text/plain",
+)  # fmt: skip
 
 
 class ExportInput(StrictSerializer):
@@ -63,7 +69,6 @@ class ExportView(ApiView):
 
     app_label = "files"
     verbs: ClassVar[dict[str, str]] = {"post": "view"}  # And `view` of the list's own app.
-    may_be_a_task = True
 
     @extend_schema(
         request=ExportInput,
@@ -183,15 +188,7 @@ class FileViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """Let a caller of `content` accept what the file is; errors stay JSON."""
         return super().perform_content_negotiation(request, force=force or self.action == "content")
 
-    @extend_schema(
-        responses={
-            (200, tabular.CSV_TYPE.partition(";")[0]): OpenApiTypes.BINARY,
-            (200, tabular.XLSX_TYPE): OpenApiTypes.BINARY,
-            (200, exports.MEDIA_TYPES[exports.JSON_LINES]): OpenApiTypes.BINARY,
-            (200, "application/zip"): OpenApiTypes.BINARY,
-            (200, "application/pdf"): OpenApiTypes.BINARY,
-        }
-    )
+    @extend_schema(responses={(200, media_type): OpenApiTypes.BINARY for media_type in KINDS})
     @action(detail=True)
     def content(self, request: Request, pk: str) -> HttpResponseBase:
         """Fetch the file itself, as an attachment."""

@@ -45,7 +45,6 @@ class BatchViewSet(RecordViewSet):
     ordering_fields = ("name", "created_at")
     search_fields = ("name",)
     verbs: ClassVar[dict[str, str]] = {"revoke": "change"}
-    may_be_a_task = True
 
     def get_queryset(self) -> QuerySet[Any]:
         rows = super().get_queryset()

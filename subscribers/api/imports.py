@@ -169,7 +169,6 @@ class ImportViewSet(UploadMixin, ListModelMixin, RetrieveModelMixin, TenantViewS
     serializer_class = ImportDetailSerializer
     filterset_class = ImportFilter
     ordering_fields = ("created_at", "updated_at")
-    may_be_a_task = True
     # Whoever may register subscribers may do so by the file, and drop it; nothing stored is deleted by that.
     verbs: ClassVar[dict[str, str]] = {
         "check": "add",

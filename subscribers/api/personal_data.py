@@ -21,7 +21,6 @@ class PersonalDataView(ApiView):
 
     app_label = "subscribers"
     verbs: ClassVar[dict[str, str]] = {"post": "reveal"}
-    may_be_a_task = True
 
     @extend_schema(
         request=None,

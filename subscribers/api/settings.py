@@ -52,6 +52,7 @@ class SettingsView(ApiView):
     """One record per provider."""
 
     app_label = "subscribers"
+    answers_with_record = True
 
     @extend_schema(responses=SettingsSerializer, operation_id="subscriber_settings_retrieve")
     def get(self, request: Request) -> Response:

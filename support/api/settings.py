@@ -52,6 +52,7 @@ class SupportSettingsView(ApiView):
 
     app_label = "support"
     verbs = {"patch": "delete"}  # Who runs the desk, and not all who work at it.
+    answers_with_record = True
 
     @extend_schema(responses=SupportSettingsSerializer, operation_id="support_settings_retrieve")
     def get(self, request: Request) -> Response:
