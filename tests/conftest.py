@@ -19,7 +19,7 @@ from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Membership, Tenant, User
 from ispcore.tenants.roles import Role
-from tests import servers
+from tests import contract, servers
 from tests.aaa import nas_peer
 from tests.aaa.nas_peer import NasPeer
 from tests.aaa.radius import server
@@ -47,6 +47,13 @@ def django_db_setup(django_db_blocker: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_user")
             assert cursor.fetchone() == ("isp_app",)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_answer_is_as_described() -> Iterator[None]:
+    """A test that gets an answer from the API that its document does not describe fails."""
+    with contract.watched():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -44,6 +44,7 @@ class Installation:
     olt_id: str
     postgres: Postgres
     valkey: Valkey
+    environment: dict[str, str]
 
     def call(self, verb: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
@@ -63,15 +64,15 @@ class Installation:
 
 
 @contextlib.contextmanager
-def install(directory: Path) -> Iterator[Installation]:
+def install(directory: Path, *, workers: int = 1) -> Iterator[Installation]:
     with start_servers(directory, durable=False) as servers:
         environment = os.environ | servers.environment()
-        _python(environment | {"DATABASE_URL": servers.owner_url}, "manage.py", "migrate", "--verbosity", "0")
-        olt_id, token = _python(environment, "manage.py", "shell", "--no-imports", "-c", MAKE_DATA).split()
+        python(environment | {"DATABASE_URL": servers.owner_url}, "manage.py", "migrate", "--verbosity", "0")
+        olt_id, token = python(environment, "manage.py", "shell", "--no-imports", "-c", MAKE_DATA).split()
         port = free_port(directory / "web.port")
         command = [
             sys.executable, "-m", "granian", "--interface", "wsgi", "ispcore.wsgi:application", "--host", "127.0.0.1",
-            "--port", str(port), "--workers", "1", "--blocking-threads", "4",
+            "--port", str(port), "--workers", str(workers), "--blocking-threads", "4",
         ]  # fmt: skip
         postgres, valkey = _both(servers)
         with contextlib.ExitStack() as stack:
@@ -84,7 +85,7 @@ def install(directory: Path) -> Iterator[Installation]:
             )
             stack.callback(web.wait)
             stack.callback(web.terminate)
-            running = Installation(f"http://127.0.0.1:{port}", token, olt_id, postgres, valkey)
+            running = Installation(f"http://127.0.0.1:{port}", token, olt_id, postgres, valkey, environment)
             running.wait_for("/ready", 200)
             yield running
 
@@ -96,7 +97,7 @@ def _both(servers: Servers) -> tuple[Postgres, Valkey]:
     )
 
 
-def _python(environment: dict[str, str], *arguments: str) -> str:
+def python(environment: dict[str, str], *arguments: str) -> str:
     return subprocess.run(
         [sys.executable, *arguments], cwd=PROJECT, env=environment, check=True, capture_output=True, text=True
     ).stdout

@@ -2,7 +2,6 @@
 
 import re
 from io import StringIO
-from uuid import UUID
 
 import pytest
 import schemathesis
@@ -13,7 +12,6 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
-from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -21,48 +19,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )  # fmt: skip
 
-from aaa.models import Policy, VoucherBatch
-from billing.models import (
-    AddOn,
-    BankLine,
-    BankStatement,
-    BillingRun,
-    Checkout,
-    CreditVoucher,
-    CreditVoucherBatch,
-    Discount,
-    DunningNight,
-    DunningPolicy,
-    Exemption,
-    GatewayAccount,
-    GatewayEvent,
-    Invoice,
-    LedgerCheck,
-    OneOffCharge,
-    OveragePrice,
-    Payment,
-    PrepaidLine,
-    Promise,
-    Reminder,
-    TaxExemption,
-    TaxRate,
-)
 from ispcore.auth import access_tokens
-from ispcore.events.models import WebhookDelivery, WebhookEndpoint
-from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
-from support.models import CannedAnswer, Consent, MassMessage, Notice, NoticeTemplate, Subject, Team, Ticket
-from tests.aaa.online import make_account, make_nas, make_session
-from tests.api import records
-from tests.api.described import document
+from tests.api.known import LEFT_OUT, SPOILT, aim, loses_a_part
+from tests.api.known_records import make_known
 from tests.api.routes import operations
-from tests.factories import (
-    BillingProfileFactory,
-    CustomFieldFactory,
-    OnuFactory,
-    SubscriptionFactory,
-    ZoneFactory,
-)
+from tests.contract import document
 
 FUZZING = hypothesis_settings(
     max_examples=15,
@@ -185,68 +147,6 @@ def test_names_of_enumerations_do_not_depend_on_their_neighbours():
 FUZZED = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
 ]  # fmt: skip
-# Where what the fuzzer spoilt surely travels. The credential is put back into every call, other headers are taken
-# out, and a spoilt query may be one that an address cannot carry: the request is then well-formed after all.
-SPOILT = {ParameterLocation.BODY, ParameterLocation.PATH}
-# Headers with rules of their own, which the document cannot say: random ones would only ever be refused.
-LEFT_OUT = ("X-Timezone", "X-Tenant-ID", "X-Request-ID", "X-Idempotency-Key", "If-Match", "If-None-Match")
-
-
-# A record of each of billing's models, by where it is found; before those of the same last word elsewhere.
-BILLED = {
-    "billing/invoices": Invoice,
-    "billing/payments": Payment,
-    "billing/gateways": GatewayAccount,
-    "billing/gateway-events": GatewayEvent,
-    "billing/checkouts": Checkout,
-    "billing/runs": BillingRun,
-    "billing/reconciliations": BankStatement,
-    "billing/bank-lines": BankLine,
-    "billing/add-ons": AddOn,
-    "billing/charges": OneOffCharge,
-    "billing/discounts": Discount,
-    "billing/overage-prices": OveragePrice,
-    "billing/tax-rates": TaxRate,
-    "billing/tax-exemptions": TaxExemption,
-    "billing/ledger-checks": LedgerCheck,
-    "billing/dunning/policies": DunningPolicy,
-    "billing/dunning/promises": Promise,
-    "billing/dunning/exemptions": Exemption,
-    "billing/dunning/nights": DunningNight,
-    "billing/dunning/reminders": Reminder,
-    "billing/prepaid/voucher-batches": CreditVoucherBatch,
-    "billing/prepaid/vouchers": CreditVoucher,
-    "billing/prepaid/services": PrepaidLine,
-}
-
-
-ASKED = {
-    "webhooks": WebhookEndpoint,
-    "webhook-deliveries": WebhookDelivery,
-    "support/tickets": Ticket,
-    "support/subjects": Subject,
-    "support/teams": Team,
-    "support/canned-answers": CannedAnswer,
-    "support/notices": Notice,
-    "support/notice-templates": NoticeTemplate,
-    "support/consents": Consent,
-    "support/mass-messages": MassMessage,
-}
-
-
-def loses_a_part(case: schemathesis.Case) -> bool:
-    """Tell whether a form has an empty part: the client leaves it out, and what arrives may be well-formed."""
-    if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
-        return False
-    return any(isinstance(part, str) and not part for part in case.body.values())
-
-
-def is_id(value: object) -> bool:
-    """Tell whether the fuzzer meant this well: what it spoilt stays as it is."""
-    try:
-        return isinstance(value, str) and bool(UUID(value))
-    except ValueError:
-        return False
 
 
 @pytest.mark.timeout(900)  # Some thousand requests.
@@ -258,44 +158,7 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
     """
     settings.RATE_LIMIT_PER_MINUTE = 1_000_000
     with tenant_context(tenant.pk):
-        onu = OnuFactory()
-        job = Job.objects.create(kind="x")
-        line = SubscriptionFactory(
-            premise__zone=ZoneFactory(), subscriber__billing_profile=BillingProfileFactory()
-        )
-        field = CustomFieldFactory()
-        policy = Policy.objects.create(name="Known", down_kbps=1000)
-        account = make_account("known", policy, cap_bytes=10**9, subscription=line)
-        nas = make_nas(None)
-        session = make_session(nas, account, "known")
-        batch = VoucherBatch.objects.create(name="Known", quantity=1, service_profile=account.service_profile)
-        billed = {path: records.MAKE[model]().pk for path, model in BILLED.items()}
-        asked = {path: records.MAKE[model]().pk for path, model in ASKED.items()}
-        rate = records.make_tax_rate()
-    known = {
-        **billed, **asked, "billing/accounts": line.subscriber_id,
-        "olts": onu.olt_id, "onus": onu.pk, "tasks": job.pk, "subscribers": line.subscriber_id, "services": line.pk,
-        "zones": line.premise.zone_id, "internet-plans": line.plan_id, "products": line.plan_id,
-        "premises": line.premise_id, "billing-profiles": line.subscriber.billing_profile_id,
-        "custom-fields": field.pk, "accounts": account.pk, "policies": policy.pk, "nas": nas.pk,
-        "sessions": session.pk, "voucher-batches": batch.pk,
-    }  # fmt: skip
-    # What bodies name others by: with made-up ids every one would end at the first look-up.
-    named = {
-        "customer_id": line.subscriber_id, "product_id": line.plan_id, "premise_id": line.premise_id,
-        "zone_id": line.premise.zone_id, "billing_profile_id": line.subscriber.billing_profile_id,
-        "account_id": account.pk, "service_id": account.service_profile_id, "profile_id": policy.pk,
-        "subscription_id": line.pk,
-    }  # fmt: skip
-    named_in_billing = {
-        **named, "subscriber_id": line.subscriber_id, "service_id": line.pk, "plan_id": line.plan_id,
-        "invoice_id": billed["billing/invoices"], "gateway_id": billed["billing/gateways"],
-        "payment_id": billed["billing/payments"], "rate_id": rate.pk,
-    }  # fmt: skip
-    named_in_support = {
-        "subscriber_id": line.subscriber_id, "service_id": line.pk, "zone_id": line.premise.zone_id,
-        "subject_id": asked["support/subjects"], "team_id": asked["support/teams"], "assignee_id": admin_user.pk,
-    }  # fmt: skip
+        known = make_known(staff_id=admin_user.pk)
     token = access_tokens.mint(user_id=admin_user.pk, at=timezone.now())
     # No worker runs here: what starts a job answers with its task at once.
     credential = {
@@ -309,15 +172,8 @@ def test_a_fuzzer_finds_no_fault(admin_user, tenant, settings):
     def attack(case: schemathesis.Case) -> None:
         for name in LEFT_OUT:
             case.headers.pop(name, None)
-        record = next((pk for word, pk in known.items() if f"/{word}/" in case.path), None)
-        if record and len(statuses) % 2:
-            case.path_parameters = {"id": str(record)}
-        if isinstance(case.body, dict) and len(statuses) % 2:
-            names = named_in_billing if "/billing/" in case.path else named
-            names = named_in_support if "/support/" in case.path else names
-            for name in case.body.keys() & names.keys():
-                if is_id(case.body[name]):
-                    case.body[name] = str(names[name])
+        if len(statuses) % 2:
+            aim(case, known)
         response = case.call(headers=credential)
         statuses.append(response.status_code)
         assert case.meta
