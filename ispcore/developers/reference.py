@@ -77,6 +77,11 @@ class Endpoint:
     words: str = field(repr=False)  # All that the search looks into, lower-cased.
 
     @property
+    def segments(self) -> list[str]:
+        """Return the parts of the path, between which a narrow line may break."""
+        return self.path.strip("/").split("/")
+
+    @property
     def codes(self) -> set[str]:
         return {code for problem in self.problems for code, _ in problem.codes}
 
