@@ -5,7 +5,8 @@ name customers, their services, invoices or tickets is in the file without a wor
 """
 
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import IO, Any
@@ -72,24 +73,26 @@ def request_personal_data(
 def export_person(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
     """Write the file: one JSON list per table, and the files that belong to them.
 
-    Everything is read in one transaction, which also makes the file: a worker that dies leaves nothing, and the next
-    run begins anew. Secrets are masked. Raises SubscriberNotFound.
+    The file is there only when it is whole; a worker that dies leaves none, and the next run begins anew. Which rows
+    belong to the customer is found in one transaction, and they are read page by page after it. Secrets are masked.
+    Raises SubscriberNotFound.
     """
     with run.tenant():
         subscriber = Subscriber.objects.filter(pk=run.params["subscriber_id"]).first()
         if subscriber is None:
             raise customers.SubscriberNotFound
-        with (
-            write_file(
-                name=f"{subscriber.number}-{at:%Y-%m-%d}.zip",
-                media_type=ZIP_TYPE,
-                app_label=KEPT_FOR,
-                user_id=run.user_id,
-            ) as (file, stream),
-            zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
-        ):
-            counts = _write_tables(archive, subscriber.pk)
-        run.hold()
+        found = rows_of_person(subscriber.pk)
+    with (
+        write_file(
+            name=f"{subscriber.number}-{at:%Y-%m-%d}.zip",
+            media_type=ZIP_TYPE,
+            app_label=KEPT_FOR,
+            user_id=run.user_id,
+            scope=lambda: _held(run),
+        ) as (file, stream),
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        counts = _write_tables(run, archive, found)
     assert file.expires_at is not None
     return {
         "rows": sum(counts.values()),
@@ -100,23 +103,43 @@ def export_person(run: jobs.Run, *, at: datetime) -> dict[str, Any]:
     }
 
 
-def _write_tables(archive: zipfile.ZipFile, subscriber_id: UUID) -> dict[str, int]:
-    found = rows_of_person(subscriber_id)
+@contextmanager
+def _held(run: jobs.Run) -> Iterator[None]:
+    """Write only while this worker owns the job."""
+    with run.tenant():
+        run.hold()
+        yield
+
+
+def _write_tables(
+    run: jobs.Run, archive: zipfile.ZipFile, found: dict[type[models.Model], set[Any]]
+) -> dict[str, int]:
     counts: dict[str, int] = {}
     attached: set[UUID] = set()
+    total, done = sum(map(len, found.values())), 0
     for model, keys in sorted(found.items(), key=lambda each: each[0]._meta.label):
         files = [each.attname for each in model._meta.concrete_fields if each.related_model is StoredFile]
         with archive.open(f"{model._meta.label}.json", "w", force_zip64=True) as part:
             count = 0
-            for row in _rows(model, keys):
-                attached.update(row[name] for name in files if row[name])
-                part.write((b",\n" if count else b"[\n") + dump(_plain(row), zone=UTC))
-                count += 1
+            for some in _parts(sorted(keys)):
+                with run.tenant():
+                    rows = list(_rows(model, some))
+                for row in rows:
+                    attached.update(row[name] for name in files if row[name])
+                    part.write((b",\n" if count else b"[\n") + dump(_plain(row), zone=UTC))
+                    count += 1
+                run.progress(done + count, total, "Writing rows")
             part.write(b"\n]\n" if count else b"[]\n")
         counts[model._meta.label] = count
-    for file in StoredFile.objects.filter(pk__in=attached, completed_at__isnull=False).order_by("pk"):
-        with open_file(file) as source, archive.open(f"files/{file.pk}", "w", force_zip64=True) as part:
-            _copy(source, part)
+        done += count
+    with run.tenant():
+        kept = list(StoredFile.objects.filter(pk__in=attached, completed_at__isnull=False).order_by("pk"))
+    for file in kept:
+        with (
+            open_file(file, scope=run.tenant) as source,
+            archive.open(f"files/{file.pk}", "w", force_zip64=True) as part,
+        ):
+            _copy(source, part, beat=lambda: run.progress(done, total, "Copying files"))
     archive.writestr("contents.json", dump(counts, zone=UTC))
     return counts
 
@@ -156,14 +179,13 @@ def _edges() -> dict[str, list[Edge]]:
     return edges
 
 
-def _rows(model: type[models.Model], keys: Iterable[Any]) -> Iterator[dict[str, Any]]:
+def _rows(model: type[models.Model], keys: list[Any]) -> Iterator[dict[str, Any]]:
     shown = [
         each.attname
         for each in model._meta.concrete_fields
         if not isinstance(each, models.BinaryField) and each.attname not in ("tenant_id", "password")
     ]
-    for some in _parts(sorted(keys)):
-        yield from model._base_manager.filter(pk__in=some).order_by("pk").values(*shown)
+    yield from model._base_manager.filter(pk__in=keys).order_by("pk").values(*shown)
 
 
 def _parts(keys: list[Any]) -> Iterator[list[Any]]:
@@ -179,6 +201,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+def _copy(source: IO[bytes], target: IO[bytes], *, beat: Callable[[], None]) -> None:
     while piece := source.read(64 * 1024):
         target.write(piece)
+        beat()
