@@ -19,7 +19,7 @@ from ispcore.crypto import MASK
 from ispcore.tenants.models import AuditEntry
 from ispcore.tenants.roles import Role
 from tests.aaa.online import make_account, make_nas, make_session
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
@@ -33,8 +33,8 @@ SEED_FIELDS = {
 
 
 @pytest.fixture
-def api(admin_user: Any) -> DescribedApi:
-    return DescribedApi(admin_user)
+def api(admin_user: Any) -> Api:
+    return Api(admin_user)
 
 
 @pytest.fixture

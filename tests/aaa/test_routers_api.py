@@ -18,14 +18,14 @@ from ispcore.events.models import Event
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from tests.aaa.online import make_nas, make_session
-from tests.api.described import DescribedApi
+from tests.client import Api
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def api(admin_user: Any) -> DescribedApi:
-    return DescribedApi(admin_user)
+def api(admin_user: Any) -> Api:
+    return Api(admin_user)
 
 
 class TestNases:

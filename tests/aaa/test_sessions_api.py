@@ -11,15 +11,15 @@ from aaa.models import AuthAttempt, PastSession, Policy, Session
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.fields import new_id
 from tests.aaa.online import make_account, make_nas, make_session
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def api(admin_user: Any) -> DescribedApi:
-    return DescribedApi(admin_user)
+def api(admin_user: Any) -> Api:
+    return Api(admin_user)
 
 
 def past(account: Any, nas: Any, name: str, stopped_at: datetime, **fields: Any) -> PastSession:

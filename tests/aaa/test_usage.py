@@ -12,7 +12,7 @@ from aaa.services import usage
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.fields import new_id
 from tests.aaa.online import make_account
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
@@ -143,8 +143,8 @@ class TestLimits:
 
 class TestApi:
     @pytest.fixture
-    def api(self, admin_user: Any) -> DescribedApi:
-        return DescribedApi(admin_user)
+    def api(self, admin_user: Any) -> Api:
+        return Api(admin_user)
 
     def test_shows_days_of_a_service(self, api: Any, acting: Any) -> None:
         line = SubscriptionFactory()

@@ -1,31 +1,15 @@
-"""Here every answer is held against the OpenAPI document."""
-
-from collections.abc import Callable
+"""Fixtures of the API's own tests."""
 
 import pytest
 
 from ispcore.api import throttles
-from ispcore.tenants.models import Tenant, User
-from ispcore.tenants.roles import Role
-from tests.api.described import DescribedApi
+from tests.client import Api
 
 
 @pytest.fixture
-def api(admin_user: User) -> DescribedApi:
-    """The API as `tenant`'s administrator."""
-    return DescribedApi(admin_user)
-
-
-@pytest.fixture
-def api_as(tenant: Tenant, make_user: Callable[..., User]) -> Callable[[Role], DescribedApi]:
-    """The API as somebody with the role given."""
-    return lambda role: DescribedApi(make_user(str(role), {tenant: role}))
-
-
-@pytest.fixture
-def anonymous(db: None) -> DescribedApi:
+def anonymous(db: None) -> Api:
     """The API without a credential."""
-    return DescribedApi()
+    return Api()
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from django.db import transaction
 from hardware.models import Olt
 from ispcore import redis
 from ispcore.tenants.context import tenant_context
-from tests.api.described import DescribedApi
 from tests.api.routes import operations
+from tests.client import Api
 from tests.factories import OltFactory
 
 pytestmark = pytest.mark.django_db
@@ -127,14 +127,14 @@ class TestCredential:
 
     @pytest.mark.parametrize("token", ["x", "ispk_00_00", "a.b.c", "ä", "ispk_\x00_1"])
     def test_a_wrong_one_is_401(self, token, db):
-        response = DescribedApi(token=token).get("hardware/olts")
+        response = Api(token=token).get("hardware/olts")
 
         assert error_of(response) == (401, "invalid_token")
         assert response["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
     @pytest.mark.parametrize("scheme", ["Basic YTpi", "Bearer", "Bearer ", "Token x"])
     def test_another_scheme_is_401(self, scheme, db):
-        response = DescribedApi().get("me", Authorization=scheme)
+        response = Api().get("me", Authorization=scheme)
 
         assert error_of(response) == (401, "not_authenticated")
 

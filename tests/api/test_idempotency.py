@@ -21,7 +21,7 @@ from ispcore.auth.principal import Principal
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import OltFactory
 
 pytestmark = pytest.mark.django_db
@@ -165,12 +165,12 @@ class TestScope:
         )
         api.post("hardware/olts", OLT, **KEY)
 
-        response = DescribedApi(token=text).post("hardware/olts", OLT, **KEY)
+        response = Api(token=text).post("hardware/olts", OLT, **KEY)
 
         assert refusal(response) == (409, "duplicate_olt_name")
 
     def test_is_the_tenant(self, make_user, tenant, other_tenant):
-        both = DescribedApi(make_user("both", dict.fromkeys((tenant, other_tenant), Role.ADMINISTRATOR)))
+        both = Api(make_user("both", dict.fromkeys((tenant, other_tenant), Role.ADMINISTRATOR)))
 
         here, there = (
             both.post("hardware/olts", OLT, X_Tenant_ID=slug, **KEY) for slug in ("north", "south")
@@ -217,7 +217,7 @@ class TestJobs:
 def test_of_eight_at_once_one_creates(admin_user, tenant):
     def call(_: int):
         try:
-            return DescribedApi(admin_user).post("hardware/olts", OLT, **KEY)
+            return Api(admin_user).post("hardware/olts", OLT, **KEY)
         finally:
             connections.close_all()
 
@@ -259,13 +259,13 @@ def test_a_key_whose_holder_died_is_free_at_once(admin_user, tenant):
         assert isinstance(threads.submit(hold_the_key).exception(), OperationalError)
 
     assert (created(tenant), stored(tenant)) == (0, 0)
-    assert DescribedApi(admin_user).post("hardware/olts", OLT, **KEY).status_code == 201
+    assert Api(admin_user).post("hardware/olts", OLT, **KEY).status_code == 201
     assert created(tenant) == 1
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "platform"])
 def test_a_key_is_forgotten_after_a_day(admin_user, tenant):
-    api = DescribedApi(admin_user)
+    api = Api(admin_user)
     for name, ip in (("young", "192.0.2.8"), ("old", "192.0.2.9")):
         api.post("hardware/olts", OLT | {"name": name, "ip": ip}, X_Idempotency_Key=name)
     with tenant_context(tenant.pk):

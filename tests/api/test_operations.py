@@ -108,10 +108,10 @@ class TestLimits:
         assert api.get("me").status_code == 429
 
     def test_hold_for_credentials_that_are_refused(self, settings, db):
-        from tests.api.described import DescribedApi
+        from tests.client import Api
 
         settings.RATE_LIMIT_PER_MINUTE = 2
-        guesser = DescribedApi(token="ispk_guess_guess")
+        guesser = Api(token="ispk_guess_guess")
 
         assert [guesser.get("me").status_code for _ in range(3)] == [401, 401, 429]
 

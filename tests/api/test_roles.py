@@ -9,8 +9,8 @@ from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import GRANTS, Role, allows
 from tests.api import platform_permissions, support_records, webhook_records
-from tests.api.described import find_operation
 from tests.api.routes import operations
+from tests.contract import find_operation
 
 OPEN = "open to anybody"
 ANY = "any role"

@@ -10,7 +10,7 @@ from ispcore.auth import services as auth
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from ispcore.tenants.roles import Role
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import OltFactory
 
 pytestmark = pytest.mark.django_db
@@ -29,12 +29,12 @@ def tenant_of(response) -> str:
 @pytest.fixture
 def both(tenant, other_tenant, make_user):
     """Administrator of the one, support at the other."""
-    return DescribedApi(make_user("both", {tenant: Role.ADMINISTRATOR, other_tenant: Role.SUPPORT}))
+    return Api(make_user("both", {tenant: Role.ADMINISTRATOR, other_tenant: Role.SUPPORT}))
 
 
 @pytest.fixture
 def platform(tenant, other_tenant, make_user):
-    return DescribedApi(make_user("root", is_platform_staff=True))
+    return Api(make_user("root", is_platform_staff=True))
 
 
 def test_the_only_one_need_not_be_named(api, tenant):
@@ -108,7 +108,7 @@ def test_one_that_is_switched_off_is_none(api, tenant):
 
 
 def test_who_belongs_to_none_is_refused(tenant, make_user):
-    stranger = DescribedApi(make_user("stranger"))
+    stranger = Api(make_user("stranger"))
 
     assert refusal(stranger.get("me")) == (403, "tenant_forbidden")
     assert refusal(stranger.get("me", X_Tenant_ID="north")) == (403, "tenant_forbidden")
@@ -139,7 +139,7 @@ class TestApiKey:
         _, text = auth.create_api_key(
             name="export", role=Role.NETWORK_OPERATIONS, created_by=None, at=timezone.now()
         )
-        return DescribedApi(token=text)
+        return Api(token=text)
 
     def test_belongs_to_its_tenant(self, key):
         assert tenant_of(key.get("me")) == "north"

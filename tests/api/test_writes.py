@@ -10,7 +10,7 @@ from hardware.models import Olt, OnuStatus
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import OltFactory, OnuFactory
 
 pytestmark = pytest.mark.django_db
@@ -208,11 +208,11 @@ def test_of_eight_who_read_the_same_version_one_may_write(admin_user, tenant):
     with tenant_context(tenant.pk):
         olt = OltFactory(name="Old")
     path = f"hardware/olts/{olt.pk}"
-    tag = DescribedApi(admin_user).get(path)["ETag"]
+    tag = Api(admin_user).get(path)["ETag"]
 
     def write(number: int) -> int:
         try:
-            answer = DescribedApi(admin_user).patch(path, {"site": f"Site {number}"}, If_Match=tag)
+            answer = Api(admin_user).patch(path, {"site": f"Site {number}"}, If_Match=tag)
             return int(answer.status_code)
         finally:
             connections.close_all()

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from ispcore.developers.reference import error_parts, reference
-from tests.api.described import document
+from tests.contract import document
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("ispcore", "subscribers", "ipam", "hardware", "aaa", "billing", "support")

@@ -23,8 +23,8 @@ from ispcore.events.catalogue import CATALOGUE, schema_of
 from ispcore.events.services import endpoints
 from ispcore.events.services.sending import LADDER, Message, signed
 from ispcore.tenants.fields import new_id
-from tests.api.described import document
 from tests.compat.test_guide import rows
+from tests.contract import document
 
 EVERY_OPERATION = {
     operation["operationId"]: (verb, path, operation)

@@ -19,7 +19,7 @@ from ispcore.developers.examples import Examples
 from ispcore.developers.reference import Endpoint, reference
 from ispcore.tenants.context import tenant_context
 from subscribers.models import Subscriber
-from tests.api.described import document, problems_of
+from tests.contract import document, problems_of
 from tests.needs import require
 
 OPERATIONS = {

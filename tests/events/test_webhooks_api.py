@@ -12,7 +12,7 @@ from ispcore.admin.history import history_model
 from ispcore.events.models import Event, WebhookDelivery, WebhookEndpoint
 from ispcore.events.services import deliveries, endpoints, keeping
 from ispcore.tenants.context import tenant_context
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.events.hooked import happen, hook, later, numbers, relay, rows, send
 from tests.events.receiver import Receiver, receiver
 
@@ -21,8 +21,8 @@ URL = "https://hooks.example/in"
 
 
 @pytest.fixture
-def api(admin_user: Any) -> DescribedApi:
-    return DescribedApi(admin_user)
+def api(admin_user: Any) -> Api:
+    return Api(admin_user)
 
 
 @pytest.fixture

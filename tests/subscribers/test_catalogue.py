@@ -7,7 +7,7 @@ import pytest
 
 from subscribers.models import BillingProfile, Plan, PlanZone, Premise, Subscription, Zone
 from subscribers.services import catalogue
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import BillingProfileFactory, PlanFactory, PremiseFactory, SubscriberFactory, ZoneFactory
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,8 @@ PLAN_ROUTES = ["internet-plans", "products"]
 
 
 @pytest.fixture
-def api(admin_user: Any) -> DescribedApi:
-    return DescribedApi(admin_user)
+def api(admin_user: Any) -> Api:
+    return Api(admin_user)
 
 
 def refusal(response: Any) -> tuple[int, str, str]:

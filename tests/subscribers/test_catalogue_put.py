@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.db.models import Model
 
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import BillingProfileFactory, PlanFactory, PremiseFactory, ZoneFactory
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ PLAN_ROUTES = ["internet-plans", "products"]
 
 @pytest.fixture
 def api(admin_user):
-    return DescribedApi(admin_user)
+    return Api(admin_user)
 
 
 class TestPut:

@@ -14,7 +14,6 @@ import pytest
 from django.db import connections
 
 from ispcore import redis
-from tests.api.described import DescribedApi
 from tests.client import Api
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
@@ -42,7 +41,7 @@ def found(response: Any) -> list[str]:
 @pytest.mark.django_db
 def test_a_subscriber_is_listed_created_read_changed_and_led_through_its_states(admin_user):
     """Seed 000, "Subscribers": the seven routes, with and without the slash at the end."""
-    api = DescribedApi(admin_user, X_Tenant_ID="north")
+    api = Api(admin_user, X_Tenant_ID="north")
     assert data_of(api.get("subscribers/")) == []
 
     made = api.post("subscribers/", {"full_name": "Jane Doe", "status": "prospect", "phone": "+15550001234"})
@@ -76,7 +75,7 @@ def test_a_subscriber_is_listed_created_read_changed_and_led_through_its_states(
 @pytest.mark.django_db(transaction=True)
 def test_a_service_is_created_from_three_elements_updated_tracked_and_searched(admin_user):
     """Seed 001: creation by customer, product and premise; limited update; snapshot; paged list by status."""
-    api = DescribedApi(admin_user)
+    api = Api(admin_user)
     customer = data_of(api.post("subscribers", {"full_name": "Jane Doe", "status": "active"}), 201)
     product = data_of(
         api.post(
@@ -158,14 +157,14 @@ EXAMPLE: dict[str, Any] = {
 @pytest.fixture
 def example(db, admin_user) -> dict[str, Any]:
     profile = {"name": "Monthly", "cycle_day": 1, "currency": "USD"}
-    made = data_of(DescribedApi(admin_user).post("billing-profiles", profile), 201)
+    made = data_of(Api(admin_user).post("billing-profiles", profile), 201)
     return EXAMPLE | {"billing_profile_id": made["id"]}
 
 
 @pytest.mark.django_db
 def test_a_subscriber_is_created_as_the_reference_shows(admin_user, example):
     """Seed 002: headers, envelope, repeats and refusals of "Create a subscriber"."""
-    api = DescribedApi(
+    api = Api(
         admin_user, X_Tenant_ID="north", X_Idempotency_Key="4b71d8f2-sample-key", Accept="application/json"
     )
 
@@ -203,7 +202,7 @@ def test_a_subscriber_is_created_as_the_reference_shows(admin_user, example):
     assert {each["field"] for each in error["fields"]} == {"full_name", "status"}
     status, error = error_of(api.post("subscribers", EXAMPLE, X_Idempotency_Key="k5"))
     assert (status, error["field"]) == (422, "billing_profile_id")
-    assert error_of(DescribedApi().post("subscribers", example))[0] == 401
+    assert error_of(Api().post("subscribers", example))[0] == 401
     assert found(api.get("subscribers")) == ["Jane Doe"]
 
 
@@ -234,7 +233,7 @@ FACTS = {"name": "JOSE alvarez", "address": "101 fiber st", "plan": "fibre 100",
 @pytest.fixture
 def jose(db, admin_user) -> dict[str, Any]:
     """A customer with a running service, made as an integrator makes one."""
-    api = DescribedApi(admin_user)
+    api = Api(admin_user)
     person = {
         "full_name": "José Álvarez", "status": "active", "phone": "+1 (555) 000-1234", "email": "jose@example.com",
         "document": {"type": "national_id", "number": "V-12.345.678"},
@@ -261,7 +260,7 @@ def jose(db, admin_user) -> dict[str, Any]:
 @pytest.mark.django_db
 def test_a_caller_is_found_verified_and_brought_up_to_date(admin_user, jose):
     """Seed 003, "Clients": the look-ups, the identity check, the profile's update."""
-    api = DescribedApi(admin_user)
+    api = Api(admin_user)
 
     assert found(api.get("subscribers?status=active")) == ["John Roe", "José Álvarez"]
     for words in ("jose", "ALVAREZ", "álv jos", "fiber 101", "v12345", "555 000 1234", "jose@example.com"):

@@ -13,7 +13,7 @@ from ispcore.tenants.models import AuditEntry
 from ispcore.tenants.roles import Role
 from subscribers.models import Hold, PlanChange, ServiceStatus, Subscription
 from subscribers.services.periods import local_date
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import PlanFactory, PremiseFactory, SubscriberFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def api(admin_user):
-    return DescribedApi(admin_user)
+    return Api(admin_user)
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ class TestWifiPassword:
         assert not IdempotentAnswer.objects.filter(body__contains="correct").exists()
 
     def test_is_kept_from_others(self, line, make_user, tenant):
-        api = DescribedApi(make_user("staff", {tenant: Role.STAFF_MEMBER}))
+        api = Api(make_user("staff", {tenant: Role.STAFF_MEMBER}))
 
         response = api.post(f"services/{line.pk}/reveal-wifi-password")
 

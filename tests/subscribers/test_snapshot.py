@@ -13,7 +13,7 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
 from subscribers.models import Plan, Premise, SnapshotCursor, Subscriber, Subscription
 from subscribers.services.snapshot import Position, read_part, take_changes
-from tests.api.described import DescribedApi
+from tests.client import Api
 from tests.factories import PremiseFactory, SubscriberFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -180,7 +180,7 @@ def numbers_of(tenant, ids) -> list[int]:
 class TestParts:
     @pytest.fixture
     def api(self, admin_user):
-        return DescribedApi(admin_user)
+        return Api(admin_user)
 
     def test_give_each_of_25000_lines_once_while_others_commit_out_of_order(self, tenant):
         """Changes made during the walk move behind its horizon, and come with the next window, once."""
@@ -297,7 +297,7 @@ class TestParts:
     def test_are_no_one_elses(self, api, tenant, make_user):
         make_lines(tenant, 1, 2)
         cursor = api.get("services/snapshot?limit=1").json()["meta"]["pagination"]["cursor"]
-        other = DescribedApi(make_user("other", {tenant: Role.SUPPORT}))
+        other = Api(make_user("other", {tenant: Role.SUPPORT}))
 
         assert other.get(f"services/snapshot?cursor={cursor}").status_code == 400
 
@@ -328,7 +328,7 @@ def principal_of(tenant) -> str:
 class TestApi:
     @pytest.fixture
     def api(self, admin_user):
-        return DescribedApi(admin_user)
+        return Api(admin_user)
 
     def test_tells_what_the_reference_shows(self, api, tenant):
         with tenant_context(tenant.pk):
@@ -350,7 +350,7 @@ class TestApi:
 
     def test_may_be_called_once_in_ten_minutes_by_each_credential(self, api, tenant, make_user):
         make_lines(tenant, 1)
-        other = DescribedApi(make_user("other", {tenant: Role.SUPPORT}))
+        other = Api(make_user("other", {tenant: Role.SUPPORT}))
 
         first = api.get("services/snapshot")
         with tenant_context(tenant.pk):
@@ -384,7 +384,7 @@ class TestApi:
 
     def test_shows_another_tenant_nothing(self, tenant, other_tenant, make_user):
         make_lines(tenant, 1)
-        stranger = DescribedApi(make_user("stranger", {other_tenant: Role.ADMINISTRATOR}))
+        stranger = Api(make_user("stranger", {other_tenant: Role.ADMINISTRATOR}))
 
         assert stranger.get("services/snapshot").json()["data"] == []
 
