@@ -2,7 +2,7 @@
 
 from billing.api.charges import AddOnViewSet, ChargeViewSet, DiscountViewSet, OveragePriceViewSet
 from billing.api.dunning import DunningNightViewSet, DunningPolicyViewSet, ReminderViewSet
-from billing.api.gateways import CheckoutViewSet
+from billing.api.gateways import CheckoutViewSet, GatewayViewSet
 from billing.api.invoices import InvoiceViewSet
 from billing.api.payments import PaymentViewSet
 from billing.api.prepaid import CreditVoucherBatchViewSet, PrepaidServiceViewSet
@@ -26,6 +26,7 @@ for name, view in {
     "reconciliations": ReconciliationViewSet,
     "bank-lines": BankLineViewSet,
     "checkouts": CheckoutViewSet,
+    "gateways": GatewayViewSet,
     "dunning-policies": DunningPolicyViewSet,
     "promises": PromiseViewSet,
     "exemptions": ExemptionViewSet,

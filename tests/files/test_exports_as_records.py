@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from ispcore.crypto import MASK
 from ispcore.files import exports
 from ispcore.jobs.models import Job
 from ispcore.tenants.context import tenant_context
@@ -45,6 +46,23 @@ def test_another_tenants_rows_are_not_in_it(other_tenant: Tenant) -> None:
         ZoneFactory(name="Theirs")
 
     assert records("zones") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "secrets"),
+    [
+        ("webhooks", {"secret", "previous_secret"}),
+        ("api-keys", {"key", "secret_hash"}),
+        ("gateways", {"api_key", "webhook_secret"}),
+    ],
+)
+def test_what_opens_anything_is_in_no_list(name: str, secrets: set[str]) -> None:
+    MAKE[exports.find(name).model]()
+
+    (line,) = records(name)
+
+    assert not secrets & {key for key, value in line.items() if value not in (None, "", MASK)}
+    assert line["id"]
 
 
 def test_holds_each_row_once_over_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
