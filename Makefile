@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks demo-year clean venv venv-dev
+.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export demo-year clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -84,6 +84,9 @@ bench-diagnosis: venv-dev ## Measure diagnoses at a provider of 100,000 lines (A
 
 bench-webhooks: venv-dev ## Measure how many webhooks one worker sends a second (ARGS="--events 500" for less)
 	@exec $(PY) -m bench.webhooks $(ARGS)
+
+bench-tenant-export: venv-dev ## Measure export and restore of a provider beside plain COPY (ARGS="--subscribers 10000" for less)
+	@exec $(PY) -m bench.tenant_export $(ARGS)
 
 clean: ## Remove the virtual environment and caches; the data in .run stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
