@@ -191,5 +191,10 @@ def _token() -> Schema:
         "responses": {
             "200": {"description": "The token.", "content": {"application/json": {"schema": answer}}},
             "401": {"description": "Wrong user name or password."},
+            "403": {"description": "This installation takes no passwords: use an API key."},
+            **{
+                status: {"description": STATUSES[status]}
+                for status in ("406", "413", "415", "422", "429", "503")
+            },
         },
     }

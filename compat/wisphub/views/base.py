@@ -12,14 +12,18 @@ from compat.wisphub.shapes import BackendResponse
 from ispcore.api.errors import ApiError
 
 
-class WispHubView(DialectView):
-    """An operation of WispHub. A body that is wrong or not whole is 422 there, also where a field is missing."""
+class WholeBody:
+    """Stands before a view: a body that is wrong or not whole is 422 there, also where a field is missing."""
 
     def handle_exception(self, exc: Exception) -> Response:
-        response = super().handle_exception(exc)
+        response: Response = super().handle_exception(exc)  # type: ignore[misc]
         if isinstance(exc, ValidationError | ParseError):
             response.status_code = 422
         return response
+
+
+class WispHubView(WholeBody, DialectView):
+    """An operation of WispHub."""
 
 
 def said(body: BackendResponse, status: int = 200) -> Response:

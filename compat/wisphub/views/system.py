@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from compat.frame import DialectRenderer
 from compat.wisphub.document import document
 from compat.wisphub.shapes import Action, succeeded
-from compat.wisphub.views.base import WispHubView, said
+from compat.wisphub.views.base import WholeBody, WispHubView, said
 from ispcore.auth.api import TokenView as NativeTokenView
 
 
@@ -33,7 +33,7 @@ class DocumentView(HealthView):
         )
 
 
-class TokenView(NativeTokenView):
+class TokenView(WholeBody, NativeTokenView):
     schema = None
     renderer_classes = (DialectRenderer,)  # type: ignore[assignment]
 
