@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export demo-year clean venv venv-dev
+.PHONY: help run radius test lint format requirements fuzz-api api-snapshot bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export demo-year clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -42,6 +42,12 @@ requirements: venv-dev ## Compile the version pins anew from requirements*.in
 	done
 	@# pip-compile looks at this machine's Python only; Debian 12 has 3.11.2.
 	@echo 'async-timeout==5.0.1 ; python_full_version < "3.11.3"  # via redis' >>requirements.txt
+
+fuzz-api: venv-dev ## Ask everything the OpenAPI document describes of a real server (ARGS="--only zones --examples 100")
+	@exec $(PY) -m tests.api.fuzz $(ARGS)
+
+api-snapshot: venv-dev ## Write docs/api/contract.json anew (BREAKING="why" where a change breaks clients)
+	@exec $(PY) -W ignore::RuntimeWarning -m tests.api.snapshot $(if $(BREAKING),--breaking "$(BREAKING)")
 
 bench-discovery: venv-dev ## Measure OLT discovery against its peers
 	@exec $(PY) -m bench.discovery
