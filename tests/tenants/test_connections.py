@@ -63,3 +63,12 @@ def test_one_that_the_server_ended_is_replaced(other, pid):
         (now,) = cursor.fetchone()
 
     assert now != pid
+
+
+def test_a_connection_tells_historys_triggers_that_none_is_left_out() -> None:
+    """Where the setting is missing they catch an error for each row, and a long transaction grows slow."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('pgtrigger.ignore')")
+        found = cursor.fetchone()
+
+    assert found == ("{}",)
