@@ -24,7 +24,6 @@ from ispcore.errors import DomainError
 from ispcore.files.tenant_export import contents, manifest, writing
 from ispcore.files.tenant_export.reading import Archive, NotAnExport
 from ispcore.files.tenant_export.sealing import Sealer, WrongPassphrase
-from ispcore.tenants.fields import new_id
 
 ROWS_AT_ONCE = 20_000
 BYTES_AT_ONCE = 16 * 1024 * 1024
@@ -107,8 +106,7 @@ class _Work:
     def __init__(self, archive: Archive, database: psycopg.Connection[Any], sealer: Sealer | None) -> None:
         self._archive, self._database, self._sealer = archive, database, sealer
         self._tenant_id = UUID(archive.manifest["tenant"]["id"])
-        self._other_ids: dict[str, str] = {}
-        self._row = 0
+        self._has_other_ids = False
 
     @contextmanager
     def refusals(self, what: str) -> Iterator[None]:
@@ -130,35 +128,43 @@ class _Work:
         )
 
     def take_people(self) -> list[str]:
-        """Make accounts for people unknown here, without a password; return whose account is kept as it is."""
-        known: list[str] = []
+        """Make accounts for people unknown here, without a password; return whose account is kept as it is.
+
+        An account is known by its e-mail address. An id that somebody else has here is drawn anew.
+        """
+        self._database.execute(
+            "CREATE TEMPORARY TABLE people (id uuid, email text, full_name text, is_active bool, "
+            "created_at timestamptz, here uuid) ON COMMIT DROP"
+        )
         for lines in self._archive.lines(manifest.USERS):
-            for line in lines:
-                person = json.loads(line)
-                found = self._database.execute(
-                    "SELECT id::text, email FROM tenants_user WHERE email = %s OR id = %s ORDER BY email = %s DESC",
-                    [person["email"], person["id"], person["email"]],
-                ).fetchone()
-                if found and found[1] == person["email"]:
-                    known.append(person["email"])
-                    self._note(person["id"], found[0])
-                    continue
-                self._note(person["id"], str(new_id()) if found else person["id"])
-                self._database.execute(
-                    "INSERT INTO tenants_user (id, password, email, full_name, is_active, is_platform_staff, "
-                    "created_at) VALUES (%s, %s, %s, %s, %s, false, %s)",
-                    [
-                        self._other_ids.get(person["id"], person["id"]),
-                        UNUSABLE_PASSWORD + base64.b32encode(os.urandom(25)).decode(),
-                        person["email"], person["full_name"], person["is_active"], person["created_at"],
-                    ],
-                )  # fmt: skip
-        if self._other_ids:
-            self._database.execute("CREATE TEMPORARY TABLE other_ids (was uuid, here uuid) ON COMMIT DROP")
-            with self._database.cursor() as cursor, cursor.copy("COPY other_ids FROM STDIN") as copy:
-                for pair in self._other_ids.items():
-                    copy.write_row(pair)
-        return known
+            self._stage(lines)
+            self._database.execute(
+                "INSERT INTO people SELECT r.* FROM incoming, json_populate_record(NULL::people, line) AS r"
+            )
+            self._database.execute("TRUNCATE incoming")
+        self._database.execute(
+            "UPDATE people SET here = (SELECT u.id FROM tenants_user AS u WHERE u.email = people.email)"
+        )
+        known = self._database.execute(
+            "SELECT email FROM people WHERE here IS NOT NULL ORDER BY 1"
+        ).fetchall()
+        self._database.execute(
+            "UPDATE people SET here = CASE WHEN id IN (SELECT u.id FROM tenants_user AS u) THEN uuidv7() ELSE id END "
+            "WHERE here IS NULL"
+        )
+        self._database.execute(
+            "INSERT INTO tenants_user (id, password, email, full_name, is_active, is_platform_staff, created_at) "
+            "SELECT here, %s || gen_random_uuid()::text, email, full_name, is_active, false, created_at FROM people "
+            "WHERE email NOT IN (SELECT u.email FROM tenants_user AS u)",
+            [UNUSABLE_PASSWORD],
+        )
+        self._database.execute(
+            "CREATE TEMPORARY TABLE other_ids ON COMMIT DROP AS "
+            "SELECT id AS was, here FROM people WHERE id <> here"
+        )
+        row = self._database.execute("SELECT EXISTS (SELECT FROM other_ids)").fetchone()
+        self._has_other_ids = bool(row and row[0])
+        return [email for (email,) in known]
 
     def take(self, table: contents.Table) -> None:
         """Bring a table's rows in, some thousand at a time."""
@@ -186,7 +192,7 @@ class _Work:
             rows, digest = writing.content_of(self._database, table, self._tenant_id)
             if rows != figures["rows"]:
                 different.append(f"{table.label}: {figures['rows']} rows in the file, {rows} here")
-            elif digest != figures["content_sha256"] and not (self._other_ids and table.users):
+            elif digest != figures["content_sha256"] and not (self._has_other_ids and table.users):
                 different.append(f"{table.label}: other values")
         totals = manifest.totals_of(self._database, self._tenant_id, tables)
         for kind, named in self._archive.manifest["totals"].items():
@@ -204,14 +210,13 @@ class _Work:
             [self._tenant_id, f"made at {self._archive.manifest['made_at']}"[:200]],
         )
 
-    def _note(self, was: str, here: str) -> None:
-        if was != here:
-            self._other_ids[was] = here
-
-    def _insert(self, table: contents.Table, lines: list[bytes]) -> None:
+    def _stage(self, lines: list[bytes]) -> None:
         self._database.execute("CREATE TEMPORARY TABLE IF NOT EXISTS incoming (line json) ON COMMIT DROP")
         with self._database.cursor() as cursor, cursor.copy("COPY incoming FROM STDIN") as copy:
             copy.write(b"\n".join(lines).replace(b"\\", b"\\\\") + b"\n")
+
+    def _insert(self, table: contents.Table, lines: list[bytes]) -> None:
+        self._stage(lines)
         if table.rule.make_partition:
             self._database.execute(
                 "SELECT {} FROM (SELECT DISTINCT date_trunc('month', (line->>'{}')::timestamptz AT TIME ZONE "  # noqa: S608
@@ -243,7 +248,7 @@ class _Work:
 
     def _value(self, table: contents.Table, column: str) -> sql.Composable:
         value = sql.SQL("r.{}").format(sql.Identifier(column))
-        if self._other_ids and column in table.users:
+        if self._has_other_ids and column in table.users:
             return sql.SQL("COALESCE((SELECT here FROM other_ids WHERE was = {v}), {v})").format(v=value)
         return value
 
@@ -273,10 +278,12 @@ class _Work:
 
 @contextmanager
 def _transaction() -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(**{**connection.get_connection_params(), "autocommit": True}) as database:
-        database.execute("SET TimeZone = 'UTC'")
-        with database.transaction():
-            yield database
+    with (
+        psycopg.connect(**{**connection.get_connection_params(), "autocommit": True}) as database,
+        database.transaction(),
+    ):
+        database.execute("SET LOCAL TimeZone = 'UTC'")
+        yield database
 
 
 def _refuse_another_role(database: psycopg.Connection[Any]) -> None:

@@ -30,8 +30,8 @@ def snapshot(tenant_id: UUID) -> Iterator[psycopg.Connection[Any]]:
     Of its own, because what is written meanwhile, pieces of the file and the job's progress, must be seen at once.
     """
     with psycopg.connect(**{**connection.get_connection_params(), "autocommit": True}) as database:
-        database.execute("SET TimeZone = 'UTC'")
         database.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        database.execute("SET LOCAL TimeZone = 'UTC'")
         database.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id)])
         yield database
         database.execute("COMMIT")

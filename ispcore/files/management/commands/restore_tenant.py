@@ -6,6 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ispcore.errors import DomainError
 from ispcore.files.tenant_export import commands, restoring
 
+MOST_NAMED = 20
+
 
 class Command(BaseCommand):
     help = (
@@ -28,8 +30,10 @@ class Command(BaseCommand):
         commands.show(self.stdout, {**done.manifest, "totals": done.totals})
         self.stdout.write("Every table and total is as in the file.")
         if done.known_people:
+            more = len(done.known_people) - MOST_NAMED
             self.stdout.write(
-                f"These people had an account here, which they keep: {', '.join(done.known_people)}."
+                f"These people had an account here, which they keep: {', '.join(done.known_people[:MOST_NAMED])}"
+                + (f" and {more} more." if more > 0 else ".")
             )
         if done.new_people:
             self.stdout.write(
