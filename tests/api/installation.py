@@ -86,7 +86,7 @@ def install(directory: Path, *, workers: int = 1) -> Iterator[Installation]:
             stack.callback(web.wait)
             stack.callback(web.terminate)
             running = Installation(f"http://127.0.0.1:{port}", token, olt_id, postgres, valkey, environment)
-            running.wait_for("/ready", 200)
+            running.wait_for("/ready", 200, seconds=180)  # However long it takes on a busy machine.
             yield running
 
 
