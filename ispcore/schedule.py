@@ -17,6 +17,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "ispcore.auth.tasks.purge_refresh_tokens",
         "schedule": crontab(hour="3", minute="40"),
     },
+    "purge-sessions": {
+        "task": "ispcore.auth.tasks.purge_sessions",
+        "schedule": crontab(hour="3", minute="42"),
+    },
     "purge-files": {"task": "ispcore.files.tasks.purge_files", "schedule": crontab(hour="3", minute="50")},
     "forget-old-imports": {
         "task": "subscribers.tasks.forget_old_imports",

@@ -8,6 +8,7 @@ from ispcore.api.me import MeView
 from ispcore.api.routers import HouseRouter
 from ispcore.auth.api import RevokeView, TokenView
 from ispcore.auth.keys_api import ApiKeyViewSet
+from ispcore.auth.log_outs import BackChannelView
 from ispcore.auth.oidc import BeginView, CallbackView
 from ispcore.events.api import DeliveryViewSet, EventTypeView, EventView, WebhookViewSet
 from ispcore.files.api import ExportView, FileViewSet, TenantExportView
@@ -43,6 +44,7 @@ urlpatterns = [
     # The library asks for these two by name.
     path("oidc/begin/", BeginView.as_view(), name="oidc_authentication_init"),
     path("oidc/callback/", CallbackView.as_view(), name="oidc_authentication_callback"),
+    path("oidc/backchannel-logout/", BackChannelView.as_view(), name="oidc_backchannel_logout"),
     path("api/v1/", include(api)),
     path("compat/", include("compat.urls")),
     path("", include("billing.pages.urls")),

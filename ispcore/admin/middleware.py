@@ -1,14 +1,17 @@
 """Django's own middleware for people with a browser, passed by where programs call with a credential."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import middleware as auth
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import SimpleLazyObject
 
 from ispcore.api.request import is_api
+from ispcore.auth import log_outs
 
 
 class _Staff(MiddlewareMixin):
@@ -23,8 +26,19 @@ class SessionMiddleware(_Staff, sessions.SessionMiddleware):
 
 
 class AuthenticationMiddleware(_Staff, auth.AuthenticationMiddleware):
-    pass
+    """Nobody is logged in by a session that the log-in service has ended."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = cast(Any, SimpleLazyObject(lambda: _user_of(request)))
 
 
 class MessageMiddleware(_Staff, messages.MessageMiddleware):
     pass
+
+
+def _user_of(request: HttpRequest) -> Any:
+    if log_outs.is_over(request.session):
+        request.session.flush()
+        return AnonymousUser()
+    return auth.get_user(request)

@@ -34,26 +34,40 @@ def verify(token: Any, *, nonce: str) -> dict[str, Any]:
     `nonce` is what this browser's session sent with its request. Raises IdTokenRefused, or IssuerAway while the
     issuer's keys have never been seen.
     """
-    if not isinstance(token, str) or len(token) > MAX_CHARACTERS:
-        raise IdTokenRefused(reason="it holds no ID token")
     if not nonce:
         raise IdTokenRefused(reason="nobody asked for it")
-    claims = _decode(token, _key_of(token))
-    _require_this_client(claims)
-    if not _is_plain(claims["nonce"]) or not compare_digest(claims["nonce"], nonce):
+    claims = read(token, types=TYPES, required=REQUIRED_CLAIMS)
+    if not is_plain(claims["nonce"]) or not compare_digest(claims["nonce"], nonce):
         raise IdTokenRefused(reason="it answers another request (nonce)")
-    if not _is_plain(claims["sub"]) or not 1 <= len(claims["sub"]) <= MAX_SUBJECT:
+    if not is_plain(claims["sub"]) or not 1 <= len(claims["sub"]) <= MAX_SUBJECT:
         raise IdTokenRefused(reason="its `sub` is malformed")
     return claims
 
 
-def _key_of(token: str) -> jwt.PyJWK:
+def read(token: Any, *, types: frozenset[str], required: list[str]) -> dict[str, Any]:
+    """Check signature, issuer, audience and times of a token that the issuer made for this client.
+
+    Raises IdTokenRefused, or IssuerAway.
+    """
+    if not isinstance(token, str) or len(token) > MAX_CHARACTERS:
+        raise IdTokenRefused(reason="it holds no token")
+    claims = _decode(token, _key_of(token, types), required)
+    _require_this_client(claims)
+    return claims
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is text of visible ASCII characters and blanks."""
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
+def _key_of(token: str, types: frozenset[str]) -> jwt.PyJWK:
     try:
         header = jwt.get_unverified_header(token)
     except PyJWTError as error:
         raise IdTokenRefused(reason="it cannot be read") from error
-    if str(header.get("typ", "")).lower() not in TYPES:
-        raise IdTokenRefused(reason="it is no ID token (typ)")
+    if str(header.get("typ", "")).lower() not in types:
+        raise IdTokenRefused(reason="it is another kind of token (typ)")
     if FORBIDDEN_HEADERS & header.keys():
         raise IdTokenRefused(reason="its header names a key or an extension of its own")
     if header.get("alg") != settings.OIDC_RP_SIGN_ALGO or header["alg"] not in ISSUER_ALGORITHMS:
@@ -68,13 +82,13 @@ def _key_of(token: str) -> jwt.PyJWK:
         raise IdTokenRefused(reason="its key is not known") from error
 
 
-def _decode(token: str, key: jwt.PyJWK) -> dict[str, Any]:
+def _decode(token: str, key: jwt.PyJWK, required: list[str]) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
             key,
             [settings.OIDC_RP_SIGN_ALGO],
-            options={"require": REQUIRED_CLAIMS, "enforce_minimum_key_length": True},
+            options={"require": required, "enforce_minimum_key_length": True},
             audience=settings.OIDC_RP_CLIENT_ID,
             issuer=settings.OIDC_ISSUER,
             leeway=LEEWAY_SECONDS,
@@ -103,7 +117,3 @@ def _require_this_client(claims: dict[str, Any]) -> None:
     party = claims.get("azp")
     if (len(audiences) > 1 and party is None) or (party is not None and party != settings.OIDC_RP_CLIENT_ID):
         raise IdTokenRefused(reason="it was issued to another client (azp)")
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isprintable()

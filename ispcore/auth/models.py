@@ -108,6 +108,29 @@ class ExternalIdentity(models.Model):
         return f"{self.subject} of {self.issuer}"
 
 
+class IssuerLogOut(models.Model):
+    """What the issuer has ended: one of its sessions, or, without `sid`, all of a subject's until then."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    issuer = models.CharField(max_length=255)
+    jti = models.CharField(max_length=255, help_text="The logout token's own id, so that none counts twice.")
+    sid = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    at = models.DateTimeField(help_text="When the issuer said so.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["issuer", "jti"], name="issuer_log_out_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["issuer", "sid"], name="issuer_log_out_session"),
+            models.Index(fields=["issuer", "subject"], name="issuer_log_out_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return self.jti
+
+
 class Authenticator(models.Model):
     """A person's authenticator app: the second step of a log-in with a password (RFC 6238).
 

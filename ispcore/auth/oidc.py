@@ -20,7 +20,7 @@ from requests.exceptions import RequestException
 
 from ispcore.api.request import client_ip, request_id_of
 from ispcore.api.throttles import GcraLimit, address_group
-from ispcore.auth import id_tokens, people
+from ispcore.auth import id_tokens, log_outs, people
 from ispcore.errors import DomainError
 from ispcore.tenants.models import User
 
@@ -75,6 +75,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
             # OpenID Connect Core §5.3.2: else somebody else's access token lends them its claims.
             raise LogInRefused(reason="the log-in service answered about somebody else")
         claims = {**told, **payload}
+        self.request.id_token_claims = payload
         owner = getattr(self.request, "links_to", None)
         if owner is not None:
             people.link(user=owner, subject=claims["sub"])
@@ -155,6 +156,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         if getattr(self.request, "links_to", None) is None:
             # A moment and not a number: the library and Django would count a number from the last change.
             session.set_expiry(timezone.now() + timedelta(seconds=SESSION_SECONDS))
+            log_outs.note(session, self.request.id_token_claims)
         return cast(HttpResponse, answer)
 
     def login_failure(self) -> HttpResponse:

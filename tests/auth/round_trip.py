@@ -27,10 +27,16 @@ def begin(browser: Client, **query: str) -> dict[str, str]:
 
 
 def come_back(
-    browser: Client, service: LogInService, asked: dict[str, str], claims: dict[str, Any], **query: Any
+    browser: Client,
+    service: LogInService,
+    asked: dict[str, str],
+    claims: dict[str, Any],
+    *,
+    token: str = "",
+    **query: Any,
 ) -> Any:
-    """Return from the issuer as the person whom the claims speak of."""
-    service.id_token = id_token(sub=claims["sub"], nonce=asked["nonce"])
+    """Return from the issuer as the person whom the claims speak of, with an ID token that says so or `token`."""
+    service.id_token = token or id_token(sub=claims["sub"], nonce=asked["nonce"])
     service.userinfo = claims
     return browser.get(CALLBACK, {"code": "c", "state": asked["state"], "iss": issuer.ISSUER, **query})
 

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.test import Client
 
-from ispcore.auth import people, services
+from ispcore.auth import oidc, people, services
 from ispcore.auth.authenticate import authenticate
 from ispcore.auth.models import ExternalIdentity
 from ispcore.tenants.context import tenant_context
@@ -16,6 +16,7 @@ from ispcore.tenants.models import Membership, User
 from ispcore.tenants.roles import Role
 from ispcore.tenants.selectors import grants_of
 from tests.auth import issuer
+from tests.auth.limits import use_up
 from tests.auth.round_trip import (
     BEGIN,
     CALLBACK,
@@ -256,6 +257,7 @@ class TestAttacks:
     def test_attempts_are_limited_per_address(self, client, service, tenant):
         for _ in range(30):
             come_back(client, service, begin(client), {**CLAIMS, "groups": []})
+        use_up(oidc.ADDRESS_LIMIT, "login:ip:127.0.0.1")
         service.asked.clear()
 
         come_back(client, service, begin(client), CLAIMS)

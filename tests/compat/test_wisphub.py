@@ -1,5 +1,6 @@
 """WispHub's page, request by request: health, token, clients, plans."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -7,10 +8,12 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from ispcore.auth.api import ACCOUNT_LIMIT, ADDRESS_LIMIT
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
 from subscribers.models import ServiceStatus
 from subscribers.services.periods import local_date
+from tests.auth.limits import use_up
 from tests.compat.client import Foreign
 from tests.compat.homes import equip, make_client
 from tests.compat.seeds import OPERATIONS
@@ -97,23 +100,33 @@ class TestSystem:
         assert outcome(response, 401) == (False, "error", "error")
         assert response["WWW-Authenticate"].startswith("Bearer")
 
-    @pytest.mark.parametrize(
-        ("account", "tries", "places"),
-        [
-            ("juan@example.net", 10, lambda number: f"10.0.0.{number}"),
-            ("juan{}@example.net", 30, lambda _: "10.0.0.1"),
-        ],
-    )
-    def test_guessing_stops_as_at_the_native_address_and_counts_with_it(self, db, account, tries, places):
+    @pytest.mark.parametrize("form", ["", "username=x", "password=x", "username=&password=x"])
+    def test_a_form_that_is_not_whole_is_422(self, db, form):
+        kind = "application/x-www-form-urlencoded"
+
+        response = Client().post("/compat/wisphub/api/v1/auth/token", form, content_type=kind)
+
+        assert outcome(response, 422) == (False, "error", "error")
+
+    @pytest.mark.parametrize("limit", ["account", "address"])
+    def test_guessing_stops_as_at_the_native_address_and_counts_with_it(self, db, limit):
         def guess(number: int, url: str) -> int:
-            form = f"username={account.format(number)}&password=wrong"
-            kind = "application/x-www-form-urlencoded"
-            return Client().post(url, form, content_type=kind, REMOTE_ADDR=places(number)).status_code
+            account, place = ("juan", number) if limit == "account" else (f"juan{number}", 1)
+            form, kind = f"username={account}@example.net&password=wrong", "application/x-www-form-urlencoded"
+            return Client().post(url, form, content_type=kind, REMOTE_ADDR=f"10.0.0.{place}").status_code
 
+        tries = 10 if limit == "account" else 30
         native = [guess(number, "/api/v1/auth/token") for number in range(5)]
-        theirs = [guess(number, "/compat/wisphub/api/v1/auth/token") for number in range(5, tries + 1)]
+        theirs = [guess(number, "/compat/wisphub/api/v1/auth/token") for number in range(5, tries)]
+        digest = hashlib.sha256(b"juan@example.net").hexdigest()
+        if limit == "account":
+            use_up(ACCOUNT_LIMIT, f"token:account:{digest}")
+        else:
+            use_up(ADDRESS_LIMIT, "token:ip:10.0.0.1")
 
-        assert native + theirs == [401] * tries + [429]
+        assert native + theirs == [401] * tries
+        assert guess(tries, "/compat/wisphub/api/v1/auth/token") == 429
+        assert guess(tries, "/api/v1/auth/token") == 429
 
     def test_while_guesses_cannot_be_counted_nobody_logs_in(self, admin_user, settings):
         settings.REDIS_URL = "redis://127.0.0.1:1/0"

@@ -24,6 +24,7 @@ DIRECTORY = {
     "ispauth.RefreshToken",
     "ispauth.ExternalIdentity",
     "ispauth.Authenticator",
+    "ispauth.IssuerLogOut",
 }
 
 TENANT_MODELS = [
