@@ -27,6 +27,10 @@ from ispcore.embedded.supervisor import Child, Supervisor, parse_procfile
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120
+# Where a front end under development listens on the same machine; its pages may then call the demo.
+DEMO_ORIGINS = (
+    "http://localhost,http://localhost:3000,http://localhost:8080,http://localhost:8081,http://localhost:8082"
+)
 SCREEN = """
   ISPCore is ready after {seconds:.1f} s (data in {data_dir}, logs in {logs})
 
@@ -195,6 +199,8 @@ def _environment(current: Run, backends: Backends) -> dict[str, str]:
     environment = {name: value for name, value in current.given.items() if name not in hidden}
     # What links in e-mails and the way back from a payment begin with.
     environment["PUBLIC_URL"] = environment.get("PUBLIC_URL") or current.url
+    if ipaddress.ip_address(current.host).is_loopback:
+        environment.setdefault("CORS_ALLOWED_ORIGINS", DEMO_ORIGINS)
     if not environment.get("EMAIL_HOST"):
         environment["EMAIL_FILE_PATH"] = str(current.home.data_dir / "mail")
     return (

@@ -183,6 +183,7 @@ def test_processes_get_their_own_role_and_no_other_secret(project: Project) -> N
     assert environment["ISP_DATA_DIR"] == str(project.data)
     assert (environment["HOST"], environment["PORT"]) == ("127.0.0.1", str(project.port))
     assert environment["PUBLIC_URL"] == f"http://127.0.0.1:{project.port}"
+    assert "http://localhost:3000" in environment["CORS_ALLOWED_ORIGINS"].split(",")
     assert environment["EMAIL_FILE_PATH"] == str(project.data / "mail")
     assert Path(environment["PROMETHEUS_MULTIPROC_DIR"]).is_dir()
     assert "leak" not in str(environment)
