@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from ispcore.auth import services
 from ispcore.auth.issuer_keys import issuer_keys
-from ispcore.auth.models import ExternalIdentity
+from ispcore.auth.models import ExternalIdentity, IssuerLogOut
 from ispcore.tenants.models import Tenant, User
 from ispcore.tenants.roles import Role
 from ispcore.tenants.selectors import grants_of
@@ -60,6 +60,8 @@ def provider(live_server: LiveServer, settings: Any) -> Iterator[Running]:
             "ispcore",
             redirect_uris=[f"{live_server.url}/oidc/callback/"],
             post_logout_redirect_uris=[f"{live_server.url}/admin/login/"],
+            backchannel_logout_uri=f"{live_server.url}/oidc/backchannel-logout/",
+            backchannel_logout_session_required=True,
         ),
         client_of("portal", redirect_uris=[portal_of(live_server)]),
         client_of("robot", redirect_uris=[], response_types=[], grant_types=["client_credentials"]),
@@ -139,6 +141,18 @@ class TestStaff:
         page.wait_for_url(f"{live_server.url}/admin/login/**")
         page.click("text=Log in with Example ID")
         expect(page.locator("input[name=login]")).to_be_visible()  # The provider asks again who it is.
+
+    def test_who_logs_out_there_is_out_here(self, live_server, provider, page, tenant):
+        log_in(page, live_server, "alice-7f3")
+        page.wait_for_url(f"{live_server.url}/admin/")
+
+        page.goto(f"{provider.issuer}/session/end")
+        page.click("button[value=yes]")
+        page.wait_for_url(f"{provider.issuer}/session/end/success**")
+        page.goto(f"{live_server.url}/admin/")
+
+        page.wait_for_url(f"{live_server.url}/admin/login/**")
+        assert IssuerLogOut.objects.get().sid
 
     def test_somebody_without_a_role_is_told_so(self, live_server, provider, page, tenant):
         log_in(page, live_server, "bob-2c1")
