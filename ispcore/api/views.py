@@ -168,7 +168,7 @@ class TenantViewSet(ApiView, GenericViewSet):  # type: ignore[type-arg]
         serializer: Any = self.get_serializer_class()
         one = row_of(serializer, self.model, lookup)
         if one is not None and type(self).get_queryset is TenantViewSet.get_queryset:
-            return one.read(tenant_id=current_tenant_id(), value=value)
+            return one.first(tenant=current_tenant_id(), value=value)
         rows = reader.select(self.filter_queryset(self.get_queryset()), "updated_at")
         found: tuple[Any, ...] | None = rows.filter(**criteria).first()
         return found

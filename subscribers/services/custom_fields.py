@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.tenants.context import current_tenant_id
+from ispcore.tenants.statements import all_in_order
 from subscribers.models import CustomField, CustomFieldKind, Subscriber
 
 MOST_FIELDS = 50  # Per tenant: the values of one customer stay a few kilobytes.
@@ -62,7 +63,7 @@ class CustomFieldChoicesInvalid(DomainError):
 
 def definitions_in_order() -> list[CustomField]:
     """List the bound tenant's definitions as staff see them; bulk callers read them once and pass them on."""
-    return list(CustomField.objects.order_by("position", "key"))
+    return all_in_order(CustomField, "position", "key")
 
 
 def share_definitions() -> None:

@@ -6,6 +6,7 @@ import phonenumbers
 from django.db import transaction
 
 from ispcore.errors import DomainError
+from ispcore.tenants.statements import all_in_order
 from subscribers.models import DuplicateRule, SubscriberSettings
 
 
@@ -18,8 +19,8 @@ class UnknownPhoneRegion(DomainError):
 
 def subscriber_settings() -> SubscriberSettings:
     """Return the bound tenant's settings; the defaults when nothing was ever set."""
-    found: SubscriberSettings | None = SubscriberSettings.objects.first()
-    return found or SubscriberSettings()
+    found = all_in_order(SubscriberSettings)
+    return found[0] if found else SubscriberSettings()
 
 
 def lock_settings() -> SubscriberSettings:
