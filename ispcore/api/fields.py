@@ -1,5 +1,6 @@
 """Serializer fields that refuse what the framework would quietly bend."""
 
+import copy
 import ipaddress
 import math
 import re
@@ -172,6 +173,28 @@ class HouseSerializer(StrictSerializer, serializers.ModelSerializer[M]):
     serializer_choice_field = ChoiceField
 
     id = serializers.UUIDField(read_only=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Copy the fields of the class, which are made once: to make them takes longer than to check a record.
+
+        A copy has a place of its own and shares its rules. What holds fields itself is copied with them.
+        """
+        made = _fields_made.get(type(self))
+        if made is None:
+            made = _fields_made[type(self)] = super().get_fields()
+        return {
+            name: copy.deepcopy(field) if _holds_fields(field) else copy.copy(field)
+            for name, field in made.items()
+        }
+
+
+_fields_made: dict[type[serializers.BaseSerializer[Any]], dict[str, Any]] = {}
+
+
+def _holds_fields(field: Any) -> bool:
+    return isinstance(field, serializers.BaseSerializer) or any(
+        isinstance(value, serializers.Field) for value in vars(field).values()
+    )
 
 
 def _is_finite(number: float) -> bool:
