@@ -183,10 +183,9 @@ class SubscriberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
         With an `external_id`, a second one is refused (409 `duplicate_subscriber`), so a sync may repeat.
         """
-        subscriber = customers.create_subscriber(**valid(self.get_serializer(data=request.data)))
-        self.record = subscriber
-        data = self.get_serializer(subscriber).data
-        return created(request, view_name="subscriber-detail", pk=subscriber.pk, data=data)
+        serializer = self.get_serializer(data=request.data)
+        self.record = serializer.instance = customers.create_subscriber(**valid(serializer))
+        return created(request, view_name="subscriber-detail", pk=self.record.pk, data=serializer.data)
 
     def update(self, request: Request, pk: str) -> Response:
         """Replace a customer's record: what is left out becomes empty, custom fields included. The status stays."""

@@ -33,7 +33,7 @@ def create_subscribers(subscribers: Sequence[Subscriber]) -> None:
     ):
         subscriber.number = f"SUB-{number:06d}"
     _insert(Subscriber, subscribers)
-    _add_words({subscriber.pk: customers.words_of(subscriber) for subscriber in subscribers})
+    customers.add_words({subscriber.pk: customers.words_of(subscriber) for subscriber in subscribers})
     publish_each(
         "subscribers.subscriber_created",
         [{"subscriber_id": str(subscriber.pk)} for subscriber in subscribers],
@@ -133,19 +133,7 @@ def _replace_words(words: Words) -> None:
             """,
             [_json({pk: known.get(pk, set()) - wanted for pk, wanted in words.items()}), current_tenant_id()],
         )
-    _add_words({pk: wanted - known.get(pk, set()) for pk, wanted in words.items()})
-
-
-def _add_words(words: Words) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO subscribers_subscriberword (id, tenant_id, created_at, updated_at, subscriber_id, word)
-            SELECT uuidv7(), %s, now(), now(), given.subscriber_id::uuid, one.word
-            FROM json_each(%s) AS given (subscriber_id, words), json_array_elements_text(given.words) AS one (word)
-            """,
-            [current_tenant_id(), _json(words)],
-        )
+    customers.add_words({pk: wanted - known.get(pk, set()) for pk, wanted in words.items()})
 
 
 def _json(words: Words) -> str:

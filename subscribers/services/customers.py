@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+import orjson
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
 from ispcore import numbering
 from ispcore.errors import DomainError, NotRegistered
 from ispcore.events.services import publish
+from ispcore.tenants.context import current_tenant_id
 from subscribers import normal
 from subscribers.models import (
     BillingProfile,
@@ -126,7 +128,7 @@ def create_subscriber(
     (number,) = numbering.draw("subscriber")
     subscriber.number = f"SUB-{number:06d}"
     subscriber.save(force_insert=True)
-    _write_words(subscriber)
+    add_words({subscriber.pk: words_of(subscriber)})
     publish("subscribers.subscriber_created", subscriber_id=str(subscriber.pk))
     return subscriber
 
@@ -370,6 +372,20 @@ def _write_words(subscriber: Subscriber) -> None:
     known = set(rows.values_list("word", flat=True))
     if known - words:
         rows.filter(word__in=known - words).delete()
-    SubscriberWord.objects.bulk_create(
-        SubscriberWord(subscriber=subscriber, word=word) for word in sorted(words - known)
-    )
+    add_words({subscriber.pk: words - known})
+
+
+def add_words(words: Mapping[UUID, Collection[str]]) -> None:
+    """Let customers be found by more words, in one statement; by none that they have."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO subscribers_subscriberword (id, tenant_id, created_at, updated_at, subscriber_id, word)
+            SELECT uuidv7(), %s, now(), now(), given.subscriber_id::uuid, one.word
+            FROM json_each(%s) AS given (subscriber_id, words), json_array_elements_text(given.words) AS one (word)
+            """,
+            [
+                current_tenant_id(),
+                orjson.dumps({str(pk): sorted(each) for pk, each in words.items()}).decode(),
+            ],
+        )

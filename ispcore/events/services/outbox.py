@@ -28,9 +28,7 @@ def publish(name: str, **ids: str) -> None:
 
     Raises KeyError for a name that `wiring.HANDLERS` does not list.
     """
-    HANDLERS[name]
-    Event.objects.create(name=name, payload=ids)
-    transaction.on_commit(_wake_relay, robust=True)
+    publish_each(name, [ids])
 
 
 def publish_each(name: str, payloads: Iterable[dict[str, str]]) -> None:
