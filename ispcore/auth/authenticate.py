@@ -5,13 +5,13 @@ from hmac import compare_digest
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
 from ispcore.auth import access_tokens, networks
 from ispcore.auth.access_tokens import Claims
-from ispcore.auth.models import ApiKey, ExternalIdentity
+from ispcore.auth.models import ApiKey
 from ispcore.auth.principal import Principal
 from ispcore.auth.refusals import InvalidToken, NotAuthenticated, TokenExpired
 from ispcore.auth.services import API_KEY_PREFIX, hash_secret
@@ -66,16 +66,21 @@ def _external_user_id(claims: Claims) -> UUID:
     if claims.subject == claims.client_id:
         # RFC 9068 §5: a client's own subject must never be taken for a person of that name.
         raise InvalidToken("This token speaks for a client, not for a person. Integrations use an API key.")
-    identities = ExternalIdentity.objects.filter(issuer=settings.OIDC_ISSUER, subject=claims.subject)
-    identity = identities.first()
-    if identity is None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT user_id FROM ispauth_externalidentity WHERE issuer = %s AND subject = %s",
+            [settings.OIDC_ISSUER, claims.subject],
+        )
+        found = cursor.fetchone()
+    if found is None:
         raise InvalidToken("This subject is nobody here. Ask an administrator to link your account.")
-    return identity.user_id
+    user_id: UUID = found[0]
+    return user_id
 
 
 def _check_api_key(token: str, *, ip: str | None, at: datetime) -> Principal:
     prefix, _, secret = token.removeprefix(f"{API_KEY_PREFIX}_").partition("_")
-    key = _find_api_key(prefix)
+    key, tenant_is_active = _find_api_key(prefix)
     # A miss compares as well: how long the answer takes tells nothing about which prefixes exist.
     if not compare_digest(key.secret_hash if key else hash_secret(""), hash_secret(secret)) or key is None:
         raise InvalidToken("The API key is not valid.")
@@ -86,20 +91,36 @@ def _check_api_key(token: str, *, ip: str | None, at: datetime) -> Principal:
     if key.allowed_ips and not networks.contains(key.allowed_ips, ip):
         raise InvalidToken("The API key may not be used from this address.")
     _note_use(key, at)
-    grants = {key.tenant_id: key.role} if key.tenant.is_active else {}
+    grants = {key.tenant_id: key.role} if tenant_is_active else {}
     return Principal(f"key:{key.pk}", None, grants)
 
 
-def _find_api_key(prefix: str) -> ApiKey | None:
-    """Find a key before its tenant is known: row-level security shows a row to who names its prefix."""
+def _find_api_key(prefix: str) -> tuple[ApiKey | None, bool]:
+    """Find a key before its tenant is known, and whether that is active, in one round trip.
+
+    Row-level security shows a row to who names its prefix. What is sent at once is one transaction, in which the
+    setting holds.
+    """
     if not prefix.isalnum():
-        return None
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.api_key_prefix', %s, true)", [prefix])
-        # Not `objects`, which would ask for the tenant.
-        key = ApiKey._base_manager.select_related("tenant").filter(prefix=prefix).first()
-        cursor.execute("SELECT set_config('app.api_key_prefix', '', true)")
-    return key
+        return None, False
+    fields = ApiKey._meta.concrete_fields
+    shown = ", ".join(f'key."{field.column}"' for field in fields)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT set_config('app.api_key_prefix', %(prefix)s, true);
+            SELECT {shown}, tenant.is_active
+            FROM ispauth_apikey AS key JOIN tenants_tenant AS tenant ON tenant.id = key.tenant_id
+            WHERE key.prefix = %(prefix)s;
+            SELECT set_config('app.api_key_prefix', '', true);
+            """,  # noqa: S608  (names of columns)
+            {"prefix": prefix},
+        )
+        cursor.nextset()
+        found = cursor.fetchone()
+    if found is None:
+        return None, False
+    return ApiKey.from_db("default", [field.attname for field in fields], found[:-1]), found[-1]
 
 
 def _note_use(key: ApiKey, at: datetime) -> None:
