@@ -165,7 +165,7 @@ def in_the_database(servers: Servers, tenant: Any, times: int) -> dict[str, Cost
         INSERT INTO subscribers_subscriber
         SELECT (jsonb_populate_record(one.whole, jsonb_build_object(
             'id', uuidv7(), 'number', 'C' || right(%(serial)s, 15), 'external_id', ''))).*
-        FROM (SELECT some AS whole FROM subscribers_subscriber AS some
+        FROM (SELECT kept AS whole FROM subscribers_subscriber AS kept
               WHERE tenant_id = %(tenant)s ORDER BY id LIMIT 1) AS one
     """
     owner = servers.admin_url.rsplit("/", 1)[0] + f"/{DATABASE}"
