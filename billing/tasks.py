@@ -91,7 +91,9 @@ def approve_within_bounds(*, tenant_id: str, run_id: str) -> bool:
 @shared_task(base=PlatformTask, name="billing.tasks.start_nightly_runs")
 def start_nightly_runs() -> int:
     """Start today's run where it is past two in the morning, in the tenants that want one each night."""
-    nightly = BillingSettings._base_manager.using("platform").filter(runs_nightly=True)
+    nightly = BillingSettings._base_manager.using("platform").filter(
+        runs_nightly=True, tenant__is_active=True
+    )
     started = 0
     for (tenant_id,) in list(nightly.values_list("tenant_id").distinct()):
         with tenant_context(tenant_id):

@@ -43,9 +43,10 @@ def write(
     """Write all data of a tenant and return the manifest. Memory stays the same for any number of rows.
 
     The database's role decides what can be read: under row-level security nothing of another tenant. Raises
-    PassphraseTooShort.
+    PassphraseTooShort or NotMigrated.
     """
     sealer = Sealer(passphrase) if passphrase else None
+    migrations = manifest.migrations()
     tables = contents.tables()
     total = len(tables) + 1
     with (
@@ -77,7 +78,7 @@ def write(
                 "timezone": tenant.timezone,
                 "created_at": tenant.created_at.isoformat(),
             },
-            "migrations": manifest.migrations(),
+            "migrations": migrations,
             "tables": listed,
             manifest.USERS: part.figures(),
             "left_out": contents.reasons(),

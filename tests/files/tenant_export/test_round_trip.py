@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from django.db import connection
 from django.utils import timezone
 
 from aaa.models import Account, Nas
-from billing.models import Invoice, SubscriberBalance
+from billing.models import BillingRun, BillingSettings, Invoice, SubscriberBalance
 from billing.services import ledger
+from billing.tasks import start_nightly_runs
 from demo import access, addresses, billing, customers, data, dialler, support
 from ispcore import numbering
 from ispcore.auth.services import create_api_key
@@ -233,3 +235,16 @@ def test_texts_survive_whatever_they_hold(tenant: Tenant, tmp_path: Path, export
         cursor.execute("SELECT name FROM subscribers_zone ORDER BY id")
         assert [name for (name,) in cursor.fetchall()] == names
     assert tenants_there() == ["north"]
+
+
+def test_one_that_is_switched_off_is_not_billed_at_night(tenant: Tenant) -> None:
+    with tenant_context(tenant.pk):
+        BillingSettings.objects.update_or_create(
+            defaults={"runs_nightly": True, "bills_from": date(2020, 1, 1)}
+        )
+    Tenant.objects.filter(pk=tenant.pk).update(is_active=False)
+
+    assert start_nightly_runs() == 0
+
+    with tenant_context(tenant.pk):
+        assert not BillingRun.objects.exists()
