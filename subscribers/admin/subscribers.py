@@ -1,16 +1,15 @@
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from ispcore.admin import history, links, navigation
+from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import TenantForm, TenantModelAdmin
 from ispcore.admin.fields import CheckBox, TextInput
@@ -24,19 +23,15 @@ from subscribers.admin.holding import ActivateForm, SuspendForm, TagsForm
 from subscribers.admin.mass import many
 from subscribers.admin.saving import answers, saved
 from subscribers.admin.segments import SegmentsMixin
-from subscribers.admin.words import SUBSCRIBER_TONES, hold_pills, hold_row, service_tone
+from subscribers.admin.words import SUBSCRIBER_TONES, hold_pills, service_tone
 from subscribers.models import (
-    Hold,
-    PlanChange,
     SegmentOf,
     ServiceStatus,
     Subscriber,
     SubscriberStatus,
-    Subscription,
 )
 from subscribers.services import custom_fields, customers, personal_data
 
-TIMELINE_ENTRIES = 50
 UNTOLD = ("number", "email_lower", "phone_e164", "document_normal", "changed_xid", "tenant")
 
 
@@ -404,55 +399,5 @@ def _strip(line: Any) -> dict[str, Any]:
     }
 
 
-def services_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
-    lines = request.customer_lines  # type: ignore[attr-defined]
-    premises = {line.premise.pk: line.premise for line in lines}
-    return {
-        "premises": [
-            {
-                "url": reverse("admin:subscribers_premise_change", args=[premise.pk]),
-                "name": str(premise),
-                "zone": premise.zone.name if premise.zone else DASH,
-                "services": ", ".join(str(line.number) for line in lines if line.premise_id == premise.pk),
-            }
-            for premise in premises.values()
-        ],
-        "holds": [
-            {"service": str(hold.subscription), **hold_row(hold)} for hold in selectors.holds_of(lines)
-        ],
-    }
-
-
-def timeline_tab(request: HttpRequest, subscriber: Subscriber) -> dict[str, Any]:
-    lines = request.customer_lines  # type: ignore[attr-defined]
-    # What one transaction wrote has one time: the later steps of an order stand first, as newest do.
-    subjects: dict[type[Model], dict[UUID, str]] = {
-        PlanChange: {
-            change.pk: f"{change.subscription}, change of plan: {change}"
-            for change in selectors.plan_changes_of(lines)
-        },
-        Hold: {hold.pk: f"{hold.subscription}, hold: {hold}" for hold in selectors.holds_of(lines)},
-        Subscription: {line.pk: str(line) for line in lines},
-        Subscriber: {subscriber.pk: "Subscriber"},
-    }
-    return {"entries": history.timeline(subjects, limit=TIMELINE_ENTRIES, ignore=UNTOLD)}
-
-
-tabs.add(
-    10,
-    "services",
-    "Services",
-    template="admin/subscribers/subscriber/services.html",
-    allowed="subscribers.view_subscription",
-    read=services_tab,
-)
-tabs.add(
-    50,
-    "timeline",
-    "Timeline",
-    template="admin/subscribers/subscriber/timeline.html",
-    allowed="subscribers.view_subscriber",
-    read=timeline_tab,
-)
 links.add("subscriber", "admin:subscribers_subscriber_change")
 navigation.add_list("Customers", 10, "Subscribers", Subscriber, icon="group")
