@@ -16,7 +16,7 @@ from ispcore.files.tenant_export.reading import NotAnExport, OtherFormat, OtherM
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 from tests.aaa.online import make_account
-from tests.factories import SubscriberFactory, ZoneFactory
+from tests.factories import PonPortFactory, ZoneFactory
 from tests.files.tenant_export.conftest import Export
 from tests.files.tenant_export.elsewhere import elsewhere, make_nas, owner_there, restore, tenants_there
 
@@ -35,7 +35,7 @@ def path(tenant: Tenant, tmp_path: Path, export: Export) -> Path:
         ZoneFactory(name="Centre")
         make_nas()
         make_account("jane")
-        SubscriberFactory()
+        PonPortFactory()
     export(tmp_path / "all.zip", PASSPHRASE)
     return tmp_path / "all.zip"
 
@@ -122,9 +122,9 @@ def other_totals(entries: dict[str, bytes]) -> None:
 
 
 def points_nowhere(entries: dict[str, bytes]) -> None:
-    name = manifest.entry_of("aaa.AccountState")
-    row = json.loads(entries[name]) | {"account_id": "01900000-0000-7000-8000-000000000000"}
-    retold(entries, "aaa.AccountState", json.dumps(row, separators=(",", ":")).encode() + b"\n")
+    name = manifest.entry_of("hardware.PonPort")
+    row = json.loads(entries[name]) | {"olt_id": "01900000-0000-7000-8000-000000000000"}
+    retold(entries, "hardware.PonPort", json.dumps(row, separators=(",", ":")).encode() + b"\n")
 
 
 def clear_secret(entries: dict[str, bytes]) -> None:
