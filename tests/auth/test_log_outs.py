@@ -57,6 +57,8 @@ ATTACKS = {
     "no exp": lambda: logout_token(exp=None),
     "expired": lambda: logout_token(iat=NOW - 900, exp=NOW - 300),
     "old though not expired": lambda: logout_token(iat=NOW - 900, exp=NOW + 300),
+    "iat a text": lambda: logout_token(iat=str(NOW)),
+    "iat before all time": lambda: logout_token(iat=-(10**20)),
     "issued in the future": lambda: logout_token(iat=NOW + 3600, exp=NOW + 7200),
     "access token": lambda: logout_token(head={"typ": "at+jwt"}),
     "id token": lambda: id_token(),
