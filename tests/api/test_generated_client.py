@@ -16,9 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import pytest
 
-from ispcore.tenants.models import Tenant
+from ispcore.tenants.context import tenant_context
 from tests.conftest import PASSWORD
 from tests.contract import Answer, check, document
 from tests.support.desk import make_subject
@@ -62,6 +63,7 @@ class Client:
         options: dict[str, Any] = {
             "base_url": url,
             "raise_on_unexpected_status": True,
+            "timeout": httpx.Timeout(120),  # However long it takes on a busy machine.
             "httpx_args": {"event_hooks": {"response": [_hold]}},
         }
         self.client = root.AuthenticatedClient(token=token, **options) if token else root.Client(**options)
@@ -80,7 +82,7 @@ class Client:
         return function.sync_detailed(*args, client=self.client, **given)
 
 
-def _hold(response: Any) -> None:
+def _hold(response: httpx.Response) -> None:
     response.read()
     headers = {name.lower(): value for name, value in response.headers.items()}
     for name in ("date", "server", "connection", "keep-alive"):  # The web server's own.
@@ -271,9 +273,10 @@ def test_a_billing_run_is_waited_for_and_a_payment_taken(client, register, worke
     assert [each.id for each in listed.data] == [payment.id]
 
 
-def test_a_ticket_is_opened_and_moved(client, register, acting: Tenant):
+def test_a_ticket_is_opened_and_moved(client, register, tenant):
     models = client.models
-    subject = make_subject()
+    with tenant_context(tenant.pk):  # The server sees what is committed.
+        subject = make_subject()
     body = models.TicketInputRequest(
         subject_id=subject.pk,
         subscriber_id=register("Jane Doe").id,
