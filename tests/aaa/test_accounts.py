@@ -16,7 +16,7 @@ from ispcore.tenants.context import tenant_context
 from ispcore.tenants.fields import new_id
 from subscribers.models import Plan, Subscription
 from tests.aaa.online import make_nas, make_session
-from tests.factories import PlanFactory, SubscriptionFactory
+from tests.factories import AccountFactory, PlanFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +33,16 @@ def make(profile: ServiceProfile, username: str = "jane", **fields: Any) -> Acco
     return accounts.create_account(at=AT, username=username, service_profile_id=profile.pk, **fields)
 
 
+def accounts_read() -> int:
+    """Return how many accounts this transaction's statements and checks have fetched."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'aaa_account'"
+        )
+        (read,) = cursor.fetchone()
+    return int(read)
+
+
 class TestAnAccount:
     def test_gets_a_random_password_a_state_and_a_domain(self, profile: ServiceProfile) -> None:
         account = make(profile, "Jane@Example.NET")
@@ -41,6 +51,17 @@ class TestAnAccount:
         assert len(account.password.reveal()) == accounts.PASSWORD_LENGTH
         assert AccountState.objects.filter(account=account).count() == 1
         assert Event.objects.filter(name="aaa.account_changed").count() == 1
+
+    def test_costs_the_same_when_many_were_made_before_it(self, profile: ServiceProfile) -> None:
+        make(profile, "first")  # For whose checks the session makes its plans.
+        before = accounts_read()
+
+        for n in range(40):
+            AccountFactory(username=f"user{n}@north.example", service_profile=profile)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+        assert accounts_read() - before <= 2 * 40
 
     def test_has_a_name_of_its_own_in_any_case(self, profile: ServiceProfile) -> None:
         make(profile, "jane")
