@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 import django_filters
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -19,7 +19,7 @@ from aaa.api.records import (
     IdPrefixFilter,
     UsernameFilter,
 )
-from aaa.models import Account, Nas, OverCap, TopUp
+from aaa.models import Account, AccountState, Nas, OverCap, TopUp
 from aaa.models.accounts import LONGEST_PURGE_HOURS, check_timezone
 from aaa.models.fields import LONGEST_TEXT, station_key
 from aaa.services import accounts, caps, settling, status
@@ -210,9 +210,13 @@ class AccountViewSet(RecordViewSet):
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        nas = Nas.objects.filter(pk=OuterRef("states__last_nas_id"))
+        # Asked for the rows shown: joined, the planner may read all states before those of a page deep in the list.
+        state = AccountState.objects.filter(account=OuterRef("pk"))
+        nas = Nas.objects.filter(
+            pk=AccountState.objects.filter(account=OuterRef(OuterRef("pk"))).values("last_nas_id")[:1]
+        )
         rows: QuerySet[Any] = super().get_queryset().annotate(
-            last_seen=F("states__last_seen_at"),
+            last_seen=Subquery(state.values("last_seen_at")[:1]),
             last_known_nas_name=Subquery(nas.values("name")[:1]),
             last_known_nas_ip4=Subquery(nas.values("address")[:1]),
         )  # fmt: skip
