@@ -80,8 +80,6 @@ def _answer_from(stored: IdempotentAnswer, request: HttpRequest, fingerprint: st
         response = _refuse(request, 422, "idempotency_key_reused", message)
     elif stored.status == SHOWN_ONCE:
         response = _refuse(request, 409, "secret_shown_once", SHOWN_ONCE_MESSAGE)
-        if location := stored.headers.get("Location"):
-            response["Location"] = location
     else:
         response = _replay(stored)
     write_headers(request, response)
@@ -105,7 +103,7 @@ def _run_and_store(
     response = view(request)
     # What must not be stored by those it passes, such as a revealed password, is not stored here either.
     if getattr(response, "shows_once", False):
-        told = HttpResponse(status=SHOWN_ONCE, headers={"Location": response.get("Location", "")})
+        told = HttpResponse(status=SHOWN_ONCE)
         _store(told, principal=principal, key=key, fingerprint=fingerprint)
     elif response.status_code < 400 and response.get("Cache-Control") != "no-store":
         _store(response, principal=principal, key=key, fingerprint=fingerprint)

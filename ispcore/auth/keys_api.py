@@ -77,8 +77,8 @@ class ApiKeyViewSet(RecordViewSet):
     def create(self, request: Request) -> Response:
         """Make a key with a role. Its text is in this answer and nowhere else: only a hash is stored.
 
-        For the same reason a repeat with the same idempotency key is 409 `secret_shown_once`, and `Location` leads to
-        the key that was made: if its text was lost, revoke it and make another.
+        For the same reason a repeat with the same idempotency key is 409 `secret_shown_once` and makes no
+        second one: if the text was lost, revoke the key that was made, which the list shows first, and make another.
         """
         caller = caller_of(request._request)
         made, text = services.create_api_key(

@@ -62,7 +62,6 @@ def test_a_repeat_makes_no_second_webhook(api, tenant):
     pk = first.json()["data"]["id"]
     assert first["ETag"] == api.get(f"webhooks/{pk}")["ETag"]
     assert (again.status_code, again.json()["error"]["code"]) == (409, "secret_shown_once")
-    assert again["Location"] == first["Location"]
     assert "whsec_" not in again.content.decode()
     with tenant_context(tenant.pk):
         assert WebhookEndpoint.objects.count() == 1
@@ -77,7 +76,6 @@ def test_a_repeat_rotates_no_second_time(api, tenant):
 
     assert first["ETag"] == api.get(f"webhooks/{made['id']}")["ETag"]
     assert (again.status_code, again.json()["error"]["code"]) == (409, "secret_shown_once")
-    assert "Location" not in again
     with tenant_context(tenant.pk):
         stored = WebhookEndpoint.objects.get()
     assert stored.secret.reveal() == first.json()["data"]["secret"]

@@ -162,8 +162,8 @@ class WebhookViewSet(RecordViewSet):
     def create(self, request: Request) -> Response:
         """Set up a webhook. Its secret stands in this answer and in no other; no copy of the answer is kept.
 
-        So a repeat with the same idempotency key is 409 `secret_shown_once`; `Location` leads to the webhook, whose
-        secret can be rotated if it was lost.
+        So a repeat with the same idempotency key is 409 `secret_shown_once` and makes no second one: the secret of
+        the first can be rotated if it was lost.
         422 `validation_error` for an address that may not be sent to, such as one in a private network.
         """
         made, secret = endpoints.create_webhook(**valid(NewWebhookInput(data=request.data)))
