@@ -48,6 +48,8 @@ EXCLUDED_HEADERS = {
     "content-length": "the transport's",
     "content-type": "checked by itself",
     "cross-origin-opener-policy": "for browsers",
+    "ratelimit": "on refusals too; said once of each operation, where it succeeds, and of 429",
+    "ratelimit-policy": "as ratelimit",
     "referrer-policy": "for browsers",
     "vary": "for caches",
     "x-content-type-options": "for browsers",

@@ -180,7 +180,7 @@ class EnvelopeSchema(AutoSchema):
 
     def _headers_of(self, status: str) -> list[str]:
         names = ["X-Request-ID"]
-        if not self._is_bare():
+        if not self._is_bare() and (status < "400" or status == "429"):
             names += ["RateLimit", "RateLimit-Policy"]
         if status == "304" or (status in ("200", "201") and self._has_versions()):
             names.append("ETag")
