@@ -71,10 +71,10 @@ class Client:
     def close(self) -> None:
         self.client.get_httpx_client().close()
 
-    def call(self, name: str, *args: Any, status: int = 200, **given: Any) -> Any:
+    def call(self, name: str, *args: Any, expected: int = 200, **given: Any) -> Any:
         """Call `<tag>.<operation>` and return what it parsed, after its status."""
         answer = self.answer(name, *args, **given)
-        assert answer.status_code == status, answer.content
+        assert answer.status_code == expected, answer.content
         return answer.parsed
 
     def answer(self, name: str, *args: Any, **given: Any) -> Any:
@@ -121,7 +121,7 @@ def register(client: Client) -> Callable[..., Any]:
     def make(name: str, **fields: Any) -> Any:
         models = client.models
         body = models.SubscriberRequest(full_name=name, status=models.SubscriberStatus.ACTIVE, **fields)
-        return client.call("subscribers.subscribers_create", body=body, status=201).data
+        return client.call("subscribers.subscribers_create", body=body, expected=201).data
 
     return make
 
@@ -132,11 +132,11 @@ def order(client: Client, customer: Any) -> Any:
     plan = models.PlanRequest(
         code="F100", name="Fibre 100", down_kbps=100_000, up_kbps=20_000, price="29.90", currency="EUR"
     )
-    sold = client.call("internet_plans.internet_plans_create", body=plan, status=201).data
+    sold = client.call("internet_plans.internet_plans_create", body=plan, expected=201).data
     place = models.PremiseRequest(address_line1="1 Hill Road", city="Town", country="PT")
-    home = client.call("premises.premises_create", body=place, status=201).data
+    home = client.call("premises.premises_create", body=place, expected=201).data
     wish = models.ServiceInputRequest(customer_id=customer.id, product_id=sold.id, premise_id=home.id)
-    return client.call("services.services_create", body=wish, status=201).data
+    return client.call("services.services_create", body=wish, expected=201).data
 
 
 def test_who_is_logged_in_is_told_so(client, tenant):
@@ -154,12 +154,14 @@ def test_a_form_logs_in_as_json_does_and_a_log_in_is_ended(anonymous, admin_user
     form = models.TokenInputRequest(username=admin_user.email, password=PASSWORD)
 
     token = anonymous.call("auth.token_create", body=form)
-    anonymous.call("auth.token_revoke", body=models.RevokeJsonRequest(token=token.refresh_token), status=204)
+    anonymous.call(
+        "auth.token_revoke", body=models.RevokeJsonRequest(token=token.refresh_token), expected=204
+    )
     again = models.TokenJsonRequest(
         grant_type=models.GrantType.REFRESH_TOKEN, refresh_token=token.refresh_token
     )
 
-    refused = anonymous.call("auth.token_create", body=again, status=401)
+    refused = anonymous.call("auth.token_create", body=again, expected=401)
     assert isinstance(refused, models.ErrorEnvelope)
 
 
@@ -193,9 +195,9 @@ def test_a_refusal_is_typed(client, connect, register):
 
     twice = models.SubscriberRequest(full_name="J. Doe", status=active, external_id="crm-1")
     wrong = models.SubscriberRequest(full_name="", status=active, email="nobody")
-    taken = client.call("subscribers.subscribers_create", body=twice, status=409)
-    bad = client.call("subscribers.subscribers_create", body=wrong, status=422)
-    gone = client.call("subscribers.subscribers_retrieve", "SUB-999999", status=404)
+    taken = client.call("subscribers.subscribers_create", body=twice, expected=409)
+    bad = client.call("subscribers.subscribers_create", body=wrong, expected=422)
+    gone = client.call("subscribers.subscribers_retrieve", "SUB-999999", expected=404)
 
     assert (taken.success, taken.error.code, taken.error.field) == (
         False,
@@ -205,7 +207,7 @@ def test_a_refusal_is_typed(client, connect, register):
     assert {each.field for each in bad.error.fields} == {"full_name", "email"}
     assert gone.error.code == "not_found"
     assert taken.meta.request_id.startswith("req_")
-    assert isinstance(connect("ispk_guess_guess").call("me.me_retrieve", status=401), models.ErrorEnvelope)
+    assert isinstance(connect("ispk_guess_guess").call("me.me_retrieve", expected=401), models.ErrorEnvelope)
 
 
 def test_lists_are_filtered_and_walked_by_page_and_by_cursor(client, register):
@@ -252,7 +254,7 @@ def test_a_billing_run_is_waited_for_and_a_payment_taken(client, register, worke
 
     started = client.call(
         "billing.billing_invoices_generate",
-        body=models.GenerateInputRequest(on=today), prefer="respond-async", status=202,
+        body=models.GenerateInputRequest(on=today), prefer="respond-async", expected=202,
     )  # fmt: skip
     task = _ended(client, started.data.id)
     run = client.call("billing.billing_runs_list").data[0]
@@ -263,7 +265,7 @@ def test_a_billing_run_is_waited_for_and_a_payment_taken(client, register, worke
     money = models.PaymentInputRequest(
         subscriber_id=jane.id, amount="29.90", currency="EUR", method=models.PaymentMethod.CASH
     )
-    payment = client.call("billing.billing_payments_create", body=money, status=201).data
+    payment = client.call("billing.billing_payments_create", body=money, expected=201).data
 
     assert (task.status, task.error) == (models.TaskStatus.SUCCEEDED, None)
     assert (run.on, run.status) == (today, models.BillingRunStatus.PLANNED)
@@ -284,7 +286,7 @@ def test_a_ticket_is_opened_and_moved(client, register, tenant):
         description="Since noon",
     )
 
-    ticket = client.call("support.support_tickets_create", body=body, status=201).data
+    ticket = client.call("support.support_tickets_create", body=body, expected=201).data
     moved = client.call(
         "support.support_tickets_partial_update", str(ticket.id),
         body=models.PatchedTicketChangeRequest(status=models.TicketStatus.IN_PROGRESS),
@@ -299,7 +301,7 @@ def test_a_webhook_shows_its_secret_once(client, settings):
     settings.WEBHOOK_NETWORKS = ["127.0.0.0/8"]
     body = client.models.NewWebhookInputRequest(url="https://127.0.0.1/in", event_types=["billing.*"])
 
-    made = client.call("webhooks.webhooks_create", body=body, status=201).data
+    made = client.call("webhooks.webhooks_create", body=body, expected=201).data
     shown = client.call("webhooks.webhooks_retrieve", str(made.id)).data
 
     assert made.secret.startswith("whsec_")
