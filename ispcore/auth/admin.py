@@ -11,16 +11,23 @@ from django.utils import timezone
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action, run_on_each
 from ispcore.admin.base import TenantForm, TenantModelAdmin
-from ispcore.admin.fields import EmailInput, TextInput
+from ispcore.admin.fields import EmailInput, Select, TextInput
 from ispcore.admin.formats import pill, time_column
 from ispcore.admin.site import register
 from ispcore.auth import people, services
-from ispcore.auth.models import ApiKey, ExternalIdentity
+from ispcore.auth.models import KEY_ROLES, ApiKey, ExternalIdentity
 from ispcore.tenants.admin import PlatformAdmin, is_platform_staff
 from ispcore.tenants.models import User
 
 
 class NewKeyForm(TenantForm):
+    # Nothing is chosen beforehand: what stands first may do everything.
+    role = forms.ChoiceField(
+        choices=[("", "Choose a role"), *KEY_ROLES],
+        widget=Select(),
+        help_text="What the program may do. Give it no more than it needs.",
+    )
+
     class Meta:
         model = ApiKey
         fields = ("name", "role", "expires_at", "allowed_ips")
@@ -46,7 +53,7 @@ class ApiKeyAdmin(TenantModelAdmin):
     list_display = (
         "name",
         "role",
-        "prefix",
+        "begins",
         "state",
         time_column("last_used_at", "Last used", empty="never"),
         time_column("expires_at", "Expires", empty="never"),
@@ -65,7 +72,7 @@ class ApiKeyAdmin(TenantModelAdmin):
                     "name",
                     "role",
                     "state",
-                    "prefix",
+                    "begins",
                     "usable_from",
                     "created_by",
                     time_column("created_at", "Created"),
@@ -138,6 +145,10 @@ class ApiKeyAdmin(TenantModelAdmin):
             lambda key: services.revoke_api_key(key_id=key.pk, at=at),
             done="{count} revoked.",
         )
+
+    @admin.display(description="Begins")
+    def begins(self, obj: ApiKey) -> str:
+        return f"ispk_{obj.prefix}_…"
 
     @admin.display(description="State")
     def state(self, obj: ApiKey) -> str:

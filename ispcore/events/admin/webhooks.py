@@ -33,7 +33,8 @@ LIST = "admin:events_webhookendpoint_changelist"
 def type_choices() -> list[tuple[str, str]]:
     """List what a webhook can be told of, each part's all before its types."""
     every = [(group, f"{part_of(group)}: all, and those to come") for group in groups()]
-    return sorted([*every, *((name, named(name)) for name in CATALOGUE)], key=lambda each: each[0])
+    types = sorted([*every, *((name, named(name)) for name in CATALOGUE)])
+    return sorted(types, key=lambda each: part_of(each[0]))
 
 
 class WebhookForm(ServiceForm):
@@ -42,7 +43,7 @@ class WebhookForm(ServiceForm):
         choices=type_choices,
         widget=CheckBoxes,
         label="Told of",
-        help_text="Nothing ticked: everything.",
+        help_text="Nothing ticked: everything, and whatever comes later.",
     )
 
     class Meta:
@@ -177,9 +178,10 @@ class WebhookEndpointAdmin(TenantModelAdmin):
         return response
 
     @action(
-        description="Send a test",
+        description="Test",
         permissions=["steer"],
         confirm="One message of the type platform.webhook_tested goes to this address.",
+        button="Send a test",
         icon="science",
         available=lambda webhook: webhook.is_enabled,
     )
@@ -194,7 +196,7 @@ class WebhookEndpointAdmin(TenantModelAdmin):
         )
 
     @action(
-        description="Send again…",
+        description="Send again",
         permissions=["steer"],
         confirm="Everything of that time that this webhook wants goes out once more, in order, with the ids it had.",
         button="Send again",
@@ -247,7 +249,7 @@ class WebhookEndpointAdmin(TenantModelAdmin):
         )
 
     @action(
-        description="Rotate the secret",
+        description="Rotate secret",
         permissions=["steer"],
         confirm="The next page shows a new secret, once. For 24 hours messages are signed by the old one as well, so "
         "that the receiver misses nothing while it is told.",
