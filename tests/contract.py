@@ -120,6 +120,13 @@ def problems_of(body: Any, schema: dict[str, Any]) -> list[str]:
     return _errors(_validator(json.dumps(schema)), body)
 
 
+def resolved(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer as described, where an operation may only name it."""
+    name = answer.get("$ref", "").rpartition("/")[2]
+    found: dict[str, Any] = document()["components"]["responses"][name] if name else answer
+    return found
+
+
 @cache
 def document() -> dict[str, Any]:
     """Return the OpenAPI document as `/api/schema` serves it."""
@@ -151,8 +158,10 @@ def _problems_at(answer: Answer, path: str) -> Iterator[str]:
     if described is None:
         yield f"{answer.status} is not among {', '.join(operation['responses'])}"
         return
+    place = described.get("$ref", f"{pointer}/responses/{answer.status}")
+    described = resolved(described)
     yield from _problems_of_headers(answer, described.get("headers", {}))
-    yield from _problems_of_body(answer, described, f"{pointer}/responses/{answer.status}")
+    yield from _problems_of_body(answer, described, place)
 
 
 def _problems_of_headers(answer: Answer, described: dict[str, Any]) -> Iterator[str]:

@@ -7,9 +7,10 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from ipam.selectors import waiting_lines
-from ispcore.api.filters import HouseFilterSet, TextFilter
+from ispcore.api.filters import HouseFilterSet, TextFilter, WholeNumberFilter
 from ispcore.api.views import ListModelMixin, TenantViewSet
 from subscribers.models import ServiceStatus, Subscription
+from subscribers.normal import MAX_LINE_NUMBER
 
 
 class WaitingServiceSerializer(serializers.ModelSerializer[Subscription]):
@@ -26,10 +27,7 @@ class WaitingServiceSerializer(serializers.ModelSerializer[Subscription]):
 class WaitingServiceFilter(HouseFilterSet):
     product_id = django_filters.UUIDFilter(field_name="plan_id")
     pool = TextFilter(field_name="plan__pool_hint")
-
-    class Meta:
-        model = Subscription
-        fields = {"number": ["exact"]}
+    number = WholeNumberFilter(min_value=1, max_value=MAX_LINE_NUMBER)
 
 
 class WaitingServiceViewSet(ListModelMixin, TenantViewSet):

@@ -65,7 +65,7 @@ class ServiceBulkView(BulkView):
     """Services."""
 
     model = Subscription
-    number_field = "number"
+    number_field = None  # A number is no text here: `criteria` reads it.
 
     @extend_schema(
         request=BulkWriteInput,

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import django_filters
-from django import forms
 from django.core.validators import RegexValidator
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -24,7 +23,7 @@ from ispcore.api.fields import (
     TextField,
     WriteOnlySecret,
 )
-from ispcore.api.filters import HouseFilterSet
+from ispcore.api.filters import HouseFilterSet, WholeNumberFilter
 from ispcore.api.request import caller_of, who
 from ispcore.api.views import (
     ListModelMixin,
@@ -149,13 +148,9 @@ class RevealedSerializer(serializers.Serializer[Any]):
     wifi_password = serializers.CharField()
 
 
-class NumberFilter(django_filters.Filter):  # type: ignore[misc]
-    field_class = forms.IntegerField
-
-
 class ServiceFilter(HouseFilterSet):
     status = django_filters.ChoiceFilter(choices=ServiceStatus.choices)
-    number = NumberFilter(min_value=1, max_value=normal.MAX_LINE_NUMBER)
+    number = WholeNumberFilter(min_value=1, max_value=normal.MAX_LINE_NUMBER)
     customer_id = django_filters.UUIDFilter(field_name="subscriber_id")
     subscriber_id = django_filters.UUIDFilter(field_name="subscriber_id")
     product_id = django_filters.UUIDFilter(field_name="plan_id")

@@ -24,7 +24,7 @@ from billing.services.documents import invoice_pdf
 from billing.services.documents.invoices import file_name, is_open
 from billing.services.invoices.links import payment_link
 from ispcore.api.fields import IdField, StrictSerializer, TextField
-from ispcore.api.filters import HouseFilterSet
+from ispcore.api.filters import HouseFilterSet, WholeNumberFilter
 from ispcore.api.request import caller_of
 from ispcore.api.views import (
     ApiView,
@@ -35,6 +35,7 @@ from ispcore.api.views import (
     valid,
 )
 from subscribers.models import ServiceStatus, Subscriber, Subscription
+from subscribers.normal import MAX_LINE_NUMBER
 from subscribers.services.periods import local_date
 from support.models import Comment, Source, Subject, Ticket, TicketStatus
 from support.services.portal import access, own, status
@@ -106,10 +107,7 @@ class UsedDaySerializer(serializers.Serializer[Any]):
 
 class MyServiceFilter(HouseFilterSet):
     status = django_filters.ChoiceFilter(choices=ServiceStatus.choices)
-
-    class Meta:
-        model = Subscription
-        fields = {"number": ["exact"]}
+    number = WholeNumberFilter(min_value=1, max_value=MAX_LINE_NUMBER)
 
 
 class MyServiceViewSet(OwnViewSet):

@@ -258,6 +258,15 @@ def test_another_tenants_records_are_not_found(
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("reference", ["°K", "12x", "SUB-", "-1", "9" * 64])
+def test_what_is_no_records_name_is_not_found(api: Api, acting: Tenant, path: str, reference: str) -> None:
+    answer = api.post(path, {"items": [change(reference)]})
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["fields"][0]["field"].startswith("items.0")
+
+
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("role", Role)
 def test_each_role_may_what_it_may_one_by_one(
     api_as: Callable[[Role], Api], acting: Tenant, path: str, role: Role

@@ -1,6 +1,7 @@
 """Refused credentials are counted per address, in front of what checks them."""
 
 import time
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -33,15 +34,21 @@ def guess(number: int, ip: str = "192.0.2.1") -> str:
     raise AssertionError
 
 
-def test_an_address_that_keeps_guessing_is_not_listened_to(key):
-    answers = [guess(number) for number in range(70)]
+def guess_until_refused(ip: str = "192.0.2.1") -> int:
+    """Guess until it is not listened to any more; the limit refills while a slow machine does. Return how often."""
+    number = 0
+    while guess(number, ip) == "InvalidToken":
+        number += 1
+    return number
 
-    assert answers == ["InvalidToken"] * 60 + ["Throttled"] * 10
+
+def test_an_address_that_keeps_guessing_is_not_listened_to(key):
+    assert guess_until_refused() >= guard.REFUSALS_LIMIT.rate
+    assert guess(0) == "Throttled"
 
 
 def test_it_is_not_even_asked_whether_the_guess_was_right(key, django_assert_num_queries):
-    for number in range(60):
-        guess(number)
+    guess_until_refused()
 
     with django_assert_num_queries(0), pytest.raises(Throttled):
         authenticate_carefully(f"Bearer {key}", ip="192.0.2.1")
@@ -49,16 +56,14 @@ def test_it_is_not_even_asked_whether_the_guess_was_right(key, django_assert_num
 
 def test_a_program_beside_a_broken_one_goes_on(key):
     authenticate_carefully(f"Bearer {key}", ip="192.0.2.1")
-    for number in range(70):
-        guess(number)
+    guess_until_refused()
 
     assert authenticate_carefully(f"Bearer {key}", ip="192.0.2.1").grants
 
 
 def test_a_key_revoked_meanwhile_is_refused_there_too(key, tenant):
-    row = authenticate_carefully(f"Bearer {key}", ip="192.0.2.1").key.partition(":")[2]
-    for number in range(70):
-        guess(number)
+    row = UUID(authenticate_carefully(f"Bearer {key}", ip="192.0.2.1").key.partition(":")[2])
+    guess_until_refused()
     with tenant_context(tenant.pk):
         services.revoke_api_key(key_id=row, at=NOW)
 
@@ -69,16 +74,14 @@ def test_a_key_revoked_meanwhile_is_refused_there_too(key, tenant):
 
 
 def test_other_addresses_are_not_concerned(key):
-    for number in range(70):
-        guess(number, ip="2001:db8::1")
+    guess_until_refused(ip="2001:db8::1")
 
     assert guess(1, ip="2001:db8:0:0:ffff::9") == "Throttled"  # The same customer's /64.
     assert authenticate_carefully(f"Bearer {key}", ip="2001:db8:0:1::1").grants
 
 
 def test_the_address_is_listened_to_again_after_a_while(key, monkeypatch):
-    for number in range(60):
-        guess(number)
+    guess_until_refused()
     later = time.monotonic() + 5
     monkeypatch.setattr(time, "monotonic", lambda: later)
 
@@ -99,12 +102,13 @@ def test_while_redis_is_away_nobody_is_shut_out(key, settings):
 
 
 def test_the_api_answers_429_and_when_to_come_back(key):
-    browser = Client()
-    answers = [browser.get(ME, headers={"Authorization": f"Bearer ispk_{n:012x}_x"}) for n in range(61)]
+    guess_until_refused(ip="127.0.0.1")
 
-    assert [answer.status_code for answer in answers] == [401] * 60 + [429]
-    assert answers[-1].json()["error"]["code"] == "rate_limited"
-    assert 1 <= int(answers[-1]["Retry-After"]) <= 2
+    answer = Client().get(ME, headers={"Authorization": "Bearer ispk_000000000001_x"})
+
+    assert answer.status_code == 429
+    assert answer.json()["error"]["code"] == "rate_limited"
+    assert 1 <= int(answer["Retry-After"]) <= 2
 
 
 def test_remembers_no_more_than_it_may(key):

@@ -187,7 +187,7 @@ def test_refuses_to_start_with_unsafe_settings(service, settings, name, value, c
 
 
 def test_starts_with_safe_ones(service):
-    assert [error.id for error in run_checks(tags=["security"]) if error.id.startswith("ispauth")] == []
+    assert [error.id for error in run_checks(tags=["security"]) if str(error.id).startswith("ispauth")] == []
 
 
 def test_tenants_are_found_by_their_short_names_alone(tenant: Tenant, settings: Any) -> None:
