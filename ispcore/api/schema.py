@@ -29,6 +29,7 @@ ERRORS = {
 }
 ALWAYS = ("400", "401", "403", "406", "429", "503")
 WRITES = ("404", "409", "413", "415", "422")
+OF_TASKS = ("200", "404", "409", "422", "503")  # What a task that has ended may be answered with.
 
 HEADER_PARAMETERS = {
     "X-Tenant-ID": "The tenant's slug or id; needed when the credential belongs to several.",
@@ -185,7 +186,7 @@ class EnvelopeSchema(AutoSchema):
             names += ["RateLimit", "RateLimit-Policy"]
         if status == "304" or (status in ("200", "201") and self._has_versions()):
             names.append("ETag")
-        if status in ("201", "202") or (status == "200" and self._may_be_a_task()):
+        if status in ("201", "202") or (status in OF_TASKS and self._may_be_a_task()):
             names.append("Location")
         if self.method == "POST" and status < "300" and not self._is_bare():
             names.append("Idempotency-Replayed")
@@ -323,6 +324,8 @@ def _share_refusals(paths: dict[str, Any]) -> dict[str, Any]:
                 if status < "400":
                     continue
                 name = HTTPStatus(int(status)).phrase.title().replace(" ", "")
+                if "Location" in answer["headers"]:
+                    name += "OfTask"
                 if shared.setdefault(name, answer) != answer:
                     name += "WithoutCredential"  # Where no token is wanted some headers are not there.
                     assert shared.setdefault(name, answer) == answer

@@ -49,7 +49,7 @@ def test_a_ticket_is_answered_and_resolved_by_keyboard(
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         answer = page.get_by_role("textbox", name="Answer")
-        page.wait_for_function("document.querySelector('[name=body]').value.includes('restart')")
+        page.wait_for_function("document.querySelector('[name=body]')?.value.includes('restart')")
         typed = answer.input_value()
         page.get_by_role("button", name="Send and resolve").focus()
         page.keyboard.press("Enter")

@@ -374,8 +374,12 @@ PERMISSIONS = {
     ("patch", "billing-profiles/{pk}"): "subscribers.change",
     ("delete", "billing-profiles/{pk}"): "subscribers.delete",
 }
-# The jobs of the two operations that need neither a record nor a body.
-STARTED_BY_A_BARE_CALL = {"billing.plan_run": "billing.add", "billing.recount_ledger": "billing.add"}
+# The jobs of the operations that need neither a record nor a body.
+STARTED_BY_A_BARE_CALL = {
+    "billing.plan_run": "billing.add",
+    "billing.recount_ledger": "billing.add",
+    "ispcore.files.export_tenant": "tenants.view",
+}
 GUARDED = [(verb, path, name) for (verb, path), name in PERMISSIONS.items() if name not in (OPEN, ANY)]
 
 

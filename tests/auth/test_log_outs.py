@@ -23,7 +23,10 @@ from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 URL = "/oidc/backchannel-logout/"
-NOW = int(time.time())
+
+
+def now() -> int:
+    return int(time.time())
 
 
 def logout_token(*, head: dict[str, Any] | None = None, sign: Any = issuer.rs256, **changes: Any) -> str:
@@ -55,11 +58,11 @@ ATTACKS = {
     "jti a list": lambda: logout_token(jti=["l-1"]),
     "no iat": lambda: logout_token(iat=None),
     "no exp": lambda: logout_token(exp=None),
-    "expired": lambda: logout_token(iat=NOW - 900, exp=NOW - 300),
-    "old though not expired": lambda: logout_token(iat=NOW - 900, exp=NOW + 300),
-    "iat a text": lambda: logout_token(iat=str(NOW)),
+    "expired": lambda: logout_token(iat=now() - 900, exp=now() - 300),
+    "old though not expired": lambda: logout_token(iat=now() - 900, exp=now() + 300),
+    "iat a text": lambda: logout_token(iat=str(now())),
     "iat before all time": lambda: logout_token(iat=-(10**20)),
-    "issued in the future": lambda: logout_token(iat=NOW + 3600, exp=NOW + 7200),
+    "issued in the future": lambda: logout_token(iat=now() + 3600, exp=now() + 7200),
     "access token": lambda: logout_token(head={"typ": "at+jwt"}),
     "id token": lambda: id_token(),
     "alg none": lambda: logout_token(head={"alg": "none"}, sign=lambda data: b"-"),
@@ -79,7 +82,7 @@ def log_in(service: Any, *, sid: str | None = "s-1", browser: Client | None = No
     """Log in at the issuer in one of its sessions; returns the browser."""
     browser = browser or Client()
     asked = begin(browser)
-    token = id_token(sub=changes.get("sub", "alice-7f3"), nonce=asked["nonce"], sid=sid, iat=NOW - 5)
+    token = id_token(sub=changes.get("sub", "alice-7f3"), nonce=asked["nonce"], sid=sid, iat=now() - 5)
     come_back(browser, service, asked, {**CLAIMS, **changes}, token=token)
     assert logged_in(browser)
     return browser
@@ -115,7 +118,7 @@ def test_without_a_session_all_of_the_person_end(service, tenant):
 
 def test_whoever_logs_in_again_is_in(service, tenant):
     browser = log_in(service)
-    tell(logout_token(iat=NOW - 2))
+    tell(logout_token(iat=now() - 2))
     assert not is_in(browser)
 
     asked = begin(browser)
@@ -124,7 +127,7 @@ def test_whoever_logs_in_again_is_in(service, tenant):
         service,
         asked,
         CLAIMS,
-        token=id_token(sub="alice-7f3", nonce=asked["nonce"], sid="s-1", iat=NOW),
+        token=id_token(sub="alice-7f3", nonce=asked["nonce"], sid="s-1", iat=now()),
     )
 
     assert is_in(browser)
