@@ -14,3 +14,9 @@ PERMISSIONS = {
     ("get", "files/{pk}"): "files.view",
     ("get", "files/{pk}/content"): "files.view",
 }
+# The jobs of the operations that need neither a record nor a body.
+STARTED_BY_A_BARE_CALL = {
+    "billing.plan_run": "billing.add",
+    "billing.recount_ledger": "billing.add",
+    "ispcore.files.export_tenant": "tenants.view",
+}

@@ -374,12 +374,6 @@ PERMISSIONS = {
     ("patch", "billing-profiles/{pk}"): "subscribers.change",
     ("delete", "billing-profiles/{pk}"): "subscribers.delete",
 }
-# The jobs of the operations that need neither a record nor a body.
-STARTED_BY_A_BARE_CALL = {
-    "billing.plan_run": "billing.add",
-    "billing.recount_ledger": "billing.add",
-    "ispcore.files.export_tenant": "tenants.view",
-}
 GUARDED = [(verb, path, name) for (verb, path), name in PERMISSIONS.items() if name not in (OPEN, ANY)]
 
 
@@ -409,7 +403,9 @@ def test_each_role_may_what_the_table_says_and_no_more(role, api_as, tenant):
     with tenant_context(tenant.pk):
         assert not Olt.objects.exists()
         assert sorted(Job.objects.values_list("kind", flat=True)) == sorted(
-            kind for kind, permission in STARTED_BY_A_BARE_CALL.items() if may(role, permission)
+            kind
+            for kind, permission in platform_permissions.STARTED_BY_A_BARE_CALL.items()
+            if may(role, permission)
         )
 
 
