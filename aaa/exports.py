@@ -13,7 +13,7 @@ from aaa.api import (
     VoucherViewSet,
 )
 from aaa.models import ActionCause, ActionKind, ActionOutcome, ActionState, NasType, VoucherState
-from ispcore.files.exports import Column, Export, register
+from ispcore.files.exports import Column, Export, register, register_views
 from ispcore.files.tenant_export.contents import Rule, carry, kept_file, leave_out
 
 CREATED = Column("Created", "created_at")
@@ -106,16 +106,16 @@ register(
         ),
     )
 )
-# With the fields that the API shows.
-for name, view in {
-    "sessions": SessionViewSet,
-    "top-ups": TopUpViewSet,
-    "policies": PolicyViewSet,
-    "service-profiles": ServiceProfileViewSet,
-    "virtual-servers": VirtualServerViewSet,
-    "voucher-batches": VoucherBatchViewSet,
-}.items():
-    register(Export(name=name, view=view))
+register_views(
+    {
+        "sessions": SessionViewSet,
+        "top-ups": TopUpViewSet,
+        "policies": PolicyViewSet,
+        "service-profiles": ServiceProfileViewSet,
+        "virtual-servers": VirtualServerViewSet,
+        "voucher-batches": VoucherBatchViewSet,
+    }
+)
 
 # Of a whole provider's export.
 leave_out(

@@ -10,32 +10,33 @@ from billing.api.reconciliations import BankLineViewSet, ReconciliationViewSet
 from billing.api.runs import RunViewSet
 from billing.api.sparing import ExemptionViewSet, PromiseViewSet
 from billing.api.taxes import TaxExemptionViewSet, TaxRateViewSet
-from ispcore.files.exports import Export, register
+from ispcore.files.exports import register_views
 from ispcore.files.tenant_export.contents import Rule, add_total, carry, kept_file
 
-for name, view in {
-    "invoices": InvoiceViewSet,
-    "payments": PaymentViewSet,
-    "charges": ChargeViewSet,
-    "add-ons": AddOnViewSet,
-    "discounts": DiscountViewSet,
-    "overage-prices": OveragePriceViewSet,
-    "tax-rates": TaxRateViewSet,
-    "tax-exemptions": TaxExemptionViewSet,
-    "billing-runs": RunViewSet,
-    "reconciliations": ReconciliationViewSet,
-    "bank-lines": BankLineViewSet,
-    "checkouts": CheckoutViewSet,
-    "gateways": GatewayViewSet,
-    "dunning-policies": DunningPolicyViewSet,
-    "promises": PromiseViewSet,
-    "exemptions": ExemptionViewSet,
-    "dunning-nights": DunningNightViewSet,
-    "reminders": ReminderViewSet,
-    "credit-voucher-batches": CreditVoucherBatchViewSet,
-    "prepaid-services": PrepaidServiceViewSet,
-}.items():
-    register(Export(name=name, view=view))
+register_views(
+    {
+        "invoices": InvoiceViewSet,
+        "payments": PaymentViewSet,
+        "charges": ChargeViewSet,
+        "add-ons": AddOnViewSet,
+        "discounts": DiscountViewSet,
+        "overage-prices": OveragePriceViewSet,
+        "tax-rates": TaxRateViewSet,
+        "tax-exemptions": TaxExemptionViewSet,
+        "billing-runs": RunViewSet,
+        "reconciliations": ReconciliationViewSet,
+        "bank-lines": BankLineViewSet,
+        "checkouts": CheckoutViewSet,
+        "gateways": GatewayViewSet,
+        "dunning-policies": DunningPolicyViewSet,
+        "promises": PromiseViewSet,
+        "exemptions": ExemptionViewSet,
+        "dunning-nights": DunningNightViewSet,
+        "reminders": ReminderViewSet,
+        "credit-voucher-batches": CreditVoucherBatchViewSet,
+        "prepaid-services": PrepaidServiceViewSet,
+    }
+)
 
 # Of a whole provider's export.
 carry("billing.BankStatement", Rule(values={"file_id": kept_file("file_id")}))

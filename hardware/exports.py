@@ -13,7 +13,7 @@ from hardware.api import (
     WaitingOnuViewSet,
 )
 from hardware.models import DownCause, OnuStatus, SnmpVersion, Vendor
-from ispcore.files.exports import Column, Export, register
+from ispcore.files.exports import Column, Export, register, register_views
 from ispcore.files.tenant_export.contents import Rule, carry
 
 MOST_DIGITS = 15  # Of a number in a spreadsheet, which is a double.
@@ -86,16 +86,16 @@ register(
         ),
     )
 )
-# With the fields that the API shows.
-for name, view in {
-    "pon-ports": PonPortViewSet,
-    "waiting-onus": WaitingOnuViewSet,
-    "onu-presets": OnuPresetViewSet,
-    "provisioning-jobs": ProvisioningJobViewSet,
-    "outages": OutageViewSet,
-    "discovery-runs": DiscoveryRunViewSet,
-}.items():
-    register(Export(name=name, view=view))
+register_views(
+    {
+        "pon-ports": PonPortViewSet,
+        "waiting-onus": WaitingOnuViewSet,
+        "onu-presets": OnuPresetViewSet,
+        "provisioning-jobs": ProvisioningJobViewSet,
+        "outages": OutageViewSet,
+        "discovery-runs": DiscoveryRunViewSet,
+    }
+)
 
 # Of a whole provider's export.
 carry("hardware.Reading", Rule(make_partition="make_reading_partition(%s)", partition_by="at"))

@@ -5,7 +5,7 @@ from ipam.api.pools import PoolViewSet
 from ipam.api.reconciliation import DriftViewSet
 from ipam.api.space import SubnetViewSet, VrfViewSet
 from ipam.models import AddressState, DriftKind, Repair, SeenIn
-from ispcore.files.exports import Column, Export, register
+from ispcore.files.exports import Column, Export, register, register_views
 from ispcore.files.tenant_export.contents import Rule, carry, kept_file
 
 _states, _kinds, _seen_in = dict(AddressState.choices), dict(DriftKind.choices), dict(SeenIn.choices)
@@ -56,13 +56,13 @@ register(
         ),
     )
 )
-# With the fields that the API shows.
-for name, view in {
-    "vrfs": VrfViewSet,
-    "subnets": SubnetViewSet,
-    "pools": PoolViewSet,
-}.items():
-    register(Export(name=name, view=view))
+register_views(
+    {
+        "vrfs": VrfViewSet,
+        "subnets": SubnetViewSet,
+        "pools": PoolViewSet,
+    }
+)
 
 # Of a whole provider's export.
 carry("ipam.Reconciliation", Rule(values={"file_id": kept_file("file_id")}))

@@ -88,6 +88,16 @@ class GcraLimit:
         """
         return take_all([(key, self)])[0]
 
+    def allows(self, key: str) -> bool:
+        """Count one call as `take` does and tell whether it is allowed.
+
+        While Redis is away all are: for what must go on without a limiter.
+        """
+        try:
+            return self.take(key).allowed
+        except RedisError:
+            return True
+
     def forget(self, key: str) -> None:
         """Make the limit whole again for `key`. Raises redis.exceptions.RedisError."""
         redis.client().delete(_name(key))
