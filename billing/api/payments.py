@@ -1,5 +1,3 @@
-import re
-from decimal import Decimal
 from typing import Any, ClassVar
 
 import django_filters
@@ -21,6 +19,7 @@ from ispcore.api.fields import (
     ChoiceField,
     HouseSerializer,
     IdField,
+    MoneyField,
     StrictSerializer,
     TextField,
 )
@@ -34,16 +33,13 @@ PAID = r"^-?[0-9]{1,14}(\.[0-9]{1,8})?$"
 
 
 @extend_schema_field({"type": "string", "pattern": PAID, "examples": ["29.90"]})
-class PaidField(serializers.DecimalField):
+class PaidField(MoneyField):
     """An amount as text, above zero and with no more digits than its currency has: the service says which."""
+
+    pattern = PAID
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_digits=22, decimal_places=8, **kwargs)
-
-    def to_internal_value(self, data: Any) -> Decimal:
-        if not isinstance(data, str) or not re.fullmatch(PAID, data, re.ASCII):
-            self.fail("invalid")
-        return Decimal(data)
 
 
 class AllocationSerializer(serializers.Serializer[Any]):

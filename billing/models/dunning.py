@@ -1,5 +1,7 @@
 """What is done about what is overdue: reminders, late fees, cutting, and who is spared."""
 
+from decimal import Decimal
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -55,7 +57,7 @@ class DunningPolicy(TenantModel):
         help_text="Hold all services of a customer once the grace days of the billing profile are over.",
     )
     minimum_balance = MoneyField(
-        default=0,
+        default=Decimal(0),
         validators=[MinValueValidator(0)],
         help_text="Nobody is cut who owes this much or less, in the currency of the invoices.",
     )

@@ -18,7 +18,7 @@ from ipam.models.space import MOST_DNS_SERVERS
 from ipam.services import mapping, space, usage
 from ispcore.api.errors import ApiError
 from ispcore.api.fields import HouseSerializer, IdField, IntegerField
-from ispcore.api.filters import HouseFilterSet
+from ispcore.api.filters import HouseFilterSet, WholeNumberFilter
 from ispcore.api.views import ListModelMixin, RetrieveModelMixin, TenantViewSet, created, valid
 
 
@@ -133,7 +133,7 @@ class SubnetFilter(HouseFilterSet):
     contains = django_filters.CharFilter(
         method="filter_contains", label="Subnets in which this address or network lies."
     )
-    vlan_id = django_filters.NumberFilter(min_value=1, max_value=4094)
+    vlan_id = WholeNumberFilter(min_value=1, max_value=4094)
 
     class Meta:
         model = Subnet

@@ -6,8 +6,20 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import Lookup, QuerySet
-from django.db.models.fields import BooleanField, CharField, DateTimeField, GenericIPAddressField, TextField
+from django.db.models.fields import (
+    BooleanField,
+    CharField,
+    DateTimeField,
+    Field,
+    GenericIPAddressField,
+    IntegerField,
+    PositiveIntegerField,
+    PositiveSmallIntegerField,
+    SmallIntegerField,
+    TextField,
+)
 from django_filters.fields import IsoDateTimeField
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 
@@ -40,6 +52,7 @@ class TextFilter(django_filters.CharFilter):  # type: ignore[misc]
         return filtered
 
 
+@extend_schema_field({"type": "boolean"})
 class BooleanFilter(django_filters.TypedChoiceFilter):  # type: ignore[misc]
     """`true` or `false`; the framework's own takes anything else for no filter at all."""
 
@@ -54,10 +67,14 @@ class IpFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = forms.GenericIPAddressField
 
 
-class WholeNumberFilter(django_filters.Filter):  # type: ignore[misc]
+class WholeNumberFilter(django_filters.NumberFilter):  # type: ignore[misc]
     """A whole number; the framework's own takes fractions, which no column of them equals."""
 
     field_class = forms.IntegerField
+
+
+# The framework names each of these; others that are made of IntegerField follow it.
+WHOLE_NUMBERS = (IntegerField, PositiveIntegerField, PositiveSmallIntegerField, SmallIntegerField)
 
 
 class MomentField(IsoDateTimeField):  # type: ignore[misc]
@@ -83,9 +100,17 @@ class HouseFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         CharField: {"filter_class": TextFilter},
         TextField: {"filter_class": TextFilter},
         BooleanField: {"filter_class": BooleanFilter},
+        **{field: {"filter_class": WholeNumberFilter} for field in WHOLE_NUMBERS},
         GenericIPAddressField: {"filter_class": IpFilter},
         DateTimeField: {"filter_class": MomentFilter},
     }
+
+    @classmethod
+    def filter_for_lookup(cls, field: "Field[Any, Any]", lookup_type: str) -> tuple[Any, dict[str, Any]]:
+        if lookup_type == "isnull":
+            return BooleanFilter, {}
+        found: tuple[Any, dict[str, Any]] = super().filter_for_lookup(field, lookup_type)
+        return found
 
     def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
         # A form of every filter there is would cost more than the query; only what is given can narrow.

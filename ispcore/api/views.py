@@ -93,7 +93,8 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         request._request.zone = _zone(request)  # type: ignore[attr-defined]
-        refuse_unknown_parameters(request, self.allowed_parameters())
+        if request.method in self.allowed_methods:  # Another one is 405, whatever it asks.
+            refuse_unknown_parameters(request, self.allowed_parameters())
 
     def allowed_parameters(self) -> frozenset[str]:
         return self.query_parameters

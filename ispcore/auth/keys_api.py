@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import django_filters
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ispcore.api.fields import ChoiceField, HouseSerializer, TextField
-from ispcore.api.filters import HouseFilterSet
+from ispcore.api.filters import BooleanFilter, HouseFilterSet
 from ispcore.api.idempotency import show_once
 from ispcore.api.request import caller_of
 from ispcore.api.views import RecordViewSet, created, etag
@@ -57,7 +56,7 @@ class NewApiKeySerializer(ApiKeySerializer):
 
 
 class ApiKeyFilter(HouseFilterSet):
-    is_revoked = django_filters.BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
+    is_revoked = BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
 
     class Meta:
         model = ApiKey

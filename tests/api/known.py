@@ -4,10 +4,14 @@ The bounded run of the tests (test_schema.py) and the long one (`make fuzz-api`,
 database.
 """
 
+import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import jsonschema_rs
 from schemathesis.core.parameters import ParameterLocation
 
 # Headers with rules of their own, which the document cannot say: random ones would only ever be refused.
@@ -55,3 +59,24 @@ def loses_a_part(case: Any) -> bool:
     if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
         return False
     return any(isinstance(part, str) and not part for part in case.body.values())
+
+
+def arrives_whole(case: Any) -> bool:
+    """Tell whether a query is well-formed as it travels: as text, in which `true` and "true" are the same."""
+    described = {parameter.name: parameter.definition for parameter in case.operation.query}
+    named = {"components": case.operation.schema.raw_schema["components"]}
+    return (
+        case.query.keys() <= described.keys()
+        and all(name in case.query for name, asked in described.items() if asked.get("required"))
+        and all(
+            any(jsonschema_rs.is_valid(described[name]["schema"] | named, read) for read in _readings(value))
+            for name, value in case.query.items()
+        )
+    )
+
+
+def _readings(value: Any) -> Iterator[Any]:
+    text = value if isinstance(value, str) else json.dumps(value)
+    yield text
+    with suppress(ValueError):
+        yield json.loads(text)

@@ -154,6 +154,7 @@ class TestProtocol:
             ("options", "hardware/olts", "GET, POST"),
             ("trace", "me", "GET"),
             ("brew", "me", "GET"),
+            ("put", "hardware/olts?name=x", "GET, POST"),
         ],
     )
     def test_405_names_what_is_allowed(self, verb, path, allowed, api):

@@ -329,6 +329,17 @@ class TestFilters:
 
         assert refusal(response) == (422, "validation_error", query.partition("=")[0])
 
+    @pytest.mark.parametrize("path", ["api-keys?is_revoked", "ipam/cgnat-rules?valid_until__isnull"])
+    @pytest.mark.parametrize("value", ["AAA", "1", "True"])
+    def test_refuse_what_is_neither_true_nor_false(self, path, value, api):
+        assert refusal(api.get(f"{path}={value}")) == (422, "validation_error", path.partition("?")[2])
+
+    @pytest.mark.parametrize("query", ["down_kbps__lte=0.5", "down_kbps__gte=x", "down_kbps__gte=1e3"])
+    def test_refuse_a_number_that_is_not_whole(self, query, api):
+        assert refusal(api.get(f"internet-plans?{query}")) == (
+            422, "validation_error", query.partition("=")[0],
+        )  # fmt: skip
+
     @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"])
     def test_bear_the_ends_of_time(self, moment, api):
         assert api.get(f"hardware/olts?created_at__gte={moment}").status_code in (200, 422)

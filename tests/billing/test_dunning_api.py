@@ -19,6 +19,7 @@ from billing.services.dunning import suspending, tonight
 from ispcore.tenants.context import tenant_context
 from ispcore.vouchers.codes import hash_code
 from tests.billing import owing
+from tests.factories import BillingProfileFactory
 
 DUNNING = "billing/dunning"
 PREPAID = "billing/prepaid"
@@ -93,6 +94,7 @@ class TestPolicies:
             ({"subdivision": "BY"}, 422, "country_unknown"),
             ({"late_fee_amount": "1.00", "late_fee_percent": "1.00"}, 422, "two_late_fees"),
             ({"late_fee_amount": "0"}, 422, "validation_error"),
+            ({"late_fee_percent": ""}, 422, "validation_error"),
             ({"late_fee_percent": "100.01"}, 422, "validation_error"),
             ({"minimum_balance": "-1"}, 422, "validation_error"),
             ({"reminder_days": [366]}, 422, "validation_error"),
@@ -106,6 +108,14 @@ class TestPolicies:
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
         with tenant_context(tenant.pk):
             assert not DunningPolicy.objects.exists()
+
+    def test_of_a_profile_spares_no_debt_by_itself(self, api, tenant):
+        with tenant_context(tenant.pk):
+            profile = BillingProfileFactory()
+
+        made = api.post(f"{DUNNING}/policies", {"billing_profile_id": str(profile.pk)})
+
+        assert (made.status_code, made.json()["data"]["minimum_balance"]) == (201, "0.00")
 
     def test_are_one_for_all(self, api, policy):
         answer = api.post(f"{DUNNING}/policies", {})
