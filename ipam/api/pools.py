@@ -94,6 +94,14 @@ class PoolPatchSerializer(PoolSerializer):
     vrf_id = serializers.UUIDField(read_only=True)  # type: ignore[assignment]
 
 
+@extend_schema_field({"type": "integer", "enum": [4, 6]})
+class FamilyFilter(django_filters.ChoiceFilter):  # type: ignore[misc]
+    """4 or 6."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=[("4", "4"), ("6", "6")], **kwargs)
+
+
 class PoolFilter(HouseFilterSet):
     vrf_id = django_filters.UUIDFilter(field_name="vrf_id")
     subnet_id = django_filters.UUIDFilter(
@@ -101,7 +109,7 @@ class PoolFilter(HouseFilterSet):
     )
     kind = django_filters.ChoiceFilter(choices=PoolKind.choices)
     purpose = django_filters.ChoiceFilter(choices=Purpose.choices)
-    family = django_filters.ChoiceFilter(choices=[("4", "4"), ("6", "6")])
+    family = FamilyFilter()
     is_active = BooleanFilter()
 
     class Meta:

@@ -17,6 +17,7 @@ from subscribers.services import custom_fields
 
 MAX_METADATA_BYTES = 4096
 MAX_METADATA_KEYS = 50
+MOST = 2**63 - 1  # What JSON readers with 64-bit integers still read.
 CLOCKS_DIFFER = timedelta(minutes=1)
 
 
@@ -34,6 +35,7 @@ class MetadataField(serializers.JSONField):
         "too_many": f"At most {MAX_METADATA_KEYS} names.",
         "too_large": f"At most {MAX_METADATA_BYTES} bytes as JSON.",
         "not_a_scalar": "Values are text, numbers, true, false or null; `{name}` is none of these.",
+        "too_far": "`{name}` is a number beyond 64 bits: send it as text.",
         "not_text": "Text that cannot be stored.",
     }
 
@@ -45,6 +47,8 @@ class MetadataField(serializers.JSONField):
         for name, value in data.items():
             if not _is_scalar(value):
                 self.fail("not_a_scalar", name=name[:40])
+            if isinstance(value, int) and abs(value) > MOST:
+                self.fail("too_far", name=name[:40])
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         try:
             size = len(text.encode())

@@ -120,6 +120,15 @@ class TestInvoicePdf:
 
         assert invoice_pdf(make_issued(customer)).startswith(b"%PDF-1.7")
 
+    @pytest.mark.parametrize("name", ["山田太郎", "Ann \N{GRINNING FACE}", "สมชาย", "a\x0eb"])
+    def test_of_a_name_no_font_has_is_set_all_the_same(self, acting, name):
+        make_identity(iban=IBAN)
+
+        pdf = invoice_pdf(make_issued(make_customer(full_name=name)))
+
+        assert pdf.startswith(b"%PDF-1.7")
+        assert b"<pdfaid:part>" not in objects_of(pdf)
+
     def test_of_many_lines_has_many_pages(self, acting):
         pdf = invoice_pdf(make_issued(make_customer(), *["1.00"] * 120))
 

@@ -120,7 +120,7 @@ class TestCreate:
         "metadata",
         [
             [], "text", {"a": []}, {"a": {}}, {str(n): n for n in range(51)}, {"a": "x" * 4096}, {"a": "\x00"},
-            {"\x00": 1},
+            {"\x00": 1}, {"a": 2**63},
         ],
     )  # fmt: skip
     def test_bounds_metadata(self, metadata, api, acting):

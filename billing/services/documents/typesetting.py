@@ -22,7 +22,8 @@ _turn = threading.Lock()
 def render(template: str, values: dict[str, Any], *, at: datetime | None, kind: str = "pdf") -> bytes:
     """Set a template of `templates/billing` with values; `at` is the time the document says it was made.
 
-    The same values make the same bytes. `kind` may be png, for one page to look at.
+    Letters of which no font has a shape (Chinese, Thai, emoji) are boxes, and such a document is no PDF/A: a customer
+    is billed all the same. The same values make the same bytes. `kind` may be png, for one page to look at.
     """
     given = {"sys_inputs": {"values": json.dumps(values)}}
     made_at = at.astimezone(UTC).replace(microsecond=0) if at else None  # It takes whole seconds only.
@@ -30,9 +31,20 @@ def render(template: str, values: dict[str, Any], *, at: datetime | None, kind: 
         if kind == "png":
             picture: bytes = _compiler(template).compile(format="png", ppi=110, **given)
             return picture
-        pdf: bytes = _compiler(template).compile(
-            format="pdf", pdf_standards="a-2b", timestamp=made_at, **given
-        )
+        return _archival(template, timestamp=made_at, **given)
+
+
+def _archival(template: str, **given: Any) -> bytes:
+    """Set a PDF/A-2b, or a plain PDF with boxes where a text has letters of no font here, such as of Chinese."""
+    from typst import TypstError
+
+    compiler = _compiler(template)
+    try:
+        pdf: bytes = compiler.compile(format="pdf", pdf_standards="a-2b", **given)
+    except TypstError as error:
+        if "could not be displayed" not in str(error):
+            raise
+        pdf = compiler.compile(format="pdf", **given)
     return pdf
 
 
