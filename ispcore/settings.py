@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "ispcore.events",
     "ispcore.jobs",
     "ispcore.files",
+    "ispcore.operations",
     "subscribers",
     "ipam",
     "hardware",

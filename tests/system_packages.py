@@ -15,9 +15,12 @@ PACKAGES = {
     "chromium": "chromium",
     "curl": "curl",
     "freeradius": "freeradius",
+    "ip": "iproute2",
     "net-snmp-config": "libsnmp-dev",
+    "nginx": "nginx",
     "node": "nodejs",
     "npm": "npm",
+    "pgbouncer": "pgbouncer",
     "radclient": "freeradius-utils",
     "snmpbulkwalk": "snmp",
     "snmpget": "snmp",
@@ -33,7 +36,7 @@ SEARCH_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 # invoke-rc.d(8) and deb-systemd-invoke(1p) ask this file before they start a service; 101 forbids it.
 POLICY = Path("/usr/sbin/policy-rc.d")
 FORBID_SERVICES = "#!/bin/sh\nexit 101\n"
-SERVICES = ("freeradius",)
+SERVICES = ("freeradius", "nginx", "pgbouncer")
 
 
 def find(name: str) -> str | None:
