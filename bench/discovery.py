@@ -97,7 +97,7 @@ def measure_one(tenant: "Tenant", *, onus: int) -> None:
 
 
 def measure_parallel(tenant: "Tenant", *, olts: int, onus: int, latency_ms: float) -> None:
-    """Discover one OLT, then all of them at once in threads, as the devices worker does."""
+    """Discover one OLT, then all of them at once in threads, as the network worker does."""
     with (
         snmp_walk.serving(count=olts, onus=onus, pon_ports=-(-onus // 128), latency_ms=latency_ms) as targets,
         ThreadPoolExecutor(olts, initializer=_connect) as pool,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ispcore.tenants.models import Tenant
 
 WINDOW_SECONDS = 300.0
-WORKER_THREADS = 64  # As the Procfile's devices worker.
+WORKER_THREADS = 64  # As the Procfile's network worker.
 INSERT_AIM = 20_000
 CHART_AIM_MS = 50.0
 READINGS_PER_MONTH = 30 * 48  # One each half hour: the optics pass.
@@ -94,7 +94,7 @@ def measure_columns(*, onus: int) -> None:
 
 
 def measure_polling(tenant: "Tenant", directory: Path, *, olts: int, onus: int, latency_ms: float) -> None:
-    """Poll all OLTs once from the devices worker's threads: the second round, as every later one is."""
+    """Poll all OLTs once from the network worker's threads: the second round, as every later one is."""
     ports = -(-onus // 128)
     with (
         snmp_walk.serving(count=olts, onus=onus, pon_ports=ports, latency_ms=latency_ms) as targets,

@@ -10,13 +10,13 @@ from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask, TenantTask
 
 
-@shared_task(name="hardware.tasks.discover_olt", queue="devices")
+@shared_task(name="hardware.tasks.discover_olt", queue="network")
 def discover_olt(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: services.discover_olt(run, at=at))
 
 
-@shared_task(name="hardware.tasks.sync_olt", queue="devices")
+@shared_task(name="hardware.tasks.sync_olt", queue="network")
 def sync_olt(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(
@@ -26,19 +26,19 @@ def sync_olt(*, tenant_id: str, job_id: str) -> None:
     )
 
 
-@shared_task(name="hardware.tasks.read_onu", queue="devices")
+@shared_task(name="hardware.tasks.read_onu", queue="network")
 def read_onu(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: live.read_onu(run, at=at))
 
 
-@shared_task(name="hardware.tasks.read_ports", queue="devices")
+@shared_task(name="hardware.tasks.read_ports", queue="network")
 def read_ports(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: live.read_ports(run, at=at))
 
 
-@shared_task(name="hardware.tasks.ping_service", queue="devices")
+@shared_task(name="hardware.tasks.ping_service", queue="network")
 def ping_service(*, tenant_id: str, job_id: str) -> None:
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=ping.ping_service)
 
@@ -50,29 +50,29 @@ def poll_due() -> None:
         app.send_task(
             "hardware.tasks.poll_olt",
             kwargs={"tenant_id": str(tenant_id), "olt_id": str(olt_id)},
-            queue="devices",
+            queue="network",
             expires=polling.MESSAGE_SECONDS,
         )
 
 
-@shared_task(base=PlatformTask, name="hardware.tasks.poll_olt", queue="devices")
+@shared_task(base=PlatformTask, name="hardware.tasks.poll_olt", queue="network")
 def poll_olt(*, tenant_id: str, olt_id: str) -> None:
     polling.poll_olt(tenant_id=UUID(tenant_id), olt_id=UUID(olt_id), at=timezone.now())
 
 
-@shared_task(name="hardware.tasks.provision_onu", queue="devices")
+@shared_task(name="hardware.tasks.provision_onu", queue="network")
 def provision_onu(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: execution.provision_onu(run, at=at))
 
 
-@shared_task(name="hardware.tasks.roll_back_onu", queue="devices")
+@shared_task(name="hardware.tasks.roll_back_onu", queue="network")
 def roll_back_onu(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: execution.roll_back_onu(run, at=at))
 
 
-@shared_task(name="hardware.tasks.refresh_waiting", queue="devices")
+@shared_task(name="hardware.tasks.refresh_waiting", queue="network")
 def refresh_waiting(*, tenant_id: str, job_id: str) -> None:
     at = timezone.now()
     jobs.perform(tenant_id=tenant_id, job_id=job_id, work=lambda run: waiting.refresh_waiting(run, at=at))

@@ -25,6 +25,14 @@ task_publish_retry = False
 task_serializer = "json"
 accept_content = ["json"]
 task_default_queue = "default"
+# What is sent by its name alone, by the clock or by the outbox; a job names its queue itself.
+task_routes = {
+    # Somebody waits for these, and a billing run may take an hour.
+    "billing.tasks.begin_checkout": {"queue": "default"},
+    "billing.tasks.refund_by_gateway": {"queue": "default"},
+    "billing.tasks.follow_prepaid": {"queue": "default"},
+    "billing.tasks.*": {"queue": "billing"},
+}
 worker_hijack_root_logger = False
 worker_send_task_events = False
 beat_schedule = SCHEDULE

@@ -167,7 +167,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NasPeer]:
 @pytest.fixture(scope="module")  # Not longer: it would take the messages that later tests count.
 def _worker_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     log = tmp_path_factory.mktemp("worker") / "worker.log"
-    with celery_worker(log, queues="default,devices,radius", threads=8) as process:
+    with celery_worker(log, queues="default,billing,network,radius", threads=8) as process:
         _workers.append(process.pid)
         yield
     _workers.clear()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def celery_worker(
-    log: Path, *, queues: str = "devices", threads: int = 4
+    log: Path, *, queues: str = "network", threads: int = 4
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a worker for a block; it is killed at the end, if not before."""
     command = [

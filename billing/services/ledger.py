@@ -259,7 +259,12 @@ def recount() -> list[Finding]:
 def request_check(*, user_id: UUID | None) -> Job:
     """Recount in the background; one that runs already is the answer."""
     return jobs.enqueue(
-        kind=KIND, subject="ledger", label="Recount of the ledger", params={}, user_id=user_id
+        kind=KIND,
+        subject="ledger",
+        label="Recount of the ledger",
+        params={},
+        queue="billing",
+        user_id=user_id,
     )
 
 

@@ -136,7 +136,7 @@ class CliSession:
         self._is_broken = True
 
     def _connect(self) -> Any:
-        from netmiko import ConnectHandler  # Takes a second to load, which only the devices worker needs.
+        from netmiko import ConnectHandler  # Takes a second to load, which only the network worker needs.
 
         target = self.target
         connection = ConnectHandler(

@@ -35,7 +35,7 @@ def request_discovery(*, olt_id: UUID, user_id: UUID | None) -> Job:
         subject=f"olt:{olt.pk}",
         label=f"Discovery of {olt.name}",
         params={"olt_id": str(olt.pk)},
-        queue="devices",
+        queue="network",
         user_id=user_id,
     )
 
@@ -49,7 +49,7 @@ def request_sync(*, olt_id: UUID, user_id: UUID | None) -> Job:
         subject=f"olt:{olt.pk}",
         label=f"Reading of {olt.name}",
         params={"olt_id": str(olt.pk)},
-        queue="devices",
+        queue="network",
         user_id=user_id,
     )
 

@@ -78,7 +78,7 @@ def request_onu_reading(
         subject=f"onu:{onu.pk}:{kind}:{shown_as}:{max_age_seconds}",
         label=f"Reading of {onu.serial}",
         params=params,
-        queue="devices",
+        queue="network",
         user_id=user_id,
     )
 
@@ -93,7 +93,7 @@ def request_port_reading(*, olt_id: UUID, user_id: UUID | None, max_age_seconds:
         subject=f"olt:{olt.pk}:{max_age_seconds}",
         label=f"PON ports of {olt.name}",
         params={"olt_id": str(olt.pk), "max_age_seconds": max_age_seconds},
-        queue="devices",
+        queue="network",
         user_id=user_id,
     )
 

@@ -92,7 +92,7 @@ def request_ping(*, subscription_id: UUID, user_id: UUID | None, packets: int = 
         subject=f"subscription:{line.pk}",
         label=f"Ping of service {line.number}",
         params={"subscription_id": str(line.pk), "packets": packets},
-        queue="devices",
+        queue="network",
         user_id=user_id,
     )
 

@@ -301,7 +301,7 @@ def _queue(
         subject=f"provisioning:{provisioning.pk}",
         label=label.format(serial=provisioning.serial, olt=provisioning.olt.name),
         params={"provisioning_id": str(provisioning.pk)},
-        queue="devices",
+        queue="network",
         user_id=user_id or provisioning.requested_by_id,
     )
     provisioning.save(update_fields=["job"])

@@ -32,7 +32,7 @@ def request_refresh_waiting(*, olt_id: UUID, user_id: UUID | None = None) -> Job
         subject=f"olt:{olt.pk}",
         label=f"Waiting ONUs of {olt.name}",
         params={"olt_id": str(olt.pk)},
-        queue="devices",
+        queue="network",
         user_id=user_id,
     )
 

@@ -100,7 +100,7 @@ def fill(tenant: Tenant, user: User) -> dict[str, Any]:
             kind="hardware.discover_olt",
             label=f"Discovery of {olt.name}",
             subject=f"olt:{olt.pk}",
-            params={"olt_id": str(olt.pk), "queue": "devices"},
+            params={"olt_id": str(olt.pk), "queue": "network"},
             status=JobStatus.FAILED,
             error_code="device_unreachable",
             error_message="No answer.",

@@ -68,7 +68,7 @@ def kill_while_it_waits(tenant: Tenant, take_lock: Callable[[], object], log: Pa
     with ExitStack() as stack:
         stack.enter_context(tenant_context(tenant.pk))
         take_lock()
-        worker = stack.enter_context(celery_worker(log, queues="default", threads=1))
+        worker = stack.enter_context(celery_worker(log, queues="billing", threads=1))
         wait_for(worker, somebody_waits_for_us, log)
         worker.kill()
 
@@ -85,7 +85,7 @@ def take_up(tenant: Tenant, run: BillingRun, log: Path) -> Job:
     with tenant_context(tenant.pk):
         Job.objects.filter(pk=run.job_id).update(heartbeat_at=Now() - jobs.LEASE * 2)
     assert sweep() == 1
-    with celery_worker(log, queues="default", threads=1) as worker:
+    with celery_worker(log, queues="billing", threads=1) as worker:
         wait_for(worker, lambda: not current().is_active, log)
     return current()
 

@@ -167,7 +167,7 @@ class TestBeat:
         messages: list[tuple[UUID, UUID]] = []
 
         def send(name: str, *, kwargs: dict[str, str], **options: Any) -> None:
-            assert (name, options["queue"]) == ("hardware.tasks.poll_olt", "devices")
+            assert (name, options["queue"]) == ("hardware.tasks.poll_olt", "network")
             messages.append((UUID(kwargs["tenant_id"]), UUID(kwargs["olt_id"])))
 
         monkeypatch.setattr(app, "send_task", send)

@@ -84,6 +84,7 @@ def request_reconciliation(
         subject=f"bank_statement:{made.pk}",
         label=f"Bank statement {made.name}"[:200],
         params={"statement_id": str(made.pk)},
+        queue="billing",
         user_id=user_id,
     )
     made.save(update_fields=["job", "updated_at"])

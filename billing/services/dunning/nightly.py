@@ -42,6 +42,7 @@ def write_letters(*, on: date, user_id: UUID | None = None) -> Job:
         params={"on": on.isoformat()},
         label=f"Reminders and late fees, {day_words(on)}",
         subject=f"letters:{on}",
+        queue="billing",
         user_id=user_id,
     )
 

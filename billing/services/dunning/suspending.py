@@ -209,6 +209,7 @@ def _enqueue(night: DunningNight, user_id: UUID | None) -> None:
         params={"night_id": str(night.pk)},
         label=f"Cut for non-payment, {day_words(night.on)}",
         subject=f"night:{night.pk}",
+        queue="billing",
         user_id=user_id,
     )
     night.save(update_fields=["job", "updated_at"])

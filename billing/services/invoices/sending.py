@@ -96,6 +96,7 @@ def send(
         params={"mail_id": str(mail.pk)},
         label=f"E-mail: {invoice.number}",
         subject=f"invoice:{invoice.pk}",
+        queue="billing",
         user_id=user_id,
     )
     mail.save(update_fields=["job", "updated_at"])

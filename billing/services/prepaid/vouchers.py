@@ -89,6 +89,7 @@ def create_batch(
         params={"batch_id": str(batch.pk)},
         label=f"{batch.quantity} credit vouchers: {batch.name}",
         subject=f"batch:{batch.pk}",
+        queue="billing",
         user_id=user_id,
     )
     return batch, job

@@ -91,6 +91,7 @@ def start_job(run: BillingRun, kind: str, *, user_id: UUID | None) -> Job:
         params={"run_id": str(run.pk)},
         label=LABELS[kind].format(on=day_words(run.on)),
         subject=f"billing_run:{run.pk}",
+        queue="billing",
         user_id=user_id,
     )
 
