@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements fuzz-api api-snapshot bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export demo-year clean venv venv-dev
+.PHONY: help run radius test lint format requirements fuzz-api api-snapshot bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export demo-year backup restore backup-keys clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -93,6 +93,18 @@ bench-webhooks: venv-dev ## Measure how many webhooks one worker sends a second 
 
 bench-tenant-export: venv-dev ## Measure export and restore of a provider beside plain COPY (ARGS="--subscribers 10000" for less)
 	@exec $(PY) -m bench.tenant_export $(ARGS)
+
+backup: venv ## Back up the database while it runs (KEEP=7 removes all but the newest 7, TO=folder)
+	@exec $(PY) -m ispcore.embedded manage backup $(if $(TO),--folder "$(TO)") $(if $(KEEP),--keep "$(KEEP)")
+
+restore: venv ## Restore a backup into an empty database (BACKUP=folder; CHECK=1 only looks, REPLACE=1 sets the present one aside)
+	@test -n "$(BACKUP)" || { echo 'Name the backup: make restore BACKUP=.run/backups/…' >&2; exit 1; }
+	@exec $(PY) -m ispcore.embedded manage $(if $(CHECK),,--alone) restore "$(BACKUP)" \
+		$(if $(CHECK),--check) $(if $(REPLACE),--replace)
+
+backup-keys: venv ## Write the keys that no backup holds into a file (TO=file); keep it apart
+	@test -n "$(TO)" || { echo 'Name the file: make backup-keys TO=/media/stick/ispcore.keys' >&2; exit 1; }
+	@exec $(PY) -m ispcore.embedded manage backup_keys "$(TO)"
 
 clean: ## Remove the virtual environment and caches; the data in .run stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

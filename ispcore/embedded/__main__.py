@@ -1,4 +1,4 @@
-"""The command line of the embedded servers: run, radius, start, stop, env, psql."""
+"""The command line of the embedded servers: run, radius, start, stop, env, psql, manage."""
 
 import argparse
 import shlex
@@ -7,6 +7,7 @@ import sys
 
 from ispcore.embedded.freeradius import run_radius
 from ispcore.embedded.home import open_home
+from ispcore.embedded.manage import manage
 from ispcore.embedded.process import EmbeddedError
 from ispcore.embedded.runner import data_directory, read_settings, run
 from ispcore.embedded.servers import halt, hold, launch
@@ -26,6 +27,11 @@ def main(arguments: list[str]) -> int:
     psql = commands.add_parser("psql", help="open psql on the embedded database")
     psql.add_argument("--role", default="app", choices=["app", "owner", "platform", "radius", "admin"])
     psql.add_argument("arguments", nargs="*", help="arguments for psql, after --")
+    command = commands.add_parser(
+        "manage", help="run manage.py with the owner's URL, also while `make run` runs"
+    )
+    command.add_argument("--alone", action="store_true", help="refuse while `make run` runs, and hold it off")
+    command.add_argument("arguments", nargs=argparse.REMAINDER, help="what manage.py gets")
     chosen = parser.parse_args(arguments)
     try:
         return _execute(chosen)
@@ -41,6 +47,8 @@ def _execute(chosen: argparse.Namespace) -> int:
         return run()
     if chosen.command == "radius":
         return run_radius()
+    if chosen.command == "manage":
+        return manage(chosen.arguments, alone=chosen.alone)
     data_dir = data_directory(read_settings())
     if chosen.command == "stop":
         with hold(open_home(data_dir).data_dir / "run.lock", wait=False, refusal=BUSY):

