@@ -22,12 +22,13 @@ test: venv-dev ## Run all tests (as root on Debian the programs they drive are i
 	@# A process a core, each with servers of its own; a file stays with one.
 	@exec $(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
-lint: venv-dev ## Check style, types, import layers and missing migrations
+lint: venv-dev ## Check style, types, import layers and migrations
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
 	.venv/bin/lint-imports
 	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(PY) manage.py lint_migrations
 
 format: venv-dev ## Format the code and repair what ruff can
 	$(PY) -m ruff check --fix .
