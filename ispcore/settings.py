@@ -3,12 +3,11 @@
 import os
 import secrets
 from pathlib import Path
-from typing import Any
 
-import dj_database_url
 import pghistory
 
 from ispcore.admin.theme import UNFOLD as UNFOLD  # How the staff site looks stands beside the staff site.
+from ispcore.postgresql.urls import read_database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("ISP_DATA_DIR", BASE_DIR / ".run"))
@@ -95,17 +94,11 @@ TEMPLATES = [
 ]
 
 
-def _database(url: str) -> dict[str, Any]:
-    """Read a URL; connections are kept, one per serving thread: a pool was no faster, and must not be forked."""
-    database = dict(dj_database_url.parse(url, conn_max_age=300, conn_health_checks=True))
-    return {**database, "ENGINE": "ispcore.postgresql", "OPTIONS": {"connect_timeout": 5}}
-
-
 _RUNTIME_URL = os.environ.get("DATABASE_URL", "postgres://isp_app@127.0.0.1:5432/isp")
 DATABASES = {
-    "default": _database(_RUNTIME_URL),
+    "default": read_database(_RUNTIME_URL),
     # Read-only, across tenants; asked for by name.
-    "platform": _database(os.environ.get("DATABASE_PLATFORM_URL", _RUNTIME_URL))
+    "platform": read_database(os.environ.get("DATABASE_PLATFORM_URL", _RUNTIME_URL))
     | {"TEST": {"MIRROR": "default"}},
 }
 DATABASE_ROUTERS = ["ispcore.tenants.routers.OneSchema"]

@@ -88,6 +88,17 @@ class Job(TenantModel):
         return min(100, 100 * self.progress_done // self.progress_total) if self.progress_total else 0
 
 
+class ScheduledRun(models.Model):
+    """When an entry of ispcore.schedule was sent last: what all beats of the installation share. It has no tenant."""
+
+    name = models.CharField(primary_key=True, max_length=80)
+    last_run_at = models.DateTimeField()
+    runs = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class DoneByJobs(models.Model):
     """A record that jobs work at, one at a time: it keeps its `job` and, in `status`, what is being done.
 

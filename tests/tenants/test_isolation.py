@@ -19,6 +19,7 @@ from tests.factories import OltFactory, OnuFactory
 
 # Seen by every tenant or by none: who they are and how people log in.
 DIRECTORY = {
+    "jobs.ScheduledRun",
     "tenants.Tenant",
     "tenants.User",
     "ispauth.RefreshToken",
