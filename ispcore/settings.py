@@ -7,6 +7,7 @@ from pathlib import Path
 import pghistory
 
 from ispcore.admin.theme import UNFOLD as UNFOLD  # How the staff site looks stands beside the staff site.
+from ispcore.environment import read_secret
 from ispcore.postgresql.urls import read_database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -15,12 +16,15 @@ DATA_DIR = Path(os.environ.get("ISP_DATA_DIR", BASE_DIR / ".run"))
 DEBUG = os.environ.get("DEBUG") == "1"
 # Commands such as makemigrations or mypy need settings but no secret: a random key then harms nobody,
 # because nothing signed with it outlives the process. `check_roles` refuses to serve without a real one.
-SECRET_KEY_IS_SET = bool(os.environ.get("SECRET_KEY"))
-SECRET_KEY = os.environ.get("SECRET_KEY") or secrets.token_urlsafe(48)
-FIELD_ENCRYPTION_KEYS = os.environ.get("FIELD_ENCRYPTION_KEYS", "")
-RADIUS_SECRET_KEY = os.environ.get("RADIUS_SECRET_KEY", "")
+SECRET_KEY = read_secret("SECRET_KEY")
+SECRET_KEY_IS_SET = bool(SECRET_KEY)
+SECRET_KEY = SECRET_KEY or secrets.token_urlsafe(48)
+FIELD_ENCRYPTION_KEYS = read_secret("FIELD_ENCRYPTION_KEYS")
+RADIUS_SECRET_KEY = read_secret("RADIUS_SECRET_KEY")
 # Where the workers of the queue `radius` send test log-ins.
 RADIUS_SERVER = (os.environ.get("RADIUS_HOST") or "127.0.0.1", int(os.environ.get("RADIUS_PORT") or "1812"))
+# Where browsers reach this installation: in links that are sent, and where gateways send payers back to.
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 
 INSTALLED_APPS = [
@@ -60,6 +64,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ispcore.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "ispcore.headers.ContentSecurityMiddleware",
     "ispcore.api.middleware.RequestIdMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -93,18 +98,17 @@ TEMPLATES = [
     }
 ]
 
-
-_RUNTIME_URL = os.environ.get("DATABASE_URL", "postgres://isp_app@127.0.0.1:5432/isp")
+_RUNTIME_URL = read_secret("DATABASE_URL", "postgres://isp_app@127.0.0.1:5432/isp")
 DATABASES = {
     "default": read_database(_RUNTIME_URL),
     # Read-only, across tenants; asked for by name.
-    "platform": read_database(os.environ.get("DATABASE_PLATFORM_URL", _RUNTIME_URL))
+    "platform": read_database(read_secret("DATABASE_PLATFORM_URL", _RUNTIME_URL))
     | {"TEST": {"MIRROR": "default"}},
 }
 DATABASE_ROUTERS = ["ispcore.tenants.routers.OneSchema"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_URL = read_secret("REDIS_URL", "redis://127.0.0.1:6379/0")
 
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "ispcore.auth.oidc.ProviderBackend"]
@@ -117,9 +121,24 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the state of an OIDC login on its way back.
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("SECURE_COOKIES") == "1"
+
+# Whether browsers come by HTTPS. It ends at a proxy: ispcore.wsgi believes what the proxies named here say of a
+# request's scheme and of its sender, and nobody else.
+TRUSTED_PROXIES = [p.strip() for p in os.environ.get("TRUSTED_PROXIES", "").split(",") if p.strip()]
+IS_HTTPS = PUBLIC_URL.startswith("https://") or os.environ.get("SECURE_COOKIES") == "1"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_HTTPS else 0
+# Without a proxy to believe every request would look like plain HTTP, and the redirect would never end.
+SECURE_SSL_REDIRECT = IS_HTTPS and bool(TRUSTED_PROXIES)
+# Asked from within, of each machine by itself.
+SECURE_REDIRECT_EXEMPT = [r"^(health|ready|metrics)/?$"]
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 
 SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for all names below ours: a provider's domain has hosts that we know nothing of.
+    "security.W021",  # And for browsers' built-in list, for the same reason.
     "urls.W002",  # /developers answers without a slash, so the patterns below it begin with one.
 ]
 
@@ -296,7 +315,7 @@ OIDC_API_AUDIENCE = os.environ.get("OIDC_API_AUDIENCE", ACCESS_TOKEN_AUDIENCE)
 # mozilla-django-oidc, whose defaults are weaker: no PKCE, HS256, no time limit.
 OIDC_PROVIDER_NAME = os.environ.get("OIDC_PROVIDER_NAME", "single sign-on")
 OIDC_RP_CLIENT_ID = os.environ.get("OIDC_CLIENT_ID", "")
-OIDC_RP_CLIENT_SECRET = os.environ.get("OIDC_CLIENT_SECRET", "")
+OIDC_RP_CLIENT_SECRET = read_secret("OIDC_CLIENT_SECRET")
 OIDC_RP_SCOPES = os.environ.get("OIDC_SCOPES", "openid email profile")
 OIDC_RP_SIGN_ALGO = os.environ.get("OIDC_SIGNING_ALGORITHM", "RS256")
 OIDC_OP_AUTHORIZATION_ENDPOINT = os.environ.get("OIDC_AUTHORIZATION_URL", "")
@@ -318,19 +337,17 @@ CORS_ALLOW_HEADERS = [
     "x-auth-token", "x-idempotency-key", "x-request-id", "x-tenant-id", "x-timezone",
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = ["ETag", "Location", "Idempotency-Replayed", "RateLimit", "Retry-After", "X-Request-ID"]
-# Where browsers reach this installation: in links that are sent, and where gateways send payers back to.
 # Where e-mails are handed in. Django's own names; without TLS only on the same machine.
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "127.0.0.1")
 EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
 EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
-EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_HOST_PASSWORD = read_secret("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = os.environ.get("EMAIL_USE_TLS") == "1"
 EMAIL_TIMEOUT = 20
 # Or a folder that takes them instead, each as a file: `make run` without EMAIL_HOST sends nobody anything.
 EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH")
 EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if EMAIL_FILE_PATH else 'smtp'}.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "billing@localhost")
-PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "https://api.stripe.com")
 # Private networks in which a gateway for SMS may stand; others lead only to public addresses.
 NOTICE_GATEWAY_NETWORKS = [n for n in os.environ.get("NOTICE_GATEWAY_NETWORKS", "").split(",") if n]
@@ -339,7 +356,7 @@ WEBHOOK_NETWORKS = [n for n in os.environ.get("WEBHOOK_NETWORKS", "").split(",")
 # Where the mail of each tenant's helpdesk is delivered: a folder with a Maildir per tenant, named by its slug.
 TICKET_MAILDIR = os.environ.get("TICKET_MAILDIR", "")
 RATE_LIMIT_PER_MINUTE = int(os.environ.get("RATE_LIMIT_PER_MINUTE", "1200"))
-METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+METRICS_TOKEN = read_secret("METRICS_TOKEN")
 
 PGHISTORY_BASE_MODEL = "ispcore.audit.TenantEventModel"
 # Who and why stand in each history row itself: one table to isolate, no shared context rows across tenants.

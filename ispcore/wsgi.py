@@ -8,6 +8,9 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ispcore.settings")
 
+from django.conf import settings
+from granian.utils.proxies import wrap_wsgi_with_proxy_headers
+
 from ispcore.tenants.checks import refuse_unsafe_role
 
 # After so many answers everything that stays has been imported and cached.
@@ -32,3 +35,8 @@ def application(environ: dict[str, Any], start_response: Any) -> Any:
         gc.freeze()
     environ["CONTENT_TYPE"] = _CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
     return _django(environ, start_response)
+
+
+if settings.TRUSTED_PROXIES:
+    # The request's sender and scheme, as a proxy that we know says them.
+    application = wrap_wsgi_with_proxy_headers(application, settings.TRUSTED_PROXIES)

@@ -24,6 +24,7 @@ from ispcore.embedded.keys import parse_env
 from ispcore.embedded.process import EmbeddedError, last_lines, port_is_free, spawn
 from ispcore.embedded.servers import hold
 from ispcore.embedded.supervisor import Child, Supervisor, parse_procfile
+from ispcore.environment import SecretUnreadable, with_secrets
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120
@@ -83,10 +84,16 @@ class Run:
 
 
 def read_settings() -> dict[str, str]:
-    """Return the environment, completed by the project's `.env`; the environment wins."""
+    """Return the environment, completed by the project's `.env`; the environment wins.
+
+    Raises EmbeddedError for a secret whose file cannot be read.
+    """
     path = PROJECT / ".env"
     from_file = parse_env(path.read_text(), source=str(path)) if path.exists() else {}
-    return {**from_file, **os.environ}
+    try:
+        return with_secrets({**from_file, **os.environ})
+    except SecretUnreadable as error:
+        raise EmbeddedError(str(error)) from error
 
 
 def data_directory(given: Mapping[str, str]) -> Path:

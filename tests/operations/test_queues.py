@@ -40,7 +40,7 @@ def named_queues() -> Iterator[tuple[str, str]]:
     for path in (path for name in APPS for path in (PROJECT / name).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.keyword) and node.arg == "queue" and isinstance(node.value, ast.Constant):
-                yield node.value.value, f"{path.relative_to(PROJECT)}:{node.value.lineno}"
+                yield str(node.value.value), f"{path.relative_to(PROJECT)}:{node.value.lineno}"
 
 
 def queue_of(task: str) -> str:

@@ -1,10 +1,10 @@
-import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from psycopg.conninfo import conninfo_to_dict
 
 from aaa.models.sealing import connection_setting
+from ispcore.environment import read_secret
 
 # What libpq takes from the environment (its documentation, "Environment Variables").
 LIBPQ = {
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--spool", default="/var/spool/ispcore-radius")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        url = os.environ.get("RADIUS_DATABASE_URL")
+        url = read_secret("RADIUS_DATABASE_URL")
         if not url:
             raise CommandError("Set RADIUS_DATABASE_URL: postgresql://isp_radius:PASSWORD@HOST:5432/ispcore")
         given = {name: value for name, value in conninfo_to_dict(url).items() if value is not None}
