@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, with three differences, two of them for what every request pays.
+"""Django's PostgreSQL backend, with four differences, two of them for what every request pays.
 
 Times are read by psycopg's compiled loader. Django's own, in Python, gives the same values and takes a third of
 the time that reading a page of rows takes. It exists for time zones other than UTC, which this project does not
@@ -11,6 +11,9 @@ every request a round trip.
 History's triggers find a setting they ask for. Where it is not set they catch PostgreSQL's error, for each row
 anew, and to end what has failed PostgreSQL looks through every check that waits for the end of the transaction: the
 ten thousandth row of a transaction would take six times as long as the first.
+
+Rows are read through a cursor of the server's inside a transaction only. Outside of one it would belong to the session,
+of which a pooler (PgBouncer in transaction mode) gives each statement another.
 """
 
 import select
@@ -42,6 +45,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.timezone is UTC:
             cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         return cursor
+
+    def chunked_cursor(self) -> Any:
+        return super().chunked_cursor() if self.in_atomic_block else self.cursor()
 
     def is_usable(self) -> bool:
         """Tell whether the connection lives; one that was asked lately, is silent and made no error does."""

@@ -95,6 +95,7 @@ def test_the_pages_ask_nothing_that_their_policy_forbids(
     said: list[str] = []
 
     with logged_in(admin_user, live_server.url, monkeypatch, width=1280, height=800) as page:
+        page.set_default_timeout(300_000)  # The first page that describes the API is long in the making.
         page.on("console", lambda message: said.append(message.text))
         for path in (*STAFF, *OPEN):
             page.goto(live_server.url + path)
