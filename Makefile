@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint format requirements fuzz-api api-snapshot bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export demo-year backup restore backup-keys clean venv venv-dev
+.PHONY: help run radius test lint licences audit format requirements fuzz-api api-snapshot bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export demo-year backup restore backup-keys clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -29,6 +29,16 @@ lint: venv-dev ## Check style, types, import layers and migrations
 	.venv/bin/lint-imports
 	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(PY) manage.py lint_migrations
+
+licences: venv ## Write docs/licences.md anew from what is installed
+	@exec $(PY) -m tests.licences
+
+audit: venv ## Ask for known vulnerabilities of what is pinned; needs the internet, and is skipped without it
+	@if ! $(PY) -c 'import socket; socket.create_connection(("api.osv.dev", 443), 5)' 2>/dev/null; then \
+		echo "skipped: the vulnerability service cannot be reached"; exit 0; \
+	fi; \
+	$(PY) -m venv .venv/audit && .venv/audit/bin/python -m pip --quiet install pip-audit==2.10.1 && \
+	.venv/audit/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip --vulnerability-service osv --timeout 10
 
 format: venv-dev ## Format the code and repair what ruff can
 	$(PY) -m ruff check --fix .
