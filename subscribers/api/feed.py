@@ -80,7 +80,10 @@ class SnapshotView(ApiView):
         limit, position = _limit(request), _position(request, salt)
         if not _goes_on(request, position):
             refuse_if_too_soon(salt)
-        part = _part(principal.key, position, limit)
+        try:
+            part = _part(principal.key, position, limit)
+        except snapshot.PositionAhead as error:
+            raise _not_ours() from error
         response = Response(part.entries)
         cursor = _write_cursor(part.end, salt)
         query = urlencode({"cursor": cursor, "limit": limit})
@@ -152,13 +155,17 @@ def _read_cursor(text: str, salt: str) -> snapshot.Position | snapshot.PositionI
     try:
         kind, at, line, until = signing.loads(text, salt=salt)
     except signing.BadSignature as error:
-        message = "`cursor` is none that this feed gave you. Begin with an empty one."
-        raise ApiError(400, "malformed_request", message, field="cursor") from error
+        raise _not_ours() from error
     if kind == "x":
         return snapshot.Position(at, UUID(line), until)
     return snapshot.PositionInTime(
         at=datetime.fromisoformat(at), until=datetime.fromisoformat(until), line=UUID(line)
     )
+
+
+def _not_ours() -> ApiError:
+    message = "`cursor` is none that this feed gave you. Begin with an empty one."
+    return ApiError(400, "malformed_request", message, field="cursor")
 
 
 def _limit(request: Request) -> int:

@@ -13,8 +13,8 @@ meanwhile moves behind that horizon and belongs to the next window. A position i
 again gives the same part, less what has changed since, so a lost answer loses nothing. What is remembered per
 principal is only how far it was ever given, for readers that keep no position themselves.
 
-A dump restored into another cluster carries the old numbers: `UPDATE subscribers_subscription SET number =
-number` gives all lines new ones, and forgetting the cursors lets readers begin anew.
+A dump restored into another cluster carries the old numbers: a restore gives all lines new ones and forgets what was
+given (`ispcore.operations.backups.positions`). A position that this server has not come to is none.
 """
 
 from collections.abc import Iterable
@@ -37,6 +37,10 @@ COLUMNS = (
     "id", "changed_xid", "subscriber__full_name", "status", "plan__name", "updated_at",
     *(f"premise__{name}" for name in ADDRESS),
 )  # fmt: skip
+
+
+class PositionAhead(ValueError):
+    """Raised for a position that this server never gave: its counter has not come so far."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def read_part(*, principal: str, position: Position, limit: int = DEFAULT_LIMIT)
     """Return what follows a position, in its window or, where it is in none, in a new one.
 
     Safe to repeat: the same position and limit give the same lines, but for those that changed since, which come
-    later. What was given is remembered as by `take_changes`; a part read again moves nothing back.
+    later. What was given is remembered as by `take_changes`; a part read again moves nothing back. Raises
+    PositionAhead.
     """
     return _take(_locked(principal), position, limit)
 
@@ -96,7 +101,10 @@ def read_changes_since(*, position: PositionInTime, limit: int = DEFAULT_LIMIT) 
 
 
 def _take(stored: SnapshotCursor, position: Position, limit: int) -> Part:
-    until = position.until or _horizon()
+    horizon = _horizon()
+    until = position.until or horizon
+    if max(position.xid, until) > horizon:
+        raise PositionAhead
     rows = Subscription.objects.filter(changed_xid__gte=position.xid, changed_xid__lt=until)
     rows = rows.filter(_after("changed_xid", position.xid, position.line)).order_by("changed_xid", "id")
     found, has_more = _bounded(rows, limit)

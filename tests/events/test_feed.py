@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from ispcore.events import services
+from ispcore.events.api.feed import _write_cursor
 from ispcore.events.models import Event
 from ispcore.events.services import feed, keeping
 from ispcore.tenants.context import tenant_context
@@ -148,6 +149,17 @@ def test_anothers_cursor_is_none(api, tenant, other_tenant, make_user):
     happen(other_tenant, 1)
 
     assert api.get(f"events?cursor={cursor_of(theirs.get('events'))}").status_code == 400
+
+
+def test_a_cursor_this_server_has_not_come_to_is_none(api, tenant):
+    happen(tenant, 1)
+    with tenant_context(tenant.pk):
+        before_a_restore = _write_cursor(feed.Position(9_000_000_000))
+
+    answer = api.get(f"events?cursor={before_a_restore}")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "malformed_request")
+    assert shown(api.get("events?cursor=")) == [1]
 
 
 def test_costs_the_same_for_one_or_six(api, tenant, query_count):

@@ -12,7 +12,7 @@ from ispcore import redis
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.roles import Role
 from subscribers.models import Plan, Premise, SnapshotCursor, Subscriber, Subscription
-from subscribers.services.snapshot import Position, read_part, take_changes
+from subscribers.services.snapshot import Position, PositionAhead, read_part, take_changes
 from tests.client import Api
 from tests.factories import PremiseFactory, SubscriberFactory, SubscriptionFactory
 
@@ -251,6 +251,14 @@ class TestParts:
         assert again[0] == again[1]
         assert len(again[0]) == 2
         assert from_the_beginning == first["data"]
+
+    def test_a_cursor_this_server_has_not_come_to_is_none(self, tenant):
+        make_lines(tenant, 1)
+
+        with tenant_context(tenant.pk), pytest.raises(PositionAhead):
+            read_part(principal="key:1", position=Position(9_000_000_000))
+
+        assert take(tenant) == [1]
 
     def test_a_cursor_at_the_end_of_a_window_begins_the_next_one(self, api, tenant):
         make_lines(tenant, 1, 2)

@@ -87,7 +87,11 @@ class EventView(ApiView):
         none, and more may follow. A transaction that runs long holds back what began after it until it ends.
         """
         limit, names = _limit(request), _names(request)
-        part = feed.read(position=_position(request), limit=limit, names=names, since=_since(request))
+        position, since = _position(request), _since(request)
+        try:
+            part = feed.read(position=position, limit=limit, names=names, since=since)
+        except feed.PositionAhead as error:
+            raise _not_ours() from error
         response = Response(part.events)
         cursor = _write_cursor(part.end)
         query = {**request.query_params.dict(), "cursor": cursor}
@@ -135,9 +139,13 @@ def _position(request: Request) -> feed.Position:
     try:
         xid, event = signing.loads(text, salt=_salt())
     except signing.BadSignature as error:
-        message = "`cursor` is none that this feed gave you. Begin with an empty one."
-        raise ApiError(400, "malformed_request", message, field="cursor") from error
+        raise _not_ours() from error
     return feed.Position(xid, UUID(event))
+
+
+def _not_ours() -> ApiError:
+    message = "`cursor` is none that this feed gave you. Begin with an empty one."
+    return ApiError(400, "malformed_request", message, field="cursor")
 
 
 def _limit(request: Request) -> int:

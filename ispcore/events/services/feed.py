@@ -4,8 +4,8 @@ Neither a time nor a key can be a feed's position: a transaction may commit afte
 carries the number of the transaction that wrote it, and a reader is given those below `pg_snapshot_xmin`: all of them
 have ended, so nothing can appear among them any more. A transaction that runs long delays what began after it.
 
-A dump restored into another cluster carries the old numbers: `UPDATE events_event SET xid = DEFAULT` gives all events
-new ones, and readers begin anew.
+A dump restored into another cluster carries the old numbers: a restore gives all events new ones
+(`ispcore.operations.backups.positions`), and readers begin anew: a position that this server has not come to is none.
 """
 
 from collections.abc import Collection
@@ -24,6 +24,10 @@ MAX_LIMIT = 1000
 # How many events one call looks at for those of the types asked for.
 MOST_LOOKED_AT = 10_000
 NO_ID = UUID(int=0)
+
+
+class PositionAhead(ValueError):
+    """Raised for a position that this server never gave: its counter has not come so far."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,17 @@ def read(
     """Return what follows a position: events of these types, or all, of a time or later. Safe to repeat.
 
     Costs the same however few of the events are asked for: a call looks at ten thousand at the most, and may so come
-    back with none and more to come.
+    back with none and more to come. Raises PositionAhead.
     """
+    horizon = _horizon()
+    if position.xid > horizon:
+        raise PositionAhead
     is_narrowed = bool(names) or since is not None
     values: dict[str, Any] = {
         "tenant": current_tenant_id(),
         "xid": position.xid,
         "event": position.event,
-        "horizon": _horizon(),
+        "horizon": horizon,
         "window": MOST_LOOKED_AT if is_narrowed else limit + 1,
         "names": list(names) or None,
         "since": since,

@@ -38,8 +38,7 @@ def take_backup(*, owner_url: str, folder: Path, keep: int | None, tell: Tell) -
 
     A process that dies leaves a draft, which is no backup and goes with the next one. Raises BackupError.
     """
-    os.umask(0o077)
-    with keeping.working_in(folder):
+    with _nobody_else_reads(), keeping.working_in(folder):
         made_at = datetime.now(UTC)
         draft = folder / f"{made_at:%Y-%m-%dT%H%M%SZ}{keeping.DRAFT}"
         if draft.with_suffix("").exists():
@@ -55,6 +54,15 @@ def take_backup(*, owner_url: str, folder: Path, keep: int | None, tell: Tell) -
             for old in keeping.remove_old(folder, keep=keep):
                 tell(f"Removed {old.name}: the newest {keep} are kept.")
     return whole, made
+
+
+@contextmanager
+def _nobody_else_reads() -> Iterator[None]:
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextmanager
