@@ -1,10 +1,10 @@
-import os
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ispcore.environment import read_secret
 from ispcore.operations.backups import BackupError, taking
 
 
@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
 def require_owner_url() -> str:
     """Return DATABASE_OWNER_URL. Raises CommandError where it is not set."""
-    url = os.environ.get("DATABASE_OWNER_URL")
+    url = read_secret("DATABASE_OWNER_URL")
     if not url:
         raise CommandError(
             "Set DATABASE_OWNER_URL to the role isp_owner: only it sees every provider's rows. "
