@@ -1,9 +1,24 @@
-"""Structured logs: one event per line with request id and tenant; never a secret."""
+"""Structured logs: one event per line with request id, tenant, user, task and job; never a secret."""
 
 import logging.config
 from typing import Any
 
 import structlog
+
+
+def name_request(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Add whose request it was to what Django logs of an answer, after everything that knew it has been left."""
+    request = getattr(event.get("_record"), "request", None)
+    caller = getattr(request, "caller", None)
+    known = {
+        "request_id": getattr(request, "request_id", None),
+        "tenant_id": caller and caller.tenant_id,
+        "user_id": caller and caller.user_id,
+    }
+    for name, value in known.items():
+        if value:
+            event.setdefault(name, str(value))
+    return event
 
 
 def configure(options: dict[str, Any]) -> None:
@@ -28,7 +43,7 @@ def configure(options: dict[str, Any]) -> None:
                 "house": {
                     "()": structlog.stdlib.ProcessorFormatter,
                     "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
-                    "foreign_pre_chain": shared,
+                    "foreign_pre_chain": [*shared, name_request],
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "house"}},

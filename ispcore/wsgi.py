@@ -11,6 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ispcore.settings")
 from django.conf import settings
 from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
+from ispcore import error_reports, tracing
 from ispcore.tenants.checks import refuse_unsafe_role
 
 # After so many answers everything that stays has been imported and cached.
@@ -19,6 +20,8 @@ WARM_AFTER = 100
 _answers = count(1)
 _CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
 
+tracing.begin("ispcore-web")
+error_reports.begin("ispcore-web")
 _django = get_wsgi_application()
 refuse_unsafe_role()
 

@@ -21,6 +21,7 @@ PACKAGES = {
     "node": "nodejs",
     "npm": "npm",
     "pgbouncer": "pgbouncer",
+    "promtool": "prometheus",
     "radclient": "freeradius-utils",
     "snmpbulkwalk": "snmp",
     "snmpget": "snmp",
@@ -36,7 +37,7 @@ SEARCH_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 # invoke-rc.d(8) and deb-systemd-invoke(1p) ask this file before they start a service; 101 forbids it.
 POLICY = Path("/usr/sbin/policy-rc.d")
 FORBID_SERVICES = "#!/bin/sh\nexit 101\n"
-SERVICES = ("freeradius", "nginx", "pgbouncer")
+SERVICES = ("freeradius", "nginx", "pgbouncer", "prometheus")
 
 
 def find(name: str) -> str | None:

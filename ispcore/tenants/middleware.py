@@ -53,7 +53,8 @@ class TenantMiddleware:
         request.caller = caller  # type: ignore[attr-defined]
         if caller.tenant_id is None:
             return self.get_response(request)
-        structlog.contextvars.bind_contextvars(tenant_id=str(caller.tenant_id))
+        who = {"user_id": str(caller.user_id)} if caller.user_id else {}
+        structlog.contextvars.bind_contextvars(tenant_id=str(caller.tenant_id), **who)
         try:
             with tenant_context(caller.tenant_id), _stamped(request, caller):
                 serve = idempotency.serve if is_api(request) else _run
@@ -63,7 +64,7 @@ class TenantMiddleware:
         except IntegrityError as error:  # Deferred constraints speak at COMMIT, after the view.
             return _conflict(request, error)
         finally:
-            structlog.contextvars.unbind_contextvars("tenant_id")
+            structlog.contextvars.unbind_contextvars("tenant_id", "user_id")
         return response
 
     def _send_to_picker(self, request: HttpRequest, caller: Caller) -> HttpResponse:

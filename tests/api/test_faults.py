@@ -184,7 +184,8 @@ class TestWithoutPostgres:
         assert all(each.json()["meta"]["request_id"] == each.headers["X-Request-ID"] for each in away)
         assert "127.0.0.1" not in json.dumps([each.json() for each in away])
         assert alive.status_code == 200
-        assert (ready.status_code, ready.json()["database"]) == (503, "failed: OperationalError")
+        assert ready.status_code == 503
+        assert "does not answer (OperationalError)" in ready.json()["database"]
         names = [olt["name"] for olt in running.wait_for("/api/v1/hardware/olts", 200).json()["data"]]
         assert names == ["Central"]
 

@@ -172,7 +172,23 @@ class TestProbes:
         body = response.json()
         assert response.status_code == 503
         assert (body["status"], body["database"]) == ("unavailable", "ok")
-        assert body["redis"] == body["broker"] == "failed: ConnectionError"
+        assert body["redis"] == (
+            "failed: Valkey or Redis at 127.0.0.1:1 does not answer (ConnectionError). See whether it runs and can be "
+            "reached from here; REDIS_URL says where it is."
+        )
+        assert body["broker"] == (
+            "failed: Valkey or Redis at 127.0.0.1:1 does not answer, so no job can be sent."
+        )
+
+    def test_tells_an_address_only_to_who_may_read_metrics(self, settings):
+        settings.REDIS_URL = "redis://:hunter2@127.0.0.1:1/0"
+        settings.METRICS_TOKEN = "t0ken"
+
+        stranger = Client().get("/ready").json()["redis"]
+        prober = Client().get("/ready", headers={"Authorization": "Bearer t0ken"}).json()["redis"]
+
+        assert stranger.startswith("failed: Valkey or Redis does not answer (ConnectionError).")
+        assert prober.startswith("failed: Valkey or Redis at 127.0.0.1:1 does not answer (ConnectionError).")
 
     def test_metrics_are_for_this_host(self):
         Client().get("/health")
