@@ -26,6 +26,10 @@ RADIUS_SERVER = (os.environ.get("RADIUS_HOST") or "127.0.0.1", int(os.environ.ge
 # Where browsers reach this installation: in links that are sent, and where gateways send payers back to.
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+# The staff site answers under this name alone, when there is one; see ispcore.admin.host.
+ADMIN_HOST = os.environ.get("ADMIN_HOST", "").strip().lower()
+if ADMIN_HOST:
+    ALLOWED_HOSTS.append(ADMIN_HOST)
 
 INSTALLED_APPS = [
     "unfold",  # Before the admin, whose templates it replaces.
@@ -66,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "ispcore.headers.ContentSecurityMiddleware",
     "ispcore.api.middleware.RequestIdMiddleware",
+    "ispcore.admin.host.AdminHostMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "ispcore.admin.middleware.SessionMiddleware",
@@ -119,6 +124,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+SESSION_ENGINE = "ispcore.auth.sessions"
+# A log-in of staff ends when no page was asked for so long, and after so many hours in any case.
+SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES") or "120")
+SESSION_HOURS = int(os.environ.get("SESSION_HOURS") or "24")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the state of an OIDC login on its way back.
 

@@ -5,13 +5,13 @@ from typing import Any, cast
 from django.contrib.auth import middleware as auth
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages import middleware as messages
-from django.contrib.sessions import middleware as sessions
+from django.contrib.sessions import middleware as django_sessions
 from django.http import HttpRequest
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
 
 from ispcore.api.request import is_api
-from ispcore.auth import log_outs
+from ispcore.auth import log_outs, sessions
 
 
 class _Staff(MiddlewareMixin):
@@ -21,12 +21,12 @@ class _Staff(MiddlewareMixin):
         return self.get_response(request) if is_api(request) else super().__call__(request)
 
 
-class SessionMiddleware(_Staff, sessions.SessionMiddleware):
+class SessionMiddleware(_Staff, django_sessions.SessionMiddleware):
     pass
 
 
 class AuthenticationMiddleware(_Staff, auth.AuthenticationMiddleware):
-    """Nobody is logged in by a session that the log-in service has ended."""
+    """Nobody is logged in by a session that the log-in service has ended, or that has lasted too long."""
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
@@ -38,7 +38,8 @@ class MessageMiddleware(_Staff, messages.MessageMiddleware):
 
 
 def _user_of(request: HttpRequest) -> Any:
-    if log_outs.is_over(request.session):
+    if log_outs.is_over(request.session) or sessions.is_too_old(request.session):
         request.session.flush()
         return AnonymousUser()
+    sessions.note_seen(request.session)
     return auth.get_user(request)
