@@ -11,11 +11,11 @@ from tests import servers
 
 
 def test_several_hosts() -> None:
-    read = read_database("postgresql://isp_app:p%40ss@db1:5432,db2:5433/isp?target_session_attrs=read-write")
+    read = read_database("postgresql://isp_app:p%40ss@db1:5432,db2:5433/isp?target_session_attrs=primary")
 
     assert (read["HOST"], read["PORT"], read["NAME"]) == ("db1,db2", "5432,5433", "isp")
     assert (read["USER"], read["PASSWORD"]) == ("isp_app", "p@ss")
-    assert read["OPTIONS"]["target_session_attrs"] == "read-write"
+    assert read["OPTIONS"]["target_session_attrs"] == "primary"
 
 
 def test_what_the_url_says_wins() -> None:
@@ -31,7 +31,7 @@ def test_django_connects_to_the_host_that_is_there() -> None:
         closed.bind(("127.0.0.1", 0))  # Bound and not listening: it refuses.
         hosts = f"127.0.0.1:{closed.getsockname()[1]},{parts.hostname}:{parts.port}"
         netloc = f"{parts.username}:{parts.password}@{hosts}"
-        url = parts._replace(netloc=netloc, query="target_session_attrs=read-write").geturl()
+        url = parts._replace(netloc=netloc, query="target_session_attrs=primary").geturl()
 
         asked = subprocess.run(
             [sys.executable, "-c", ASK], env={**os.environ, "DATABASE_URL": url}, capture_output=True, text=True,
