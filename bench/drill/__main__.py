@@ -9,6 +9,7 @@ traffic, how long the billing run took until it was issued, and how long after t
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
@@ -39,7 +40,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.drill", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument(
-        "--only", default="", help="only faults whose name contains this, for example `kill` or `database`"
+        "--only",
+        default="",
+        help="only faults whose name matches this, for example `kill` or `database|cache`",
     )
     parser.add_argument("--seconds", type=float, default=30, help="how long each fault lasts")
     parser.add_argument("--payments", type=float, default=5, help="a second")
@@ -148,7 +151,7 @@ def strike_all(drill: Drill, options: argparse.Namespace) -> int:
     wrong: list[str] = []
     print(report.heads(), flush=True)
     for fault in drill.faults():
-        if options.only not in f"{fault.how} {fault}":
+        if not re.search(options.only, f"{fault.how} {fault}"):
             continue
         outcome = drill.strike(fault, seconds=options.seconds)
         print(report.line(outcome), *report.details(outcome), sep="\n", flush=True)

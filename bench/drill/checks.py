@@ -112,9 +112,13 @@ def _check_sessions(
 
 
 def _check_ledger(load: Load, found: Findings) -> None:
+    from django.db import connection
+
     from billing.services import ledger
     from ispcore.tenants.context import tenant_context
 
+    connection.close()  # Its server may have died since the last time.
     with tenant_context(load.tenant_id):
         wrong = ledger.recount()
+    connection.close()
     found.need(not wrong, f"the ledger: {wrong[:3]}")

@@ -120,11 +120,11 @@ class Drill:
     def _check(self) -> Findings:
         """Compare again for a while: what a NAS was just acknowledged may still wait in a spool."""
         deadline = time.monotonic() + 30
-        while (found := checks.check(self.databases.url(database="ispcore"), self.load, at_rest=False)).wrong:
-            if time.monotonic() > deadline:
-                break
+        while True:
+            found = checks.check(self.databases.url(database="ispcore"), self.load, at_rest=False)
+            if not found.wrong or time.monotonic() > deadline:
+                return found
             time.sleep(2)
-        return found
 
     def _trouble(self) -> str:
         hosts = self.network.hosts
