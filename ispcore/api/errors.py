@@ -7,6 +7,7 @@ from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOper
 from django.db import IntegrityError, InterfaceError, OperationalError
 from drf_standardized_errors.formatter import flatten_errors
 from drf_standardized_errors.handler import ExceptionHandler
+from psycopg.errors import LockNotAvailable, QueryCanceled
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rest_framework import exceptions
@@ -16,6 +17,12 @@ from ispcore.errors import DomainError
 
 LOST_DEPENDENCY = (OperationalError, InterfaceError, RedisConnectionError, RedisTimeoutError)
 LOST_DEPENDENCY_MESSAGE = "The database or Redis does not answer. Nothing was changed; try again shortly."
+# PostgreSQL ended the statement at one of the limits of ispcore.tenants.context.
+TOOK_TOO_LONG = (QueryCanceled, LockNotAvailable)
+TOOK_TOO_LONG_MESSAGE = (
+    "This took too long or waited too long for somebody else's change, so it was given up. Nothing was changed; ask "
+    "for less at once, or try again shortly."
+)
 RETRY_AFTER_SECONDS = 5
 TOO_LARGE_MESSAGE = "The request body is too large."
 
@@ -68,6 +75,8 @@ class _Handler(ExceptionHandler):
         converted: Exception = super().convert_known_exceptions(exc)
         if isinstance(converted, DomainError):
             return ApiError(converted.status, converted.code, str(converted), field=converted.field)
+        if isinstance(converted.__cause__, TOOK_TOO_LONG):
+            return ApiError(503, "dependency_unavailable", TOOK_TOO_LONG_MESSAGE, wait=RETRY_AFTER_SECONDS)
         if isinstance(converted, LOST_DEPENDENCY):
             return ApiError(503, "dependency_unavailable", LOST_DEPENDENCY_MESSAGE, wait=RETRY_AFTER_SECONDS)
         if isinstance(converted, IntegrityError):

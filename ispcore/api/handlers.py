@@ -12,6 +12,8 @@ from ispcore.api.errors import (
     LOST_DEPENDENCY_MESSAGE,
     RETRY_AFTER_SECONDS,
     TOO_LARGE_MESSAGE,
+    TOOK_TOO_LONG,
+    TOOK_TOO_LONG_MESSAGE,
 )
 from ispcore.api.request import is_api
 
@@ -40,17 +42,21 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Tell a lost database or Redis (503, try again) from a fault of ours (500)."""
-    lost = isinstance(sys.exc_info()[1], LOST_DEPENDENCY)
+    error = sys.exc_info()[1]
+    lost = isinstance(error, LOST_DEPENDENCY)
+    message = TOOK_TOO_LONG_MESSAGE if _took_too_long(error) else LOST_DEPENDENCY_MESSAGE
     if is_api(request):
         return error_response(
             request,
             status=503 if lost else 500,
             code="dependency_unavailable" if lost else "internal_error",
-            message=LOST_DEPENDENCY_MESSAGE
-            if lost
-            else "Something went wrong here; the request id finds it in the logs.",
+            message=message if lost else "Something went wrong here; the request id finds it in the logs.",
             retry_after=RETRY_AFTER_SECONDS if lost else None,
         )
     if lost:
-        return HttpResponse(LOST_DEPENDENCY_MESSAGE, status=503, content_type="text/plain")
+        return HttpResponse(message, status=503, content_type="text/plain")
     return defaults.server_error(request)
+
+
+def _took_too_long(error: BaseException | None) -> bool:
+    return error is not None and isinstance(error.__cause__, TOOK_TOO_LONG)

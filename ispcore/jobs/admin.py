@@ -196,13 +196,12 @@ def _took(job: Job) -> str:
 
 
 def _again(job: Job, request: HttpRequest) -> Job:
-    params = {key: value for key, value in job.params.items() if key != "queue"}
     return services.enqueue(
         kind=job.kind,
-        params=params,
+        params=job.params,
         label=job.label,
         subject=job.subject,
-        queue=job.params.get("queue", "default"),
+        queue=job.queue,
         user_id=request.user.pk,
     )
 

@@ -29,6 +29,7 @@ class Job(TenantModel):
     )
     label = models.CharField(max_length=200, blank=True, help_text="For people: 'Discovery of OLT Central'.")
     params = models.JSONField(default=dict)
+    queue = models.CharField(max_length=20, db_default="default", help_text="Whose workers do it.")
     status = models.CharField(max_length=10, choices=JobStatus, default=JobStatus.QUEUED)
     progress_done = models.PositiveIntegerField(default=0)
     progress_total = models.PositiveIntegerField(default=0)
@@ -66,6 +67,12 @@ class Job(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "-created_at"], name="job_newest_first"),
             models.Index(fields=["tenant", "status"], condition=Q(status__in=ACTIVE), name="job_active"),
+            # Those that wait for a place in their queue, see ispcore.jobs.slots.
+            models.Index(
+                fields=["tenant", "queue", "created_at", "id"],
+                condition=Q(status=JobStatus.QUEUED, dispatched_at=None),
+                name="job_waiting",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,13 +6,14 @@ worker thought dead that was not, can neither start it twice nor write over its 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -21,8 +22,9 @@ from kombu.exceptions import OperationalError
 from ispcore import audit
 from ispcore.celery import app
 from ispcore.errors import DomainError, RetryableError
+from ispcore.jobs import slots
 from ispcore.jobs.models import ACTIVE, Job, JobStatus
-from ispcore.tenants.context import current_tenant_id, tenant_context
+from ispcore.tenants.context import JOB, current_tenant_id, tenant_context
 from ispcore.tenants.fields import new_id
 
 log = structlog.get_logger(__name__)
@@ -67,18 +69,21 @@ def enqueue(
 ) -> Job:
     """Record a job and send it when the caller's transaction commits.
 
-    With a `subject`, an active job of the same kind and subject is returned instead of a second one. If
-    the broker does not answer at commit, the job ends as failed with `dependency_unavailable`.
+    With a `subject`, an active job of the same kind and subject is returned instead of a second one. Where the
+    tenant has enough in the queue it waits for a place there (see `slots`). If the broker does not answer at
+    commit, the job ends as failed with `dependency_unavailable`.
     """
+    sent = slots.may_send(queue)
     try:
         with transaction.atomic():
             job: Job = Job.objects.create(
                 kind=kind,
                 subject=subject,
                 label=label,
-                params={**params, "queue": queue},
+                params=params,
+                queue=queue,
                 requested_by_id=user_id,
-                dispatched_at=Now(),
+                dispatched_at=Now() if sent else None,
             )
     except IntegrityError:
         running: Job | None = Job.objects.filter(kind=kind, subject=subject, status__in=ACTIVE).first()
@@ -87,8 +92,9 @@ def enqueue(
                 kind=kind, params=params, label=label, subject=subject, queue=queue, user_id=user_id
             )
         return running
-    tenant_id = current_tenant_id()
-    transaction.on_commit(lambda: _send_or_fail(job, tenant_id))
+    if sent:
+        tenant_id = current_tenant_id()
+        transaction.on_commit(lambda: _send_or_fail(job, tenant_id))
     return job
 
 
@@ -125,6 +131,7 @@ class Run:
         self.tenant_id = tenant_id
         self.job_id = job.pk
         self.params: dict[str, Any] = job.params
+        self.queue = job.queue
         self.user_id = job.requested_by_id
         self._token = token
         self._last_beat = 0.0
@@ -133,7 +140,7 @@ class Run:
     def tenant(self) -> Iterator[None]:
         """Open a transaction for the job's tenant, history stamped with who asked for the job."""
         stamp = audit.acting(user_id=self.user_id, ip=None, request_id=str(self.job_id), by="job")
-        with tenant_context(self.tenant_id), stamp:
+        with tenant_context(self.tenant_id, limits=JOB), stamp:
             yield
 
     def progress(self, done: int, total: int, message: str = "") -> None:
@@ -171,6 +178,7 @@ class Run:
             return
         with tenant_context(self.tenant_id):
             job = Job.objects.get(pk=self.job_id)
+            _send_waiting(job.queue)
         with suppress(OperationalError):
             _send(job, self.tenant_id, seconds=seconds)
 
@@ -183,10 +191,12 @@ class Run:
         self._end(status=JobStatus.FAILED, error_code=code, error_message=message[:1000], error_status=status)
 
     def _end(self, **values: Any) -> None:
-        try:
-            self._write(**values, finished_at=Now())
-        except JobLost:
-            log.info("job_lost")
+        with tenant_context(self.tenant_id):
+            try:
+                self._write(**values, finished_at=Now())
+            except JobLost:
+                log.info("job_lost")
+            _send_waiting(self.queue)
 
     def _write(self, **values: Any) -> None:
         with tenant_context(self.tenant_id):
@@ -205,8 +215,10 @@ def cancel(*, job_id: UUID) -> None:
     cancelled = Job.objects.filter(pk=job_id, status__in=ACTIVE).update(
         status=JobStatus.CANCELLED, finished_at=Now(), updated_at=Now()
     )
+    job = Job.objects.get(pk=job_id)
     if not cancelled:
-        raise JobNotActive(status=Job.objects.get(pk=job_id).get_status_display().lower())
+        raise JobNotActive(status=job.get_status_display().lower())
+    _send_waiting(job.queue)
 
 
 def take_up_abandoned() -> int:
@@ -232,16 +244,34 @@ def take_up_abandoned() -> int:
     Job.objects.filter(pk__in=[job.pk for job in again]).update(
         status=JobStatus.QUEUED, run_token=None, dispatched_at=Now(), updated_at=Now()
     )
+    _send_after_commit(again)
+    waiting = sum(_send_waiting(queue) for queue in settings.JOB_SLOTS)
+    return ended + len(again) + waiting
+
+
+def _send_waiting(queue: str) -> int:
+    """Send what waits for a place of the bound tenant's in a queue, as far as there is room; return how many."""
+    waiting = slots.fill(queue, alive=_alive())
+    _send_after_commit(waiting)
+    return len(waiting)
+
+
+def _send_after_commit(jobs: Sequence[Job]) -> None:
     tenant_id = current_tenant_id()
-    for job in again:
+    for job in jobs:
         transaction.on_commit(lambda job=job: _send(job, tenant_id), robust=True)  # type: ignore[misc]
-    return ended + len(again)
+
+
+def _alive() -> Q:
+    return Q(heartbeat_at__gte=Now() - LEASE)
 
 
 def _claim(tenant_id: UUID, job_id: UUID) -> Run | None:
     token = new_id()
     free = Q(status=JobStatus.QUEUED) | Q(status=JobStatus.RUNNING, heartbeat_at__lt=Now() - LEASE)
     with tenant_context(tenant_id):
+        if not slots.admit(job_id, alive=_alive()):
+            return None
         claimed = Job.objects.filter(free, pk=job_id).update(
             status=JobStatus.RUNNING,
             run_token=token,
@@ -273,6 +303,6 @@ def _send(job: Job, tenant_id: UUID, *, seconds: int = 0) -> None:
     app.send_task(
         job.task_name,
         kwargs={"tenant_id": str(tenant_id), "job_id": str(job.pk)},
-        queue=job.params["queue"],
+        queue=job.queue,
         countdown=seconds or None,
     )

@@ -19,7 +19,8 @@ def read_database(url: str) -> dict[str, Any]:
     """Return Django's settings of the database at `url`.
 
     Several hosts are separated by commas and are tried in turn: with `target_session_attrs=primary` the one that
-    takes writes is used (`read-write` would refuse the platform's role, which only reads). Connections are kept, one per serving thread: a pool was no faster, and must not be forked.
+    takes writes is used (`read-write` would refuse the platform's role, which only reads). Connections are kept, one
+    per serving thread: a pool was no faster, and must not be forked.
     Raises psycopg.ProgrammingError for what libpq cannot read.
     """
     given = {name: value for name, value in conninfo_to_dict(url).items() if value is not None}

@@ -16,9 +16,10 @@ from ispcore.api.dialects import dialect_of
 from ispcore.api.envelope import error_response
 from ispcore.api.errors import ApiError, integrity_refusal
 from ispcore.api.request import Caller, client_ip, is_api, request_id_of
+from ispcore.api.seats import NoSeat, seat
 from ispcore.auth.guard import authenticate_carefully
 from ispcore.auth.principal import Principal
-from ispcore.tenants.context import tenant_context
+from ispcore.tenants.context import REQUEST, tenant_context
 from ispcore.tenants.models import User
 from ispcore.tenants.roles import STAFF_ROLES, Role
 from ispcore.tenants.selectors import find_tenant, grants_of
@@ -40,14 +41,24 @@ class TenantMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if is_api(request):
-            caller = api_caller(request)
-        elif request.path_info.startswith(reverse("admin:index")):
+            return self._serve_api(request, api_caller(request))
+        if request.path_info.startswith(reverse("admin:index")):
             caller = staff_caller(request)
             if caller.principal and caller.principal.every_tenant and not caller.tenant_id:
                 return self._send_to_picker(request, caller)
         else:
             caller = Caller()
         return self._serve(request, caller)
+
+    def _serve_api(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """Programs send as many requests at once as they like, people one after the other."""
+        if caller.tenant_id is None:
+            return self._serve(request, caller)
+        try:
+            with seat(caller.tenant_id):
+                return self._serve(request, caller)
+        except NoSeat as refusal:
+            return self._serve(request, Caller(refusal=refusal))
 
     def _serve(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         request.caller = caller  # type: ignore[attr-defined]
@@ -56,7 +67,7 @@ class TenantMiddleware:
         who = {"user_id": str(caller.user_id)} if caller.user_id else {}
         structlog.contextvars.bind_contextvars(tenant_id=str(caller.tenant_id), **who)
         try:
-            with tenant_context(caller.tenant_id), _stamped(request, caller):
+            with tenant_context(caller.tenant_id, limits=REQUEST), _stamped(request, caller):
                 serve = idempotency.serve if is_api(request) else _run
                 response = serve(request, self.get_response)
                 if response.status_code >= 400:

@@ -211,7 +211,7 @@ class TestJobs:
         assert again.params == rows["jobs.Job"].params
 
     def test_a_queued_one_is_cancelled(self, browser: Client, acting: Tenant) -> None:
-        job = Job.objects.create(kind="hardware.discover_olt", params={"queue": "network"})
+        job = Job.objects.create(kind="hardware.discover_olt", queue="network")
 
         browser.post(action_url(job, "cancel"), {CONFIRMED: "yes"})
 

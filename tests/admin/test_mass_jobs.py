@@ -78,7 +78,7 @@ class TestJob:
 
     def test_started_again_finds_everything_done(self, job: Job) -> None:
         self._run(job)
-        params = {key: value for key, value in job.params.items() if key not in ("queue", "state")}
+        params = {key: value for key, value in job.params.items() if key != "state"}
         again = jobs.enqueue(kind=job.kind, params=params, label=job.label)
         self._run(again)
 
