@@ -5,8 +5,10 @@ Read from the metadata of the installed distributions. What that leaves out or s
 
 import re
 import sys
+from email.message import Message
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "licences.md"
@@ -67,7 +69,7 @@ def licence_of(name: str) -> str:
     if name in NAMED:
         return NAMED[name]
     try:
-        about = metadata(name)
+        about = cast(Message, metadata(name))  # Which is what it is, and has more than its type tells.
     except PackageNotFoundError as error:
         raise LookupError(f"{name} is not installed") from error
     kinds = [each.rpartition(" :: ")[2] for each in about.get_all("Classifier") or [] if "License ::" in each]
