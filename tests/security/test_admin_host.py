@@ -6,7 +6,7 @@ from django.test import Client
 pytestmark = pytest.mark.django_db
 OURS = "admin.example"
 ONLY_THERE = ["/admin/login/", "/oidc/begin/"]
-NEVER_THERE = ["/api/v1/me", "/docs", "/developers", "/api/schema", "/portal/north/log-in", "/pay/x"]
+NEVER_THERE = ["/redoc", "/docs", "/developers", "/api/schema", "/portal/north/log-in", "/pay/x"]
 
 
 @pytest.fixture(autouse=True)
