@@ -40,8 +40,8 @@ def is_too_old(session: Any) -> bool:
     if SESSION_KEY not in session:
         return False
     now = time.time()
-    is_idle = session.get(SEEN_KEY, now) <= now - settings.SESSION_IDLE_MINUTES * 60
-    return is_idle or session.get(BEGAN_KEY, now) <= now - settings.SESSION_HOURS * 3600
+    began, seen = float(session.get(BEGAN_KEY, now)), float(session.get(SEEN_KEY, now))
+    return seen <= now - settings.SESSION_IDLE_MINUTES * 60 or began <= now - settings.SESSION_HOURS * 3600
 
 
 def note_seen(session: Any) -> None:
