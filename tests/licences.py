@@ -27,6 +27,7 @@ SPELLINGS = {
     "Apache License, Version 2.0": "Apache-2.0",
     "BSD": "BSD-3-Clause",
     "BSD License": "BSD-3-Clause",
+    "3-Clause BSD License": "BSD-3-Clause",
     "BSD 3-Clause OR Apache-2.0": "BSD-3-Clause OR Apache-2.0",
     "MIT License": "MIT",
     "GNU Lesser General Public License v3.0": "LGPL-3.0-only",
