@@ -21,6 +21,9 @@ LAST = (
 )
 CITIES = "Lisboa Porto Braga Coimbra Faro Evora Aveiro Leiria Setubal Viseu"
 SERVICES_PER_100 = 120
+PREMISE_WORDS = """ARRAY(
+    SELECT DISTINCT word FROM string_to_table(
+        translate(lower(concat_ws(' ', s.address_line1, s.city, s.postal_code)), '-', ' '), ' ') AS word)"""
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def loader(admin_url: str, database: str) -> Iterator[psycopg.Connection[Any]]:
 def fill(admin_url: str, database: str, tenants: dict[UUID, int]) -> None:
     """Give each tenant so many subscribers, with words, about 1.2 services each, premises, plans and a zone."""
     from ispcore.tenants.models import NumberSeries
-    from subscribers.models import Plan, Premise, Subscriber, SubscriberWord, Subscription, Zone
+    from subscribers.models import Plan, Premise, PremiseWord, Subscriber, SubscriberWord, Subscription, Zone
 
     with loader(admin_url, database) as connection:
         connection.execute("CREATE TEMPORARY TABLE wanted (tenant uuid, count integer)")
@@ -50,7 +53,7 @@ def fill(admin_url: str, database: str, tenants: dict[UUID, int]) -> None:
             for tenant, count in tenants.items():
                 copy.write_row((tenant, count))
         connection.execute("ANALYZE wanted")
-        with indexes_afterwards(connection, SubscriberWord, Subscriber, Subscription, Premise):
+        with indexes_afterwards(connection, SubscriberWord, Subscriber, Subscription, Premise, PremiseWord):
             insert(
                 connection, Zone, "wanted", tenant_id="tenant", name="'Centre'", id="uuidv7()",
             )  # fmt: skip
@@ -82,6 +85,15 @@ def fill(admin_url: str, database: str, tenants: dict[UUID, int]) -> None:
                 postal_code="s.postal_code",
                 country="'PT'",
                 created_at="s.created_at",
+                address_words=PREMISE_WORDS,
+            )
+            insert(
+                connection,
+                PremiseWord,
+                "wanted JOIN subscribers_premise AS p ON p.tenant_id = wanted.tenant, unnest(p.address_words) AS word",
+                tenant_id="tenant",
+                premise_id="p.id",
+                word="word",
             )
             _services(connection, Subscription)
             for kind, most in (("subscriber", "count"), ("service", "count * 2")):
@@ -135,10 +147,10 @@ def _words(connection: psycopg.Connection[Any], model: type[Model]) -> None:
     source = """
         wanted JOIN subscribers_subscriber AS s ON s.tenant_id = wanted.tenant
         CROSS JOIN LATERAL (
-            SELECT DISTINCT word FROM regexp_split_to_table(
+            SELECT DISTINCT word FROM string_to_table(translate(
                 lower(concat_ws(' ', s.number, ltrim(substr(s.number, 5), '0'), s.full_name, s.phone_e164, s.phone,
                       s.document_normal, s.email, s.external_id, s.address_line1, s.postal_code, s.city)),
-                '[^a-z0-9]+') AS word WHERE word <> ''
+                '@.+-', '    '), ' ') AS word WHERE word <> ''
             UNION ALL SELECT '#' || tag FROM unnest(s.tags) AS tag
         ) AS words
     """
@@ -232,7 +244,8 @@ def indexes_afterwards(connection: psycopg.Connection[Any], *models: type[Model]
         connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
     yield
     for _, definition in rows:
-        connection.execute(definition)
+        # Of a partitioned table: on all partitions.
+        connection.execute(definition.replace(" ON ONLY ", " ON "))
     for table, name, definition in constraints:
         connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
 

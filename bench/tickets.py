@@ -86,10 +86,15 @@ def fill_desk(servers: Servers, subscribers: int, tickets: int) -> tuple[UUID, A
     tenant, wanted, user = make_people(subscribers)
     if wanted:
         fill(servers.admin_url, DATABASE, wanted)
-        desk = _make_desk(tenant, user, tickets)
+        desk = make_desk(tenant, user, tickets)
         with loader(servers.admin_url, DATABASE) as connection:
             with indexes_afterwards(connection, Ticket, Comment):
-                insert(connection, Ticket, _source(tenant, tickets), **_columns(tenant, desk, tickets))
+                insert(
+                    connection,
+                    Ticket,
+                    ticket_source(tenant, tickets),
+                    **ticket_columns(tenant, desk, tickets),
+                )
                 connection.execute("CREATE INDEX made_by ON support_ticket (number)")
                 connection.execute(
                     "UPDATE support_ticket AS one SET merged_into_id = other.id FROM support_ticket AS other "
@@ -111,14 +116,14 @@ def fill_desk(servers: Servers, subscribers: int, tickets: int) -> tuple[UUID, A
     return tenant, user
 
 
-def _make_desk(tenant: UUID, user: Any, tickets: int) -> dict[str, list[UUID]]:
+def make_desk(tenant: UUID, user: Any, tickets: int, *, login: str = "desk") -> dict[str, list[UUID]]:
     from hardware.models import Olt, Outage
     from ispcore.tenants.context import tenant_context
     from ispcore.tenants.models import Membership, NumberSeries, User
     from subscribers.models import Zone
     from support.models import Subject, SupportSettings, Team, TeamMember
 
-    staff = [user, *(User.objects.create(email=f"desk-{n}@bench.example") for n in range(STAFF - 1))]
+    staff = [user, *(User.objects.create(email=f"{login}-{n}@bench.example") for n in range(STAFF - 1))]
     with tenant_context(tenant):
         for one in staff[1:]:
             Membership.objects.create(tenant_id=tenant, user=one, role="support")
@@ -150,7 +155,7 @@ def _make_desk(tenant: UUID, user: Any, tickets: int) -> dict[str, list[UUID]]:
         }
 
 
-def _source(tenant: UUID, tickets: int) -> str:
+def ticket_source(tenant: UUID, tickets: int) -> str:
     unresolved = UNRESOLVED.format(tickets=tickets)
     return f"""
         (SELECT n, now() - ({tickets} - n) * interval '3 years' / {tickets} AS at,
@@ -163,7 +168,7 @@ def _source(tenant: UUID, tickets: int) -> str:
     """
 
 
-def _columns(tenant: UUID, desk: dict[str, list[UUID]], tickets: int) -> dict[str, str]:
+def ticket_columns(tenant: UUID, desk: dict[str, list[UUID]], tickets: int) -> dict[str, str]:
     def one_of(kind: str, number: str) -> str:
         ids = ", ".join(f"'{pk}'" for pk in desk[kind])
         return f"(ARRAY[{ids}]::uuid[])[1 + ({number}) % {len(desk[kind])}]"

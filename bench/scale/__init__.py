@@ -1,0 +1,1 @@
+"""What grows with a provider, and what must not."""
