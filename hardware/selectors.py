@@ -24,11 +24,15 @@ from hardware.models import (
     Signal,
     SignalLimits,
 )
+from ispcore.tenants.context import current_tenant_id
+from ispcore.totals import EXACT_UP_TO, Remembered
 
 CHART_POINTS = 2000
 EVENTS_SHOWN = 200
 LOW_SIGNALS = (Signal.CRITICAL, Signal.WARNING, Signal.OVERLOAD)
 STALE_AFTER_INTERVALS = 3
+
+_counts = Remembered(seconds=60)
 
 
 SIGNAL_HINTS = {
@@ -120,7 +124,14 @@ class Overview:
 
 
 def overview() -> Overview:
-    """Count OLTs and ONUs in two queries; the ONUs are passed over once, whatever is counted of them."""
+    """Count OLTs and ONUs in two queries; the ONUs are passed over once, whatever is counted of them.
+
+    Of a large provider the counts may be a minute old.
+    """
+    name = ("overview", current_tenant_id())
+    kept: Overview | None = _counts.find(name)
+    if kept is not None:
+        return kept
     found = Overview(
         olts=Olt.objects.count(),
         onus=dict.fromkeys(OnuStatus.values, 0),
@@ -137,6 +148,8 @@ def overview() -> Overview:
         if status != OnuStatus.VANISHED:
             total, online = found.by_olt.get(group["olt_id"], (0, 0))
             found.by_olt[group["olt_id"]] = (total + count, online + count * is_online)
+    if sum(found.onus.values()) > EXACT_UP_TO:
+        _counts.keep(name, found)
     return found
 
 

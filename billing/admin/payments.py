@@ -159,7 +159,8 @@ class PaymentAdmin(DrawnPage, KeptMixin, TenantModelAdmin):
         wanted = search_term.strip()
         if not wanted:
             return queryset, False
-        payer = Subscriber.objects.filter(number=wanted.upper()).values("pk")
+        # Looked up first: an OR with a subquery would be asked of every payment.
+        payer = list(Subscriber.objects.filter(number=wanted.upper()).values_list("pk", flat=True))
         return queryset.filter(Q(reference=wanted) | Q(subscriber__in=payer)), False
 
     def has_book_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -77,6 +77,9 @@ class Payment(TenantModel):
             models.Index(fields=["tenant", "subscriber", "-id"], name="payment_by_subscriber"),
             models.Index(fields=["tenant", "received_at", "-id"], name="payment_by_time"),
             models.Index(
+                fields=["tenant", "reference"], condition=~Q(reference=""), name="payment_by_reference"
+            ),
+            models.Index(
                 fields=["tenant", "subscriber", "id"],
                 condition=Q(amount__gt=F("allocated") + F("refunded")),
                 name="payment_with_credit",

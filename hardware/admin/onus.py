@@ -125,6 +125,12 @@ class OnuAdmin(ReadOnlyAdmin):
     empty_title = "No ONU is known yet"
     empty_help = "ONUs are found by discoveries: register an OLT and discover it, and each unit behind it appears here."
 
+    def get_palette_results(
+        self, request: HttpRequest, queryset: QuerySet[Onu], term: str
+    ) -> tuple[QuerySet[Onu], bool]:
+        """Find serial numbers by their beginning, by index; a part of a description is looked for in the list alone."""
+        return queryset.filter(serial__prefix=term.upper()), False
+
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup == "pon_port__id__exact" or super().lookup_allowed(lookup, value, request)
 

@@ -49,6 +49,7 @@ NORMALISED = ("email_lower", "phone_e164", "document_normal")
 MOST_SEARCHED_WORDS = 8
 FEWEST_PHONE_DIGITS = 6
 MOST_FOUND = 5_000
+VERY_FEW = 500
 FEW = 100_000  # Words read at once in some hundredths of a second.
 PHONE_PUNCTUATION = "+()-./ "
 MAX_TAG = 40  # Subscriber.tags
@@ -274,13 +275,10 @@ def _narrowed_by_few(rows: QuerySet[Subscriber], words: list[str]) -> tuple[Quer
     ask for each word. What few have is read from the index at once; where all words are common, customers
     who have them are soon met.
     """
-    few, common = [], []
-    for word in words:
-        having = _words_that_begin(word).order_by().values("subscriber_id")[: FEW + 1]
-        if having.count() <= FEW:
-            few.append(having)
-        else:
-            common.append(word)
+    # One word that hardly anybody has is enough: nobody waits for the others to be counted.
+    few, common = _told_apart(words, VERY_FEW)
+    if not few:
+        few, common = _told_apart(words, FEW)
     if not few:
         return rows, words
     both = few[0].intersection(*few[1:]) if len(few) > 1 else few[0]
@@ -289,6 +287,18 @@ def _narrowed_by_few(rows: QuerySet[Subscriber], words: list[str]) -> tuple[Quer
         return rows, words
     # As one array: thousands of single values would cost more to write down than to look up.
     return rows.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [found])), common
+
+
+def _told_apart(words: list[str], most: int) -> tuple[list[Any], list[str]]:
+    """Return the customers of each word that at most so many have, and the other words."""
+    few, common = [], []
+    for word in words:
+        having = _words_that_begin(word).order_by().values("subscriber_id")[: most + 1]
+        if having.count() <= most:
+            few.append(having)
+        else:
+            common.append(word)
+    return few, common
 
 
 def _words_that_begin(word: str) -> QuerySet[SubscriberWord]:

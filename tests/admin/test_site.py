@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from hardware.models import Onu
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.middleware import SESSION_KEY
 from ispcore.tenants.models import AuditEntry, Tenant, User
@@ -194,6 +195,16 @@ class TestPalette:
 
         assert "HWTCNORTH" in found
         assert "Discovery runs" in pages
+
+    def test_leaves_what_every_row_would_be_read_for_to_the_list(
+        self, browser: Client, rows: dict[str, Any], acting: Tenant
+    ) -> None:
+        Onu.objects.update(description="Behind the mill")
+
+        palette = browser.get("/admin/search/?extended=1&s=mill").content.decode()
+        listed = browser.get("/admin/hardware/onu/?q=mill").content.decode()
+
+        assert ("HWTCNORTH" in palette, "HWTCNORTH" in listed) == (False, True)
 
     def test_forgets_the_last_tenant_when_switching(
         self,

@@ -234,8 +234,12 @@ def test_a_search_forgets_what_is_no_longer_so(jane, api):
     assert found(api.get("subscribers/search?q=maria")) == ["Maria"]
 
 
-@pytest.mark.parametrize(("few", "most_found"), [(100_000, 5_000), (2, 5_000), (100_000, 1), (0, 0)])
-def test_search_finds_the_same_whichever_words_are_common(few, most_found, acting, monkeypatch):
+@pytest.mark.parametrize(
+    ("very_few", "few", "most_found"),
+    [(500, 100_000, 5_000), (1, 2, 5_000), (0, 100_000, 5_000), (0, 2, 5_000), (0, 100_000, 1), (0, 0, 0)],
+)
+def test_search_finds_the_same_whichever_words_are_common(very_few, few, most_found, acting, monkeypatch):
+    monkeypatch.setattr(customers, "VERY_FEW", very_few)
     monkeypatch.setattr(customers, "FEW", few)
     monkeypatch.setattr(customers, "MOST_FOUND", most_found)
     ana, maria, _ = (

@@ -134,7 +134,8 @@ class InvoiceAdmin(DrawnPage, KeptMixin, TenantModelAdmin):
         wanted = search_term.strip().upper()
         if not wanted:
             return queryset, False
-        whose = Subscriber.objects.filter(number=wanted).values("pk")
+        # Looked up first: an OR with a subquery would be asked of every invoice.
+        whose = list(Subscriber.objects.filter(number=wanted).values_list("pk", flat=True))
         return queryset.filter(Q(number=wanted) | Q(subscriber__in=whose)), False
 
     def has_book_permission(self, request: HttpRequest, obj: Any = None) -> bool:
