@@ -46,9 +46,9 @@ def admit(job_id: UUID, *, alive: Q) -> bool:
     `alive` says which running jobs have a worker. The tenant's queue is locked until the caller's transaction
     ends, in which it must claim the job: workers that look at once count one after the other.
     """
-    queue = Job.objects.filter(pk=job_id).values_list("queue", flat=True).first()
-    slots = of_queue(queue) if queue else None
-    if slots is None:
+    queue: str | None = Job.objects.filter(pk=job_id).values_list("queue", flat=True).first()
+    slots = None if queue is None else of_queue(queue)
+    if queue is None or slots is None:
         return True
     _lock(queue)
     if _running(queue, alive) < slots:

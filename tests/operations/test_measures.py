@@ -145,8 +145,9 @@ class TestQueues:
             app.send_task("ispcore.jobs.tasks.sweep", queue="radius")
             time.sleep(0.01)
         key = "celery:radius"
-        newest = redis.client().lpop(key)
-        oldest = json.loads(redis.client().rpop(key))
+        newest: Any = redis.client().lpop(key)
+        last: Any = redis.client().rpop(key)
+        oldest = json.loads(last)
         oldest["headers"]["sent_at"] -= 90
         redis.client().rpush(key, json.dumps(oldest))
         redis.client().lpush(key, newest)

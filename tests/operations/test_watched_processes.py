@@ -204,10 +204,10 @@ class TestTraces:
         root = wait_for_span(watched, lambda span: attributes(span).get("ispcore.request_id") == "mine-6")
         told = attributes(root)
         children = wait_for_children(watched, root)
-        statements = [
+        statements: list[Any] = [
             attributes(span).get("db.statement") or attributes(span).get("db.query.text") for span in children
         ]
-        assert "hardware/olts" in (told.get("http.route") or root.name)
+        assert "hardware/olts" in str(told.get("http.route") or root.name)
         assert told["ispcore.tenant_id"]
         assert any("hardware_olt" in statement and "%s" in statement for statement in statements)
         assert not [s for s in statements if watched.running.olt_id in s]
