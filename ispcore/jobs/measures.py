@@ -23,7 +23,7 @@ add(
             Series("ispcore_jobs_oldest_seconds", "How long the oldest of them has been due."),
         ),
         sql="""
-SELECT params ->> 'queue' AS queue, count(*),
+SELECT queue, count(*),
        greatest(0, max(extract(epoch FROM now() - greatest(dispatched_at, created_at))))
 FROM jobs_job WHERE status = 'queued' AND status IN ('queued', 'running') GROUP BY queue
 """,

@@ -70,7 +70,7 @@ def swept(tenant: Tenant, url: str) -> bool:
     """Let the worker sweep a job whose message was lost, and wait until it has sent it again."""
     with tenant_context(tenant.pk):
         lost = Job.objects.create(
-            kind="tests.nothing", params={"queue": "nobody"}, dispatched_at=Now() - 2 * jobs.DISPATCH_GRACE
+            kind="tests.nothing", queue="nobody", dispatched_at=Now() - 2 * jobs.DISPATCH_GRACE
         )
         before = Job.objects.get(pk=lost.pk).dispatched_at
     address, options = redis.broker(url)

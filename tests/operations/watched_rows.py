@@ -46,7 +46,7 @@ def make_ended_jobs(number: int, *, hours: float) -> None:
             kind="hardware.read_onu",
             status=JobStatus.SUCCEEDED,
             finished_at=then,
-            params={"queue": "network"},
+            queue="network",
         )
         for _ in range(number)
     ]
@@ -92,12 +92,10 @@ def make_some_of_all(tenant: Tenant) -> None:
         lost = Job.objects.create(
             kind="billing.issue_run",
             status=JobStatus.RUNNING,
-            params={"queue": "billing"},
+            queue="billing",
             heartbeat_at=now - timedelta(minutes=5),
         )
-        Job.objects.create(
-            kind="billing.plan_run", params={"queue": "billing"}, dispatched_at=now - timedelta(minutes=3)
-        )
+        Job.objects.create(kind="billing.plan_run", queue="billing", dispatched_at=now - timedelta(minutes=3))
         Job.objects.update(created_at=now - timedelta(minutes=3))
         Event.objects.create(name="x.y")
         for state in ({}, {"failing_since": now}):
