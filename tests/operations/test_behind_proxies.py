@@ -1,6 +1,9 @@
 """The delivered PgBouncer and nginx between real processes: who belongs to whom, and what comes through."""
 
+import json
+import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +23,10 @@ from tests.operations.production import PROJECT, SETTINGS
 POOL = 3
 # A restore is the owner's, whose connections go around the pooler.
 AROUND = "ispcore/operations/backups/"
+PROCESSES = 3
+# Each of 8 threads of pooled.py goes 60 rounds, half of them for a provider with two OLTs and half for one with three.
+# Zeros are left out: no foreign row, no setting that stayed, no row where no provider is bound.
+EXPECTED = {"rows": 1200, "streamed": 1200, "rolled back": 480, "providers": 960}
 SECOND_PROVIDER = """
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
@@ -112,6 +119,29 @@ def served(
 
 
 class TestPgBouncer:
+    def test_two_providers_never_see_each_other_over_shared_connections(self, deployed):
+        command = [sys.executable, "-m", "tests.operations.pooled", *deployed.tenant_ids]
+        environment = os.environ | deployed.environment | {"DJANGO_SETTINGS_MODULE": "ispcore.settings"}
+        running = [
+            subprocess.Popen(
+                command,
+                env=environment,
+                cwd=PROJECT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(PROCESSES)
+        ]
+        answers = [process.communicate(timeout=1800) for process in running]
+
+        assert [process.returncode for process in running] == [0] * PROCESSES, answers[0][1][-3000:]
+        found = [json.loads(out) for out, _ in answers]
+        assert [one["seen"] for one in found] == [EXPECTED] * PROCESSES
+        backends = [set(one["backends"]) for one in found]
+        assert len(set.union(*backends)) <= POOL
+        assert set.intersection(*backends), "no connection was used by all processes, so nothing was shown"
+
     def test_a_call_of_the_api_is_served_over_it(self, deployed):
         headers = {"Authorization": f"Bearer {deployed.installed.token}"}
         answer = deployed.get("/api/v1/hardware/olts", headers=headers)
@@ -135,6 +165,25 @@ class TestNginx:
         assert re.search(r"csrftoken=[^;]+;.*; Secure", answer.headers["Set-Cookie"])
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
         assert answer.headers["X-Frame-Options"] == "DENY"
+
+    def test_somebody_logs_in_through_it(self, deployed):
+        url = f"https://127.0.0.1:{deployed.secure}"
+        with requests.Session() as session:
+            session.trust_env = False  # A bundle named in the environment would win over ours.
+            session.verify = str(deployed.certificate)
+            session.get(f"{url}/admin/login/", timeout=180)
+            given = {"username": "admin@north.example", "password": "correct horse battery"}
+            token = {"csrfmiddlewaretoken": session.cookies["csrftoken"]}
+            answer = session.post(
+                f"{url}/admin/login/?next=/admin/",
+                data=given | token,
+                headers={"Origin": url, "Referer": f"{url}/admin/login/"},
+                timeout=180,
+                allow_redirects=False,
+            )
+
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+        assert re.search(r"sessionid=[^;]+;.*; Secure", answer.headers["Set-Cookie"])
 
     def test_a_dead_web_host_costs_no_answer(self, deployed):
         assert [deployed.get("/health").status_code for _ in range(20)] == [200] * 20
