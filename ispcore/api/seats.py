@@ -16,7 +16,7 @@ from ispcore.api.errors import ApiError
 RETRY_AFTER_SECONDS = 1
 MESSAGE = "{seats} requests of this tenant are being answered already. Send fewer at once."
 
-_taken: Counter[UUID] = Counter()
+_taken: Counter[tuple[UUID, bool]] = Counter()
 _lock = Lock()
 
 
@@ -28,16 +28,21 @@ class NoSeat(ApiError):
 
 
 @contextmanager
-def seat(tenant_id: UUID) -> Iterator[None]:
-    """Serve one request of a tenant. Raises NoSeat where it has as many under way as it may."""
+def seat(tenant_id: UUID, *, waiting: bool = False) -> Iterator[None]:
+    """Serve one request of a tenant, or let it wait for a job: for that there are half as many seats more.
+
+    Raises NoSeat where the tenant has as many under way as it may.
+    """
+    most = settings.REQUESTS_PER_TENANT
+    key, seats = (tenant_id, waiting), (most + 1) // 2 if waiting else most
     with _lock:
-        if 0 < settings.REQUESTS_PER_TENANT <= _taken[tenant_id]:
-            raise NoSeat(_taken[tenant_id])
-        _taken[tenant_id] += 1
+        if 0 < seats <= _taken[key]:
+            raise NoSeat(seats)
+        _taken[key] += 1
     try:
         yield
     finally:
         with _lock:
-            _taken[tenant_id] -= 1
-            if not _taken[tenant_id]:
-                del _taken[tenant_id]
+            _taken[key] -= 1
+            if not _taken[key]:
+                del _taken[key]

@@ -7,7 +7,7 @@ import structlog
 from celery.contrib.django.task import DjangoTask
 
 from ispcore import audit
-from ispcore.tenants.context import tenant_context
+from ispcore.tenants.context import JOB, tenant_context
 
 
 class PlatformTask(DjangoTask):  # type: ignore[misc]
@@ -27,7 +27,7 @@ class TenantTask(DjangoTask):  # type: ignore[misc]
     def __call__(self, *args: Any, tenant_id: str, **kwargs: Any) -> Any:
         with (
             structlog.contextvars.bound_contextvars(tenant_id=tenant_id, task=self.name),
-            tenant_context(UUID(tenant_id)),
+            tenant_context(UUID(tenant_id), limits=JOB),
             audit.acting(user_id=None, ip=None, request_id=self.request.id or "", by=self.name),
         ):
             return self.run(*args, tenant_id=tenant_id, **kwargs)

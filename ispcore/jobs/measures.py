@@ -20,11 +20,15 @@ add(
         labels=("queue",),
         series=(
             Series("ispcore_jobs_queued", "Jobs that wait, by queue."),
-            Series("ispcore_jobs_oldest_seconds", "How long the oldest of them has been due."),
+            Series(
+                "ispcore_jobs_oldest_seconds",
+                "How long the oldest of them has been due, without those that wait for others of their tenant.",
+            ),
         ),
         sql="""
 SELECT queue, count(*),
-       greatest(0, max(extract(epoch FROM now() - greatest(dispatched_at, created_at))))
+       greatest(0, coalesce(max(extract(epoch FROM now() - greatest(dispatched_at, created_at)))
+                            FILTER (WHERE dispatched_at IS NOT NULL), 0))
 FROM jobs_job WHERE status = 'queued' AND status IN ('queued', 'running') GROUP BY queue
 """,
     )

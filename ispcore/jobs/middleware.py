@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ispcore.api.dialects import dialect_of
 from ispcore.api.envelope import UTC, dump, error_response, wrap
 from ispcore.api.request import caller_of, request_id_of
+from ispcore.api.seats import NoSeat, seat
 from ispcore.jobs.api import TaskSerializer, preferred_wait
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.jobs.results import result_of
@@ -38,7 +39,11 @@ class WaitForJobMiddleware:
         wait = getattr(request, "job_wait", None)
         if wait is None:  # A replayed answer: the view did not run.
             wait = preferred_wait(request, default=REPLAY_WAIT_SECONDS)
-        job = wait_for(job_id, tenant_id=tenant_id, seconds=wait)
+        try:
+            with seat(tenant_id, waiting=True):
+                job = wait_for(job_id, tenant_id=tenant_id, seconds=wait)
+        except NoSeat:  # Enough of this tenant's wait already: this one may ask for the job itself.
+            return response
         with tenant_context(tenant_id):
             return answer(request, job, accepted=response)
 

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -92,9 +91,11 @@ def enqueue(
                 kind=kind, params=params, label=label, subject=subject, queue=queue, user_id=user_id
             )
         return running
+    tenant_id = current_tenant_id()
     if sent:
-        tenant_id = current_tenant_id()
         transaction.on_commit(lambda: _send_or_fail(job, tenant_id))
+    else:  # Those it was to wait for may have ended before it could be seen.
+        transaction.on_commit(lambda: _fill_after(job, tenant_id), robust=True)
     return job
 
 
@@ -178,7 +179,7 @@ class Run:
             return
         with tenant_context(self.tenant_id):
             job = Job.objects.get(pk=self.job_id)
-            _send_waiting(job.queue)
+            _send_waiting(self.queue)
         with suppress(OperationalError):
             _send(job, self.tenant_id, seconds=seconds)
 
@@ -191,11 +192,11 @@ class Run:
         self._end(status=JobStatus.FAILED, error_code=code, error_message=message[:1000], error_status=status)
 
     def _end(self, **values: Any) -> None:
+        try:
+            self._write(**values, finished_at=Now())
+        except JobLost:
+            log.info("job_lost")
         with tenant_context(self.tenant_id):
-            try:
-                self._write(**values, finished_at=Now())
-            except JobLost:
-                log.info("job_lost")
             _send_waiting(self.queue)
 
     def _write(self, **values: Any) -> None:
@@ -218,7 +219,8 @@ def cancel(*, job_id: UUID) -> None:
     job = Job.objects.get(pk=job_id)
     if not cancelled:
         raise JobNotActive(status=job.get_status_display().lower())
-    _send_waiting(job.queue)
+    tenant_id = current_tenant_id()
+    transaction.on_commit(lambda: _fill_after(job, tenant_id), robust=True)
 
 
 def take_up_abandoned() -> int:
@@ -245,15 +247,20 @@ def take_up_abandoned() -> int:
         status=JobStatus.QUEUED, run_token=None, dispatched_at=Now(), updated_at=Now()
     )
     _send_after_commit(again)
-    waiting = sum(_send_waiting(queue) for queue in settings.JOB_SLOTS)
+    waiting = sum(_send_waiting(queue) for queue in slots.queues_that_wait())
     return ended + len(again) + waiting
 
 
 def _send_waiting(queue: str) -> int:
     """Send what waits for a place of the bound tenant's in a queue, as far as there is room; return how many."""
-    waiting = slots.fill(queue, alive=_alive())
+    waiting = slots.fill(queue)
     _send_after_commit(waiting)
     return len(waiting)
+
+
+def _fill_after(job: Job, tenant_id: UUID) -> None:
+    with tenant_context(tenant_id):
+        _send_waiting(job.queue)
 
 
 def _send_after_commit(jobs: Sequence[Job]) -> None:

@@ -32,12 +32,7 @@ def may_send(queue: str) -> bool:
     Looks at a few rows, however many wait. Two callers at once may both send: a worker counts again.
     """
     slots = of_queue(queue)
-    if slots is None:
-        return True
-    if _waiting(queue).exists():
-        return False
-    sent = Job.objects.filter(queue=queue, status__in=ACTIVE, dispatched_at__lte=Now())
-    return sent.order_by()[: slots * SENT_PER_SLOT].count() < slots * SENT_PER_SLOT
+    return slots is None or (not _waiting(queue).exists() and _room(queue, slots) > 0)
 
 
 def admit(job_id: UUID, *, alive: Q) -> bool:
@@ -57,16 +52,31 @@ def admit(job_id: UUID, *, alive: Q) -> bool:
     return False
 
 
-def fill(queue: str, *, alive: Q) -> Sequence[Job]:
-    """Choose the bound tenant's jobs that have waited longest, as many as there is room for; the caller sends them."""
+def fill(queue: str) -> Sequence[Job]:
+    """Choose the bound tenant's jobs that have waited longest, as many as there is room for; the caller sends them.
+
+    For a transaction of its own, after what made room has committed: the lock is taken before anything is read, so
+    that a worker which has just been refused a place has put its job down as waiting.
+    """
     slots = of_queue(queue)
-    if slots is None or not _waiting(queue).exists():
-        return []
-    _lock(queue)
-    free = max(0, slots - _running(queue, alive))
-    chosen = list(_waiting(queue).order_by("created_at", "pk")[:free])
+    if slots is not None:
+        _lock(queue)
+    waiting = _waiting(queue).order_by("created_at", "pk")
+    chosen = list(waiting if slots is None else waiting[: max(0, _room(queue, slots))])
     Job.objects.filter(pk__in=[job.pk for job in chosen]).update(dispatched_at=Now(), updated_at=Now())
     return chosen
+
+
+def queues_that_wait() -> list[str]:
+    """Return the queues in which jobs of the bound tenant wait, also where the settings have no slots any more."""
+    return list(Job.objects.filter(WAITING).order_by("queue").values_list("queue", flat=True).distinct())
+
+
+def _room(queue: str, slots: int) -> int:
+    """Return how many more of the tenant's jobs may be sent; one that is put off counts when its time has come."""
+    most = slots * SENT_PER_SLOT
+    sent = Job.objects.filter(queue=queue, status__in=ACTIVE, dispatched_at__lte=Now())
+    return most - int(sent.order_by()[:most].count())
 
 
 def _waiting(queue: str) -> QuerySet[Job]:

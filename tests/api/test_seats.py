@@ -83,6 +83,20 @@ def test_callers_at_once_never_hold_more_seats_than_there_are(settings: Any) -> 
     assert (outcomes.count("served"), outcomes.count("refused")) == (3, 13)
 
 
+def test_waiting_for_jobs_takes_seats_of_its_own(settings: Any) -> None:
+    settings.REQUESTS_PER_TENANT = 4
+    tenant_id = Tenant(slug="x").pk
+
+    with seat(tenant_id, waiting=True), seat(tenant_id, waiting=True):
+        with pytest.raises(NoSeat), seat(tenant_id, waiting=True):
+            pass
+        with ExitStack() as seats:
+            for _ in range(4):
+                seats.enter_context(seat(tenant_id))
+            with pytest.raises(NoSeat):
+                seats.enter_context(seat(tenant_id))
+
+
 def test_zero_means_no_bound(settings: Any) -> None:
     settings.REQUESTS_PER_TENANT = 0
     tenant_id = Tenant(slug="x").pk
