@@ -23,7 +23,6 @@ class ContentSecurityMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.staff_path = reverse("admin:index")
         self.policy = f"{COMMON}; {SCRIPTS}"
         forms = " ".join(["'self'", *_log_in_services()])
         self.staff_policy = f"{COMMON}; {STAFF_SCRIPTS}; form-action {forms}"
@@ -31,7 +30,7 @@ class ContentSecurityMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if response.get("Content-Type", "").startswith("text/html"):
-            is_staff = request.path_info.startswith(self.staff_path)
+            is_staff = request.path_info.startswith(reverse("admin:index"))
             response.headers.setdefault(
                 "Content-Security-Policy", self.staff_policy if is_staff else self.policy
             )

@@ -3,9 +3,7 @@
 from celery import Celery
 
 from ispcore.celery import app as product
-
-QUEUE = "ticks"
-NAMES = [f"tick-{number}" for number in range(10)]
+from tests.jobs.ticks import NAMES, QUEUE
 
 product.loader.import_default_modules()
 app = Celery("beating")

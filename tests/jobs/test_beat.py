@@ -21,7 +21,7 @@ from django.db import connection
 from ispcore import redis
 from ispcore.jobs.beat import SharedScheduler
 from ispcore.jobs.models import ScheduledRun
-from tests.jobs.beating import NAMES, QUEUE
+from tests.jobs.ticks import NAMES, QUEUE
 from tests.workers import wait_until
 
 INTERVAL = timedelta(seconds=1)

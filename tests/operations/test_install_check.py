@@ -19,7 +19,6 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from ispcore import crypto, redis
-from ispcore.embedded.process import free_port
 from ispcore.operations.checks import (
     Finding,
     Level,
@@ -40,7 +39,7 @@ from tests import servers
 from tests.billing.mail_server import MailServer
 from tests.conftest import _as_owner
 from tests.factories import OltFactory
-from tests.needs import require
+from tests.operations import pooler
 from tests.workers import celery_worker, wait_until
 
 pytestmark = pytest.mark.django_db(databases=["default", "platform"], transaction=True)
@@ -395,40 +394,6 @@ def test_a_full_disk_and_a_missing_archive_are_told(
     assert _words(storage.check_archive(), Level.WARNING)[0].startswith("The write-ahead log is not archived")
 
 
-@contextmanager
-def _pgbouncer(directory: Path, mode: str) -> Iterator[str]:
-    """Run a real PgBouncer before the tests' PostgreSQL; the block gets its URL for isp_app."""
-    (program,) = require("pgbouncer")
-    app = urlsplit(servers.servers.app_url)
-    port = free_port(directory / "pgbouncer.port")
-    directory.chmod(0o755)
-    (directory / "users.txt").write_text(f'"{app.username}" "{app.password}"\n')
-    (directory / "pgbouncer.ini").write_text(
-        f"[databases]\n* = host={app.hostname} port={app.port}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\n"
-        f"auth_file = {directory}/users.txt\npool_mode = {mode}\nstats_users = {app.username}\n"
-    )
-    command = [program, str(directory / "pgbouncer.ini")]
-    if os.geteuid() == 0:
-        command[1:1] = ["--user=nobody"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        url = servers.servers.app_url.replace(f":{app.port}/", f":{port}/")
-        wait_until(lambda: _answers(url) or process.poll() is not None, 20)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        psycopg.connect(url, connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     ("mode", "level", "words"),
     [
@@ -441,7 +406,7 @@ def test_the_command_reports_all_of_it_and_its_exit_code_is_one(
 ) -> None:
     directory = tmp_path_factory.getbasetemp().parent.parent / f"pgbouncer-{os.getpid()}-{mode}"
     directory.mkdir()
-    with _pgbouncer(directory, mode) as url:
+    with pooler.running(directory, mode) as url:
         result = subprocess.run(
             [sys.executable, "manage.py", "install_check", "--json"],
             cwd=PROJECT,
