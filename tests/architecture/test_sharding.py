@@ -26,6 +26,7 @@ WITHOUT_A_TENANT = {
     "ispauth_issuerlogout": "told by the log-in service before anybody is known",
     "django_session": "a browser's, before anybody is known",
     "aaa_reservation": "a place held for a minute, unlogged; its account is a UUID of one tenant",
+    "jobs_scheduledrun": "what runs by the clock, for all tenants of a database",
     "auth_group": "Django's, empty: roles are in the code",
     "auth_group_permissions": "Django's, empty",
     "auth_permission": "Django's own list, the same in every database",
