@@ -17,7 +17,7 @@ from ispcore.redis import client
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "platform"])
 
 
 @pytest.fixture(autouse=True)

@@ -264,7 +264,9 @@ def test_without_their_settings_neither_is_imported():
     program = (
         "import sys, django; django.setup(); import ispcore.celery, ispcore.tracing, ispcore.error_reports as e; "
         "ispcore.tracing.begin('x'); e.begin('x'); "
-        "print([n for n in sys.modules if n.partition('.')[0] in ('opentelemetry', 'sentry_sdk')])"
+        # redis-py imports OpenTelemetry's interfaces wherever they are installed.
+        "ours = ('opentelemetry.instrumentation', 'opentelemetry.exporter', 'sentry_sdk'); "
+        "print([n for n in sys.modules if n.startswith(ours)])"
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SENTRY_"))}
 
@@ -285,7 +287,7 @@ class TestReadiness:
         body = answer.json()
         assert (answer.status_code, again.status_code) == (503, 503)
         assert "PostgreSQL at 127.0.0.1:" in body["database"]
-        assert "does not answer (no answer)" in body["database"]
+        assert "does not answer" in body["database"]
         assert body["redis"] == body["broker"] == "ok"
         watched.running.wait_for("/ready", 200, seconds=120)
 
