@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint licences audit format requirements fuzz-api api-snapshot bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export bench-scale drill demo-year backup restore backup-keys clean venv venv-dev
+.PHONY: help run radius test lint licences audit format requirements fuzz-api api-snapshot bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export bench-scale bench-fairness drill demo-year backup restore backup-keys clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -122,6 +122,9 @@ drill: venv-dev ## Cut and kill each host of an installation in network namespac
 
 bench-scale: venv-dev ## Measure what grows with a provider: 1,000,000 subscribers beside 10,000 (ARGS="--sizes 2000 20000 --keep DIR" for less)
 	@exec $(PY) -m bench.scale $(ARGS)
+
+bench-fairness: venv-dev ## Measure how much slower others become while one provider does its worst (ARGS="--seconds 10 --subscribers 500" for less)
+	@exec $(PY) -m bench.fairness $(ARGS)
 
 clean: ## Remove the virtual environment and caches; the data in .run stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
