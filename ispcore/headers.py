@@ -22,18 +22,19 @@ class ContentSecurityMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.policy = f"{COMMON}; {SCRIPTS}"
-        forms = " ".join(["'self'", *_log_in_services()])
-        self.staff_policy = f"{COMMON}; {STAFF_SCRIPTS}; form-action {forms}"
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if response.get("Content-Type", "").startswith("text/html"):
             is_staff = request.resolver_match is not None and "admin" in request.resolver_match.app_names
-            response.headers.setdefault(
-                "Content-Security-Policy", self.staff_policy if is_staff else self.policy
-            )
+            policy = _staff_policy() if is_staff else f"{COMMON}; {SCRIPTS}"
+            response.headers.setdefault("Content-Security-Policy", policy)
         return response
+
+
+def _staff_policy() -> str:
+    forms = " ".join(["'self'", *_log_in_services()])
+    return f"{COMMON}; {STAFF_SCRIPTS}; form-action {forms}"
 
 
 def _log_in_services() -> list[str]:

@@ -24,6 +24,13 @@ OLD = 3000
 MOST_PAGES_MORE = 12  # A deeper index, and what the rows of the newest minutes lie between.
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch) -> None:
+    """Numbers are asked for here, and whoever runs the tests may be busy."""
+    monkeypatch.setattr(measures, "BUDGET_SECONDS", 120.0)
+    monkeypatch.setattr(measures, "STATEMENT_SECONDS", 60.0)
+
+
 def scrape() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     text = Client().get("/metrics").content.decode()
     return {
