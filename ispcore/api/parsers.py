@@ -5,6 +5,7 @@ from typing import IO, Any
 
 import orjson
 from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, MultiPartParser
@@ -22,8 +23,28 @@ class UploadParser(MultiPartParser):
 
 def refuse_large_upload(request: HttpRequest) -> None:
     """Raise RequestDataTooBig by the length the request says; more than that is never read."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_UPLOAD_BYTES:
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:  # As Django reads it: of such a request, no body.
+        return
+    if length > MAX_UPLOAD_BYTES:
         raise RequestDataTooBig
+
+
+class BoundedUpload(FileUploadHandler):
+    """Refuse a form that says it is too large, on every page, before a file of it lies on the disk."""
+
+    def handle_raw_input(
+        self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None
+    ) -> None:
+        if content_length > MAX_UPLOAD_BYTES:
+            raise RequestDataTooBig
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        return None
 
 
 class StrictJSONParser(BaseParser):

@@ -201,6 +201,7 @@ def attachment(pieces: Iterable[bytes], name: str, media_type: str) -> Streaming
     response = StreamingHttpResponse(pieces, content_type=media_type)
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["Cache-Control"] = "no-store"
     return response
 

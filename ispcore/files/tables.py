@@ -8,19 +8,18 @@ import csv
 import io
 import zipfile
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
-from openpyxl.cell.text import Text
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
-from openpyxl.xml.functions import iterparse
+from openpyxl.xml.constants import SHARED_STRINGS
 
 from ispcore.errors import DomainError
+from ispcore.files.parts import Archive, Strings
 from ispcore.files.tabular import plain_cell
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
@@ -29,8 +28,8 @@ MAX_COLUMNS = 100
 MAX_CELL = 4_000
 MAX_HEADER = 80
 MAX_UNPACKED_BYTES = 500 * 1024 * 1024
-MAX_STRINGS_BYTES = 100 * 1024 * 1024  # They are held in memory while an XLSX file is read.
 MAX_PARTS = 1_000
+MAX_RECORD = 1_000_000  # Characters; a row of the widest cells has 400,000, with quotation marks twice that.
 MAX_SHEET_ROWS = 1_048_576  # Microsoft, "Excel specifications and limits".
 SAMPLE_CHARACTERS = 64 * 1024
 SAMPLE_RECORDS = 20
@@ -294,11 +293,35 @@ def _records_of_csv(stream: IO[bytes], encoding: str, delimiter: str) -> Iterato
         yield _csv_records(text, delimiter)
 
 
+class _Lines:
+    """A text's lines, of which one record may take no more than `left` characters."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.left = MAX_RECORD
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(self.left + 1)
+        self.left -= len(line)
+        if self.left < 0:
+            raise UnreadableFile(
+                why=f"A row has more than {MAX_RECORD:,} characters. Is a quotation mark missing?"
+            )
+        if not line:
+            raise StopIteration
+        return line.replace("\x00", NUL_MARK)
+
+
 def _csv_records(text: io.TextIOWrapper, delimiter: str) -> Iterator[Record]:
-    reader = csv.reader((line.replace("\x00", NUL_MARK) for line in text), delimiter=delimiter)
+    lines = _Lines(text)
+    reader = csv.reader(lines, delimiter=delimiter)
     number = 0
     while True:
         number += 1
+        lines.left = MAX_RECORD
         try:
             cells = next(reader)
         except StopIteration:
@@ -314,38 +337,11 @@ def _csv_records(text: io.TextIOWrapper, delimiter: str) -> Iterator[Record]:
 # --- XLSX
 
 
-class _Strings:
-    """A workbook's shared strings, read as far as they were asked for: the header needs only the first."""
-
-    def __init__(self, open_part: Callable[[], IO[bytes]]) -> None:
-        self._open_part = open_part
-        self._known: list[str] = []
-        self._more: Iterator[str] | None = None
-
-    def __getitem__(self, index: int) -> str:
-        if self._more is None:
-            self._more = self._read()
-        while index >= len(self._known):
-            self._known.append(next(self._more, ""))
-        return self._known[index]
-
-    def _read(self) -> Iterator[str]:
-        tag = f"{{{SHEET_MAIN_NS}}}si"
-        with self._open_part() as source:
-            root = None
-            for event, node in iterparse(source, events=("start", "end")):
-                if root is None:
-                    root = node
-                if event == "end" and node.tag == tag:
-                    yield Text.from_tree(node).content.replace("x005F_", "")
-                    root.clear()
-
-
 class _Book(ExcelReader):  # type: ignore[misc]
     def read_strings(self) -> None:
         part = self.package.find(SHARED_STRINGS)
         if part is not None:
-            self.shared_strings = _Strings(lambda: self.archive.open(part.PartName[1:]))
+            self.shared_strings = Strings(lambda: self.archive.open_strings(part.PartName[1:]))
 
 
 @contextmanager
@@ -357,6 +353,7 @@ def _records_of_xlsx(stream: IO[bytes]) -> Iterator[Iterator[Record]]:
         _refuse_bombs(stream)
         stream.seek(0)
         book = _Book(stream, read_only=True, keep_links=False, data_only=True)
+        book.archive = Archive(stream)
         book.read()
         sheets = [sheet for sheet in book.wb.worksheets if sheet.sheet_state == "visible"]
     except (
@@ -371,7 +368,7 @@ def _records_of_xlsx(stream: IO[bytes]) -> Iterator[Iterator[Record]]:
         raise UnreadableFile(why=broken) from error
     if not sheets:
         raise UnreadableFile(why="The workbook has no sheet.")
-    records = _xlsx_records(sheets[0], broken)
+    records = _xlsx_records(sheets[0], book.archive, broken)
     try:
         yield records
     finally:
@@ -387,14 +384,13 @@ def _refuse_bombs(stream: IO[bytes]) -> None:
         raise UnreadableFile(
             why=f"The workbook unpacks to more than {MAX_UNPACKED_BYTES // 1024 // 1024} MiB. Save it as CSV."
         )
-    if any(part.file_size > MAX_STRINGS_BYTES for part in parts if "sharedStrings" in part.filename):
-        raise UnreadableFile(why="The workbook holds too much text to be read at once. Save it as CSV.")
 
 
-def _xlsx_records(sheet: Any, broken: str) -> Any:
+def _xlsx_records(sheet: Any, archive: Archive, broken: str) -> Any:
     sheet.reset_dimensions()  # Some programs write wrong ones.
     try:
         for number, values in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True), 1):
+            archive.sheet.begin()
             if number > MAX_SHEET_ROWS:
                 raise UnreadableFile(why="The sheet has more rows than a spreadsheet can have.")
             cells = [_cell_text(value) for value in values]

@@ -17,6 +17,8 @@ from defusedxml.ElementTree import iterparse
 from billing.models import StatementFormat
 from billing.services.bank.entries import MAX_LINES, Entry, Statement, StatementUnreadable
 
+MAX_ELEMENTS = 1_000_000  # A statement of MAX_BYTES has some 500,000.
+MAX_DEPTH = 100  # The deepest a bank writes is some 15.
 OPENING, CLOSING = ("OPBD", "PRCD"), ("CLBD",)
 NOT_GIVEN = frozenset({"NOTPROVIDED", "NONREF"})
 OTHERS = {
@@ -62,11 +64,14 @@ def _statements(stream: IO[bytes]) -> Iterator[tuple[list[Any], list[Entry]]]:
     head: list[Any] = []
     entries: list[Entry] = []
     depth: list[str] = []
-    total = 0
+    total = elements = 0
     for event, node in iterparse(stream, events=("start", "end"), forbid_dtd=True):
         name = _name(node)
         if event == "start":
             depth.append(name)
+            elements += 1
+            if elements > MAX_ELEMENTS or len(depth) > MAX_DEPTH:
+                raise StatementUnreadable(why="The XML has more elements than a statement of a bank.")
             if len(depth) == 2 and name in OTHERS:
                 why = f"This is {OTHERS[name]}. Give the bank's statement, camt.053."
                 raise StatementUnreadable(why=why)

@@ -64,6 +64,8 @@ def _rows(text: str) -> Iterator[Row]:
     """Yield the rows below the header, each cell under its field's name; empty rows are left out."""
     if "\x00" in text:
         raise StatementUnreadable(why="The file holds NUL characters: it is damaged, or no CSV file.")
+    if any(len(line) > tables.MAX_RECORD for line in io.StringIO(text, newline="")):
+        raise StatementUnreadable(why=f"A row has more than {tables.MAX_RECORD:,} characters.")
     delimiter, header, found = _find_header(text)
     records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     width, count = 0, 0

@@ -115,7 +115,7 @@ def _walk(text: "_Text", name: str, depth: int) -> Iterator[tuple[str, dict[str,
     elif opening == "{":
         while text.peek() != "}":
             key = text.value()
-            if text.take() != ":":
+            if not isinstance(key, str) or text.take() != ":":
                 raise ValueError("a name has no value")
             if depth < MAX_DEPTH and text.peek() in "[{":
                 yield from _walk(text, key if key in KINDS else name, depth + 1)
@@ -264,7 +264,12 @@ def _within(given: Any, name: str) -> Any:
 
 
 def _text(given: Any) -> str:
-    return given.replace("\x00", "").strip() if isinstance(given, str) else ""
+    return _storable(given).strip() if isinstance(given, str) else ""
+
+
+def _storable(given: str) -> str:
+    """Leave out what PostgreSQL has no text for: NUL, and halves of surrogate pairs become question marks."""
+    return given.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def _shown(given: dict[str, Any], names: Iterable[str]) -> dict[str, str]:
@@ -275,5 +280,5 @@ def _shown(given: dict[str, Any], names: Iterable[str]) -> dict[str, str]:
         if isinstance(value, dict):
             value = value.get("display") or value.get("name") or value.get("value")
         if value not in (None, ""):
-            shown[name] = str(value).replace("\x00", "")[:MAX_SHOWN]
+            shown[name] = _storable(str(value))[:MAX_SHOWN]
     return shown
