@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Count, Q, Sum
 
 from aaa.models import AuthAttempt, Nas, Session
+from ispcore import sums
 
 Position = tuple[datetime, UUID]  # The last row's moment and id.
 
@@ -43,6 +44,20 @@ class Health:
         """Return which share of the last hour's log-ins was refused, 0 to 1; None without any."""
         tried = self.accepts + self.rejects
         return round(self.rejects / tried, 3) if tried else None
+
+
+def open_by_nas() -> list[tuple[UUID | None, int]]:
+    """Count open sessions by NAS, the fullest first; of a large provider the counts may be a minute old."""
+    return [(UUID(nas) if nas else None, count) for nas, count in sums.read(OPEN_BY_NAS)]
+
+
+def _count_open() -> tuple[list[tuple[str, int]], int]:
+    rows = Session.objects.filter(stopped_at=None).order_by().values_list("nas").annotate(count=Count("id"))
+    found = [(str(nas or ""), count) for nas, count in rows.order_by("-count")]
+    return found, sum(count for _, count in found)
+
+
+OPEN_BY_NAS = sums.add(sums.Sum("aaa.open_by_nas", _count_open, seconds=60))
 
 
 def health_of(nases: Collection[Nas], *, at: datetime) -> dict[UUID, Health]:

@@ -24,16 +24,12 @@ from hardware.models import (
     Signal,
     SignalLimits,
 )
-from ispcore.tenants.context import current_tenant_id
-from ispcore.totals import EXACT_UP_TO, Remembered
+from ispcore import sums
 
 CHART_POINTS = 2000
 EVENTS_SHOWN = 200
 LOW_SIGNALS = (Signal.CRITICAL, Signal.WARNING, Signal.OVERLOAD)
 STALE_AFTER_INTERVALS = 3
-
-_counts = Remembered(seconds=60)
-
 
 SIGNAL_HINTS = {
     Signal.GOOD: "−8 to −25 dBm",
@@ -124,33 +120,31 @@ class Overview:
 
 
 def overview() -> Overview:
-    """Count OLTs and ONUs in two queries; the ONUs are passed over once, whatever is counted of them.
+    """Count OLTs and ONUs; of a large provider the counts may be a minute old."""
+    found = sums.read(OVERVIEW)
+    by_olt = {UUID(pk): (total, online) for pk, (total, online) in found["by_olt"].items()}
+    return Overview(olts=found["olts"], onus=found["onus"], signals=found["signals"], by_olt=by_olt)
 
-    Of a large provider the counts may be a minute old.
-    """
-    name = ("overview", current_tenant_id())
-    kept: Overview | None = _counts.find(name)
-    if kept is not None:
-        return kept
-    found = Overview(
-        olts=Olt.objects.count(),
-        onus=dict.fromkeys(OnuStatus.values, 0),
-        signals=dict.fromkeys(Signal.values, 0),
-        by_olt={},
-    )
+
+def _count_network() -> tuple[dict[str, Any], int]:
+    """Count in two queries; the ONUs are passed over once, whatever is counted of them."""
+    onus, signals = dict.fromkeys(OnuStatus.values, 0), dict.fromkeys(Signal.values, 0)
+    by_olt: dict[str, tuple[int, int]] = {}
     groups = Onu.objects.values("olt_id", "status", "signal").annotate(count=Count("pk")).order_by()
     for group in groups:
-        status, count = group["status"], group["count"]
+        olt, status, count = str(group["olt_id"]), group["status"], group["count"]
         is_online = status == OnuStatus.ONLINE
-        found.onus[status] += count
+        onus[status] += count
         if is_online:
-            found.signals[group["signal"]] += count
+            signals[group["signal"]] += count
         if status != OnuStatus.VANISHED:
-            total, online = found.by_olt.get(group["olt_id"], (0, 0))
-            found.by_olt[group["olt_id"]] = (total + count, online + count * is_online)
-    if sum(found.onus.values()) > EXACT_UP_TO:
-        _counts.keep(name, found)
-    return found
+            total, online = by_olt.get(olt, (0, 0))
+            by_olt[olt] = (total + count, online + count * is_online)
+    found = {"olts": Olt.objects.count(), "onus": onus, "signals": signals, "by_olt": by_olt}
+    return found, sum(onus.values())
+
+
+OVERVIEW = sums.add(sums.Sum("hardware.overview", _count_network, seconds=60))
 
 
 def with_onu_counts(olts: QuerySet[Olt]) -> QuerySet[Olt]:

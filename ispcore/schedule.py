@@ -11,6 +11,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "ispcore.events.tasks.forget_old",
         "schedule": crontab(hour="3", minute="45"),
     },
+    "find-due-sums": {"task": "ispcore.operations.tasks.find_due_sums", "schedule": 60.0},
     "sweep-jobs": {"task": "ispcore.jobs.tasks.sweep", "schedule": 15.0},
     "purge-idempotent-answers": {"task": "ispcore.api.tasks.purge_answers", "schedule": crontab(minute="17")},
     "purge-refresh-tokens": {

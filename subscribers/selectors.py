@@ -8,9 +8,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce, TruncMonth
+from django.utils import timezone
 
+from ispcore import sums
 from ispcore.tenants.context import current_tenant_id
-from ispcore.totals import EXACT_UP_TO, Remembered
 from subscribers.models import (
     Hold,
     PlanChange,
@@ -32,9 +33,6 @@ CURRENT = (
 )
 
 
-_counts = Remembered(seconds=60)
-
-
 @dataclass(frozen=True)
 class Overview:
     lines: dict[str, int]
@@ -49,38 +47,39 @@ class Month:
 
 
 def overview() -> Overview:
-    """Count lines and customers by status; of a large provider the counts may be a minute old."""
-    name = ("overview", current_tenant_id())
-    found: Overview | None = _counts.find(name)
-    if found is None:
-        lines = Subscription.objects.order_by().values_list("status").annotate(Count("pk"))
-        people = Subscriber.objects.order_by().values_list("status").annotate(Count("pk"))
-        found = Overview(
-            lines={**dict.fromkeys(ServiceStatus.values, 0), **dict(lines)},
-            subscribers={**dict.fromkeys(SubscriberStatus.values, 0), **dict(people)},
-        )
-        if sum(found.lines.values()) + sum(found.subscribers.values()) > EXACT_UP_TO:
-            _counts.keep(name, found)
-    return found
+    """Count lines and customers by status; of a large provider the counts may be some minutes old."""
+    return Overview(**sums.read(OVERVIEW))
 
 
-def months(at: datetime) -> list[Month]:
+def months() -> list[Month]:
     """Count lines that began and lines that ended in each of the last twelve months, in the current zone.
 
-    `at` is an aware time in that zone. Of a large provider the counts may be a minute old.
+    Of a large provider the counts may be some minutes old.
     """
-    firsts = [_month_before(at.date().replace(day=1), back) for back in reversed(range(MONTHS))]
-    name = ("months", current_tenant_id(), firsts[0], at.tzinfo)
-    found: list[Month] | None = _counts.find(name)
-    if found is None:
-        since = at.replace(
-            year=firsts[0].year, month=firsts[0].month, day=1, hour=0, minute=0, second=0, microsecond=0
-        )
-        new, ended = _by_month("provisioned_at", since), _by_month("terminated_at", since)
-        found = [Month(first, new.get(first, 0), ended.get(first, 0)) for first in firsts]
-        if sum(new.values()) + sum(ended.values()) > EXACT_UP_TO:
-            _counts.keep(name, found)
-    return found
+    return [Month(date.fromisoformat(first), new, ended) for first, new, ended in sums.read(BY_MONTH)]
+
+
+def _count_by_status() -> tuple[dict[str, dict[str, int]], int]:
+    lines = dict(Subscription.objects.order_by().values_list("status").annotate(Count("pk")))
+    people = dict(Subscriber.objects.order_by().values_list("status").annotate(Count("pk")))
+    found = {
+        "lines": dict.fromkeys(ServiceStatus.values, 0) | lines,
+        "subscribers": dict.fromkeys(SubscriberStatus.values, 0) | people,
+    }
+    return found, sum(lines.values()) + sum(people.values())
+
+
+def _count_by_month() -> tuple[list[tuple[str, int, int]], int]:
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    firsts = [_month_before(today.date().replace(day=1), back) for back in reversed(range(MONTHS))]
+    since = today.replace(year=firsts[0].year, month=firsts[0].month, day=1)
+    new, ended = _by_month("provisioned_at", since), _by_month("terminated_at", since)
+    found = [(first.isoformat(), new.get(first, 0), ended.get(first, 0)) for first in firsts]
+    return found, sum(new.values()) + sum(ended.values())
+
+
+OVERVIEW = sums.add(sums.Sum("subscribers.overview", _count_by_status, seconds=300))
+BY_MONTH = sums.add(sums.Sum("subscribers.by_month", _count_by_month, seconds=600))
 
 
 def _month_before(first: date, count: int) -> date:

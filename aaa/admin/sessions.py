@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -19,20 +19,19 @@ from aaa.admin.filters import NasFilter, PlanFilter, PolicyFilter, PoolFilter
 from aaa.admin.words import CONTEXT_TONES, both_ways, customer_link, data, ended_words, speed
 from aaa.models import Account, Context, Nas, PastSession, Session, SessionAction
 from aaa.models.fields import station_key
+from aaa.selectors import open_by_nas
 from ispcore.admin import links, navigation
 from ispcore.admin.actions import action
 from ispcore.admin.base import ReadOnlyAdmin
 from ispcore.admin.dashboard import Bar, Part, share
 from ispcore.admin.formats import DASH, age, duration, figures, moment, pill
 from ispcore.admin.site import register
-from ispcore.totals import Remembered, total_of
+from ispcore.totals import total_of
 
 NASES_SHOWN = 8
 ACTIONS_SHOWN = 10
 # Without an account, whose sessions an index finds, no more than this is looked through.
 LOOKED_BACK = timedelta(days=31)
-MANY = 10_000
-_counts = Remembered(15.0)
 
 
 @register(Session)
@@ -195,18 +194,11 @@ def matching(term: str) -> Q:
 
 
 def counts_by_nas(request: HttpRequest) -> dict[str, Any]:
-    """Count open sessions by NAS, the fullest first; of very many the counts may be some seconds old."""
-    open_now = Session.objects.filter(stopped_at=None)
-    name = (str(request.tenant.pk), "sessions")  # type: ignore[attr-defined]
-    counted: list[tuple[Any, int]] | None = _counts.find(name)
-    if counted is None:
-        found = open_now.order_by().values_list("nas").annotate(count=Count("id")).order_by("-count")
-        counted = list(found)
-        if sum(count for _, count in counted) > MANY:
-            _counts.keep(name, counted)
+    """Draw open sessions by NAS, the fullest first; of very many the counts may be a minute old."""
+    counted = open_by_nas()
     total = sum(count for _, count in counted)
     names = dict(
-        Nas.objects.filter(pk__in=[nas for nas, _ in counted[:NASES_SHOWN]]).values_list("pk", "name")
+        Nas.objects.filter(pk__in=[nas for nas, _ in counted[:NASES_SHOWN] if nas]).values_list("pk", "name")
     )
     sessions = reverse("admin:aaa_session_changelist")
     bars = [

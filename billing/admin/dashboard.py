@@ -4,12 +4,11 @@ from decimal import Decimal
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 
 from billing.admin.bank_lines import WAITING
 from billing.admin.reports import BUCKETS, MAY_SEE
 from billing.models import BankLine
-from billing.services import reports
+from billing.services.reports import debt_now
 from ispcore.admin import dashboard
 from ispcore.admin.dashboard import Bar, Chart, Part, Tile, share
 from ispcore.admin.formats import figures, money, said
@@ -26,7 +25,7 @@ def tiles(request: HttpRequest) -> list[Tile]:
             hint=f"of {said(each.total, each.currency)} open",
             tone="warning" if overdue else "good",
         )
-        for each in reports.debt_totals(on=timezone.localdate())
+        for each in debt_now()
         if each.total
         for overdue in [each.total - each.current]
     ]
@@ -56,7 +55,7 @@ def charts(request: HttpRequest) -> list[Chart]:
             ],
             empty="Nothing is open.",
         )
-        for each in reports.debt_totals(on=timezone.localdate())
+        for each in debt_now()
         if each.total
     ]
 

@@ -35,7 +35,12 @@ class BoundedUpload(FileUploadHandler):
     """Refuse a form that says it is too large, on every page, before a file of it lies on the disk."""
 
     def handle_raw_input(
-        self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None
+        self,
+        input_data: Any,
+        META: Any,  # noqa: N803  (Django passes it by this name.)
+        content_length: int,
+        boundary: Any,
+        encoding: Any = None,
     ) -> None:
         if content_length > MAX_UPLOAD_BYTES:
             raise RequestDataTooBig

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import formats
 
 from ispcore.admin import dashboard
 from ispcore.admin.dashboard import Bar, Chart, FirstStep, Part, Tile, share
@@ -51,7 +51,7 @@ def change_chart(request: HttpRequest) -> list[Chart]:
     found = _overview(request)
     if not any(found.lines.values()):
         return []
-    months = selectors.months(timezone.localtime())
+    months = selectors.months()
     most = max(month.new + month.ended for month in months)
     return [
         Chart(

@@ -261,8 +261,7 @@ def search_subscribers(rows: QuerySet[Subscriber], text: str) -> QuerySet[Subscr
         words = [digits]  # A phone number in groups.
     if not words:
         return rows.none()
-    if len(words) > 1:
-        rows, words = _narrowed_by_few(rows, words)
+    rows, words = _narrowed_by_few(rows, words)
     for word in words:
         rows = rows.filter(Exists(_words_that_begin(word).filter(subscriber=OuterRef("pk"))))
     return rows
@@ -277,7 +276,7 @@ def _narrowed_by_few(rows: QuerySet[Subscriber], words: list[str]) -> tuple[Quer
     """
     # One word that hardly anybody has is enough: nobody waits for the others to be counted.
     few, common = _told_apart(words, VERY_FEW)
-    if not few:
+    if not few and len(words) > 1:
         few, common = _told_apart(words, FEW)
     if not few:
         return rows, words

@@ -8,10 +8,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from hardware.models import DiscoveryRun, RunOutcome
+from ispcore import redis, sums
+from ispcore.admin.dashboard import Chart, Tile
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.models import Tenant, User
 from ispcore.tenants.roles import Role
 from subscribers.models import Hold
+from tests.aaa.online import make_account, make_nas, make_session
+from tests.billing.issued import make_customer, make_issued
+from tests.billing.paying import receive
 from tests.factories import (
     BillingProfileFactory,
     OltFactory,
@@ -24,6 +29,11 @@ from tests.factories import (
 )
 
 
+def shown(browser: Client) -> tuple[list[Tile], list[Chart]]:
+    context = browser.get("/admin/").context
+    return context["tiles"], context["charts"]
+
+
 @pytest.mark.django_db
 class TestDashboard:
     def test_teaches_where_there_is_nothing(self, browser: Client) -> None:
@@ -31,6 +41,23 @@ class TestDashboard:
 
         assert "Register your first OLT" in page
         assert reverse("admin:hardware_olt_add") in page
+
+    def test_a_large_providers_numbers_are_kept_as_they_were_counted(
+        self, browser: Client, acting: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        customer = make_customer()
+        make_issued(customer, "39.90")
+        receive(customer, "10.00")
+        OnuFactory(olt=OltFactory(), subscription=SubscriptionFactory(), rx_power_dbm=-20.0)
+        make_session(make_nas(None), make_account("jane"), "80000001")
+        counted = shown(browser)
+        monkeypatch.setattr(sums, "EXACT_UP_TO", -1)
+
+        first, kept = shown(browser), shown(browser)
+
+        assert counted == first == kept
+        names = {key.rpartition(":")[2] for key in redis.client().keys(f"sum:{acting.pk}:*")}
+        assert names == set(sums._sums)
 
     def test_counts_and_classes(self, browser: Client, acting: Tenant) -> None:
         olt = OltFactory()

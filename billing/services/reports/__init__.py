@@ -1,11 +1,13 @@
 """What the ledger and the invoices say, summed up by the database. Import from here; nothing is changed by it."""
 
+from billing.services.reports.billed import BilledMonth, billed_by_month
 from billing.services.reports.debt import (
     AgedDebt,
     DebtOfSubscriber,
     DebtTotal,
     aged_debt,
     aged_debt_rows,
+    debt_now,
     debt_totals,
 )
 from billing.services.reports.files import aged_debt_file, journal_file
@@ -17,6 +19,7 @@ from billing.services.reports.tax import TaxReport, TaxRow, TaxTotal, taxes
 __all__ = [
     "JOURNAL_HEADER",
     "AgedDebt",
+    "BilledMonth",
     "CashRow",
     "DebtOfSubscriber",
     "DebtTotal",
@@ -27,7 +30,9 @@ __all__ = [
     "aged_debt",
     "aged_debt_file",
     "aged_debt_rows",
+    "billed_by_month",
     "cash",
+    "debt_now",
     "debt_totals",
     "journal_file",
     "journal_rows",

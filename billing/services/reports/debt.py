@@ -1,15 +1,19 @@
 """Who owes what, and since how long it is due."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
+from billing.models import SubscriberBalance
+from ispcore import sums
 from ispcore.tenants.context import current_tenant_id, tenant_context
+from ispcore.totals import total_of
 
 MOST_SHOWN = 200
 PAGE = 2_000
@@ -126,6 +130,14 @@ def debt_totals(*, on: date) -> list[DebtTotal]:
         return [_total(row) for row in cursor.fetchall()]
 
 
+def debt_now() -> list[DebtTotal]:
+    """Sum up what is open today, by currency; of a large provider the sums may be some minutes old."""
+    return [
+        DebtTotal(currency, subscribers, **{name: Decimal(amount) for name, amount in amounts.items()})
+        for currency, subscribers, amounts in sums.read(DEBT)
+    ]
+
+
 def aged_debt(*, on: date, currency: str = "", limit: int = MOST_SHOWN) -> AgedDebt:
     """Sum up what is open on a day, today at the provider's: by currency, and of who owes most.
 
@@ -163,3 +175,16 @@ def _total(row: tuple[Any, ...]) -> DebtTotal:
 def _subscriber(row: tuple[Any, ...]) -> DebtOfSubscriber:
     pk, number, name, _, currency, *amounts = row
     return DebtOfSubscriber(pk, number, name, currency, *amounts)
+
+
+def _sum_debt() -> tuple[list[Any], int]:
+    found = []
+    for each in debt_totals(on=timezone.localdate()):
+        amounts = asdict(each)
+        currency, subscribers = amounts.pop("currency"), amounts.pop("subscribers")
+        found.append((currency, subscribers, {name: str(amount) for name, amount in amounts.items()}))
+    balances, _ = total_of(SubscriberBalance.objects.all())
+    return found, balances
+
+
+DEBT = sums.add(sums.Sum("billing.debt", _sum_debt, seconds=300))
