@@ -5,14 +5,79 @@ docs/security.md names the tests of the classes that need a scene of their own.
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
+import jwt
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
+from ispcore import redis
+from ispcore.auth import access_tokens, guard
 from tests import contract
-from tests.api.routes import operations
+from tests.api.routes import api_routes, operations
+from tests.client import Api
 
+# They prove who calls by their body alone: a password, a token, a gateway's signature.
+OPEN = {"auth/token", "auth/revoke", "billing/gateways/{pk}/callback"}
+# It takes no body, so it reads none.
+BODILESS = {"billing/ledger-checks"}
+GUARDED = [(verb, path) for verb, path in operations() if path not in OPEN]
 WRITES = [(verb, path) for verb, path in operations() if verb in ("post", "put", "patch")]
+LISTS = [path for verb, path in operations() if verb == "get" and "{pk}" not in path]
+
+
+def at(path: str) -> str:
+    return path.replace("{pk}", str(uuid4()))
+
+
+def forget_limits() -> None:
+    redis.client().flushdb()
+    guard.memory.clear()
+
+
+class TestApi2BrokenAuthentication:
+    def test_no_route_takes_a_forged_or_expired_token(self, admin_user):
+        now = datetime.now(UTC)
+        claims = {
+            "iss": django_settings.LOCAL_ISSUER,
+            "aud": django_settings.ACCESS_TOKEN_AUDIENCE,
+            "sub": str(admin_user.pk),
+            "iat": now,
+            "exp": now + timedelta(minutes=10),
+        }
+        forged = {
+            "alg none": jwt.encode(claims, None, algorithm="none", headers={"typ": "at+jwt"}),
+            "guessed secret": jwt.encode(claims, "secret" * 8, algorithm="HS256", headers={"typ": "at+jwt"}),
+            "expired": access_tokens.mint(user_id=admin_user.pk, at=timezone.now() - timedelta(hours=1)),
+        }
+        let_in = []
+
+        for name, token in forged.items():
+            api = Api(token=token)
+            for verb, path in GUARDED:
+                forget_limits()
+                answer = api.send(verb, at(path), b"{}", "application/json")
+                if answer.status_code != 401:
+                    let_in.append((name, verb, path, answer.status_code))
+
+        assert let_in == []
+
+    def test_no_route_takes_the_session_of_a_browser(self, admin_user):
+        client = Client()
+        client.force_login(admin_user)
+        let_in = []
+
+        for verb, path in GUARDED:
+            answer = client.generic(verb.upper(), f"/api/v1/{at(path)}", b"{}", "application/json")
+            if answer.status_code != 401:
+                let_in.append((verb, path, answer.status_code))
+
+        assert let_in == []
 
 
 class TestApi3Properties:
@@ -42,8 +107,13 @@ class TestApi3Properties:
 
         assert {each for each in shown if each[0] not in self.NO_SECRETS} == self.SHOWN
 
-    def test_no_write_takes_the_provider_or_the_id_from_its_body(self):
-        foreign = {"tenant", "tenant_id", "is_platform_staff"}
+    def test_no_write_takes_the_provider_or_the_id_from_its_body(self, api, other_tenant, tenant):
+        forget_limits()
+        foreign = {
+            "tenant": str(other_tenant.pk),
+            "tenant_id": str(other_tenant.pk),
+            "is_platform_staff": True,
+        }
         taken = []
 
         for verb, path in WRITES:
@@ -57,6 +127,120 @@ class TestApi3Properties:
                 taken.append((verb, path, named))
 
         assert taken == []
+
+
+class TestApi4ResourceConsumption:
+    def test_no_list_gives_more_than_a_page_may_hold(self, api):
+        given = []
+
+        for path in LISTS:
+            forget_limits()
+            answer = api.get(path, {"page_size": "1000000"})
+            pages = answer.status_code == 200 and answer.json()["meta"].get("pagination", {})
+            if answer.status_code >= 500 or (pages and pages.get("page_size", 0) > 500):
+                given.append((path, answer.status_code))
+
+        assert given == []
+
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            (b"[" * 200_000, "application/json"),
+            (b'{"a":' * 50_000, "application/json"),
+            (b'{"name": "' + b"x" * 1_000_000 + b'"}', "application/json"),
+            (b'{"number": ' + b"9" * 100_000 + b"}", "application/json"),
+            (b"\xff\xfe\x00", "application/json"),
+            (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>", "application/xml"),
+            (b"--x\r\n" * 3000, "multipart/form-data; boundary=x"),
+        ],
+    )
+    def test_no_route_breaks_over_a_hostile_body(self, body, kind, api):
+        broken = []
+
+        for verb, path in WRITES:
+            forget_limits()
+            answer = api.send(verb, at(path), body, kind)
+            if not 400 <= answer.status_code < 500 and path not in BODILESS:
+                broken.append((verb, path, answer.status_code))
+
+        assert broken == []
+
+    def test_a_body_beyond_the_limit_is_refused(self, api):
+        size = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
+
+        answer = api.send("post", "zones", b'{"name": "' + b"x" * size + b'"}', "application/json")
+
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
+
+
+class TestApi5Functions:
+    def test_a_header_or_parameter_does_not_change_the_verb(self, api, acting):
+        made = api.post("zones", {"name": "Kept"}).json()["data"]
+
+        for header in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
+            assert api.get(f"zones/{made['id']}", **{header: "DELETE"}).status_code == 200
+        api.post(f"zones/{made['id']}?_method=DELETE", {"_method": "DELETE"})
+
+        assert api.get(f"zones/{made['id']}").json()["data"]["name"] == "Kept"
+
+    def test_no_route_answers_a_verb_that_is_not_listed(self, api):
+        answered = []
+
+        for route in api_routes():
+            for verb in {"post", "put", "patch", "delete"} - set(route.verbs):
+                forget_limits()
+                answer = api.send(verb, at(route.path), b"{}", "application/json")
+                if answer.status_code != 405:
+                    answered.append((verb, route.path, answer.status_code))
+
+        assert answered == []
+
+
+class TestApi8Misconfiguration:
+    PAGES = ("/api/v1/me", "/api/v1/nothing", "/admin/login/", "/nothing", "/docs", "/portal/north/log-in")
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_every_answer_carries_the_headers_that_keep_browsers_safe(self, path, client, tenant):
+        answer = client.get(path)
+
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["X-Frame-Options"] == "DENY"
+        assert answer["Referrer-Policy"] in ("same-origin", "no-referrer")
+        assert "Server" not in answer.headers
+        assert "X-Powered-By" not in answer.headers
+
+    @pytest.mark.parametrize("path", PAGES)
+    @pytest.mark.parametrize("verb", ["TRACE", "TRACK", "CONNECT", "PROPFIND"])
+    def test_nothing_is_echoed(self, verb, path, client, tenant):
+        answer = client.generic(verb, path, b"echo-me", headers={"X-Echo": "echo-me"})
+
+        assert answer.status_code in (401, 403, 404, 405)
+        assert b"echo-me" not in answer.content
+
+    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example"])
+    def test_a_foreign_origin_is_not_allowed(self, origin, api):
+        answer = api.get("me", Origin=origin)
+
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/.env", "/.git/config", "/static/../manage.py", "/static/%2e%2e/manage.py", "/settings.py", "/debug",
+         "/__debug__/", "/phpinfo.php", "/api/v1/../../.env"],
+    )  # fmt: skip
+    def test_nothing_of_the_installation_is_served(self, path, client, db):
+        assert client.get(path).status_code == 404
+
+    def test_what_is_counted_is_for_nobody_without_the_token(self, client, db, settings):
+        settings.METRICS_TOKEN = "right"
+
+        assert client.get("/metrics").status_code in (401, 403, 404)
+        assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code in (
+            401,
+            403,
+            404,
+        )
 
 
 class TestApi9Inventory:
