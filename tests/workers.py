@@ -11,11 +11,11 @@ from pathlib import Path
 
 @contextmanager
 def celery_worker(
-    log: Path, *, queues: str = "network", threads: int = 4
+    log: Path, *, queues: str = "network", threads: int = 4, app: str = "ispcore"
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a worker for a block; it is killed at the end, if not before."""
     command = [
-        sys.executable, "-m", "celery", "-A", "ispcore", "worker", "--queues", queues, "--pool", "threads",
+        sys.executable, "-m", "celery", "-A", app, "worker", "--queues", queues, "--pool", "threads",
         "--concurrency", str(threads), "--without-gossip", "--without-mingle", "--loglevel", "INFO",
     ]  # fmt: skip
     with ExitStack() as stack:

@@ -71,8 +71,8 @@ RULES = {
     "db_default= in place of default=",
     "adding-not-nullable-field": "RunSQL 'ALTER TABLE … ADD CONSTRAINT … NOT NULL column NOT VALID', and VALIDATE "
     "CONSTRAINT in a migration of its own after it, with the field in state_operations",
-    "changing-column-type": "Add a column of the new type, fill it by a data change, and read it from the next "
-    "release on. A longer varchar, or text, changes no row: allow it and say so",
+    "changing-column-type": "Add a column of the new type, fill it by a data change (docs/upgrades.md), and read it "
+    "from the next release on. A longer varchar, or text, changes no row: allow it and say so",
     "renaming-column": f"{NEXT_RELEASE}; until then keep the name in the database by db_column=",
     "renaming-table": f"{NEXT_RELEASE}; until then keep the name in the database by db_table",
     "ban-drop-column": f"{NEXT_RELEASE} (RemoveField in state_operations first; a column it must fill needs a "

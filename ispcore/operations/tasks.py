@@ -4,7 +4,8 @@ from zoneinfo import ZoneInfo
 from celery import shared_task
 from django.utils import timezone
 
-from ispcore import sums
+from ispcore import data_changes, sums
+from ispcore.jobs import services as jobs
 from ispcore.jobs.bases import PlatformTask, TenantTask
 from ispcore.tenants.context import current_tenant_id
 from ispcore.tenants.models import Tenant
@@ -24,3 +25,9 @@ def make_sums(*, tenant_id: str, names: Sequence[str]) -> None:
     """Make a tenant's sums anew, by its own days."""
     with timezone.override(ZoneInfo(Tenant.objects.get(pk=current_tenant_id()).timezone)):
         sums.count_all(names)
+
+
+@shared_task(name="ispcore.operations.tasks.change_data")
+def change_data(*, tenant_id: str, job_id: str) -> None:
+    """Change the rows that a data change has left in one tenant."""
+    jobs.perform(tenant_id=tenant_id, job_id=job_id, work=data_changes.change_rows)

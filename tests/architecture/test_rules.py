@@ -41,7 +41,7 @@ HOUSE = ["ispcore", *DOMAIN_APPS, *(name for name in ("compat", "demo") if (PROJ
 # What a domain app may hold, as a file or as a package of the same name.
 APP_FILES = {
     "__init__", "models", "services", "selectors", "api", "admin", "tasks", "urls", "exports", "apps", "migrations",
-    "management", "measures",
+    "management", "measures", "data_changes",
 }  # fmt: skip
 # What one app holds besides: how it speaks to the world outside.
 OWN_FILES = {
