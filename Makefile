@@ -1,7 +1,7 @@
 # Everything a developer types. `make help` lists it; each target repeats safely.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run radius test lint licences audit format requirements fuzz-api api-snapshot bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export bench-scale bench-fairness drill demo-year backup restore backup-keys clean venv venv-dev
+.PHONY: help run radius test test-previous lint licences audit format requirements fuzz-api api-snapshot bench-discovery bench-subscribers bench-api bench-api-layers bench-hardware bench-ipam bench-billing bench-documents bench-coa bench-radius bench-tickets bench-diagnosis bench-webhooks bench-tenant-export bench-scale bench-fairness drill demo-year backup restore backup-keys clean venv venv-dev
 # Anything that runs Python uses the project's own virtual environment; only its creation needs another one.
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -21,6 +21,9 @@ test: venv-dev ## Run all tests (as root on Debian the programs they drive are i
 		$(PIP) install -r requirements-easysnmp.txt || echo "easysnmp could not be built; its tests are skipped"
 	@# A process a core, each with servers of its own; a file stays with one.
 	@exec $(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
+test-previous: venv-dev ## Run an earlier release's tests on this one's tables (PREVIOUS=tag ARGS=tests/billing)
+	@exec $(PY) -m tests.previous $(PREVIOUS) $(ARGS)
 
 lint: venv-dev ## Check style, types, import layers and migrations
 	$(PY) -m ruff check .

@@ -122,7 +122,7 @@ REDIS_URL = read_secret("REDIS_URL", "redis://127.0.0.1:6379/0")
 
 # How much of each queue's workers one tenant's jobs may take at once, and how many requests of one tenant's to the
 # API a web process serves at once; docs/fairness.md says how they fit the workers and threads of the Procfile.
-JOB_SLOTS = {"default": 2, "billing": 1, "network": 32, "radius": 2} | {
+JOB_SLOTS = {"default": 2, "billing": 1, "network": 32, "radius": 2, "webhooks": 8} | {
     queue: int(slots)
     for queue, _, slots in (
         pair.partition("=") for pair in os.environ.get("JOB_SLOTS", "").split(",") if pair

@@ -20,8 +20,8 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Least, Now
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import Least, Now, RowNumber
 
 from hardware import drivers
 from hardware.drivers.base import Driver
@@ -74,7 +74,7 @@ def optics_every() -> timedelta:
 
 
 def find_due(*, at: datetime) -> list[tuple[UUID, UUID]]:
-    """Return (tenant, OLT) of what is due and not being read, in all tenants, the longest due first.
+    """Return (tenant, OLT) of what is due and not being read: tenants in turn, of each the longest due first.
 
     Reads through the platform role, at most `MOST_PER_BEAT` OLTs: the next beat takes the rest.
     """
@@ -84,8 +84,10 @@ def find_due(*, at: datetime) -> list[tuple[UUID, UUID]]:
     rows = olts.annotate(
         first_due=Least("polling__status_due_at", "polling__optics_due_at", "polling__inventory_due_at")
     ).filter(due)
+    by_due = F("first_due").asc(nulls_first=True)
+    turn = Window(RowNumber(), partition_by="tenant_id", order_by=by_due)
     return list(
-        rows.order_by(F("first_due").asc(nulls_first=True)).values_list("tenant_id", "pk")[:MOST_PER_BEAT]
+        rows.annotate(turn=turn).order_by("turn", by_due).values_list("tenant_id", "pk")[:MOST_PER_BEAT]
     )
 
 

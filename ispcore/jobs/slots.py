@@ -45,7 +45,7 @@ def admit(job_id: UUID, *, alive: Q) -> bool:
     slots = None if queue is None else of_queue(queue)
     if queue is None or slots is None:
         return True
-    _lock(queue)
+    lock(queue)
     if _running(queue, alive) < slots:
         return True
     Job.objects.filter(pk=job_id, status=JobStatus.QUEUED).update(dispatched_at=None, updated_at=Now())
@@ -60,7 +60,7 @@ def fill(queue: str) -> Sequence[Job]:
     """
     slots = of_queue(queue)
     if slots is not None:
-        _lock(queue)
+        lock(queue)
     waiting = _waiting(queue).order_by("created_at", "pk")
     chosen = list(waiting if slots is None else waiting[: max(0, _room(queue, slots))])
     Job.objects.filter(pk__in=[job.pk for job in chosen]).update(dispatched_at=Now(), updated_at=Now())
@@ -87,7 +87,8 @@ def _running(queue: str, alive: Q) -> int:
     return Job.objects.filter(alive, status=JobStatus.RUNNING, queue=queue).count()
 
 
-def _lock(queue: str) -> None:
+def lock(queue: str) -> None:
+    """Let the bound tenant's workers of a queue count one after the other, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",

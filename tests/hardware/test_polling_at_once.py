@@ -215,6 +215,18 @@ class TestBeat:
 
         assert sent == []
 
+    def test_one_provider_with_many_is_in_turn_with_the_others(
+        self, tenant: Tenant, other_tenant: Tenant
+    ) -> None:
+        for each, number in ((tenant, 3), (other_tenant, 2)):
+            with tenant_context(each.pk):
+                OltFactory.create_batch(number)
+
+        found = [pk for pk, _ in polling.find_due(at=timezone.now())]
+
+        assert [len(set(pair)) for pair in (found[:2], found[2:4])] == [2, 2]
+        assert found[4:] == [tenant.pk]
+
     def test_sixty_four_due_at_once_are_all_polled(
         self, tenant: Tenant, sent: list[tuple[UUID, UUID]]
     ) -> None:

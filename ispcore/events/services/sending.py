@@ -32,6 +32,7 @@ from ispcore.events.models import (
     WebhookEndpoint,
 )
 from ispcore.events.services.outbox import publish
+from ispcore.jobs import slots
 from ispcore.tenants.context import current_tenant_id, tenant_context
 from ispcore.tenants.fields import new_id
 
@@ -173,11 +174,21 @@ class Sender:
                 return
 
     def _claim(self) -> bool:
+        """Claim the webhook, unless somebody has it or the tenant's others have all places: the clock looks again."""
         with tenant_context(self.tenant_id):
+            if self._is_crowded():
+                return False
             free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
             rested = Q(resting_until=None) | Q(resting_until__lte=self.now())
             rows = WebhookEndpoint.objects.filter(free, rested, pk=self.endpoint_id, is_enabled=True)
             return bool(rows.update(claim_token=self.token, claimed_until=Now() + LEASE))
+
+    def _is_crowded(self) -> bool:
+        places = slots.of_queue("webhooks")
+        if places is None:
+            return False
+        slots.lock("webhooks")
+        return WebhookEndpoint.objects.filter(claimed_until__gte=Now()).count() >= places
 
     def _hold(self) -> Target | None:
         """Renew the claim and read the webhook anew; None when it is another's or off."""
