@@ -37,6 +37,10 @@ def read_clock() -> Rows:
     return [(pulse.clock_sent_at(),)]
 
 
+def read_backup() -> Rows:
+    return [(pulse.backup_taken_at(),)]
+
+
 def read_valkey() -> Rows:
     memory: Any = redis.client().info("memory")
     clients: Any = redis.client().info("clients")
@@ -87,6 +91,13 @@ add(
             ),
         ),
         read=read_clock,
+    )
+)
+add(
+    Measure(
+        "backup",
+        series=(Series("ispcore_backup_taken_timestamp_seconds", "When a backup was last taken."),),
+        read=read_backup,
     )
 )
 add(

@@ -1,7 +1,7 @@
-"""Signs of life of what has no web server: each Celery worker, and the clock that sends what is due.
+"""Signs of life of what has no web server: each Celery worker, the clock that sends what is due, and the backup.
 
-They are written to Redis by the processes themselves, every ten seconds, and read when Prometheus asks. Only times and
-names of queues are written; nothing is lost with them.
+They are written to Redis by the processes themselves, at most every ten seconds, and read when Prometheus asks. Only
+times and names of queues are written; nothing is lost with them.
 """
 
 import json
@@ -16,6 +16,7 @@ ALIVE_SECONDS = 60.0
 FORGOTTEN_SECONDS = 7 * 24 * 3600.0
 WORKERS_KEY = "pulse:workers"  # A hash: the worker's name to its queues and the time.
 CLOCK_KEY = "pulse:clock"
+BACKUP_KEY = "pulse:backup"
 
 _written: dict[str, float] = {}
 
@@ -30,6 +31,11 @@ def note_clock() -> None:
     """Write that the clock sent something that was due, at most every ten seconds."""
     if _is_due(CLOCK_KEY):
         client().set(CLOCK_KEY, repr(time.time()))
+
+
+def note_backup() -> None:
+    """Write that a whole backup was taken."""
+    client().set(BACKUP_KEY, repr(time.time()))
 
 
 def workers_by_queue(*, at: float) -> dict[str, int]:
@@ -48,7 +54,16 @@ def workers_by_queue(*, at: float) -> dict[str, int]:
 
 def clock_sent_at() -> float | None:
     """Return when the clock last sent something, as seconds since 1970; None: never."""
-    text: Any = client().get(CLOCK_KEY)
+    return _time(CLOCK_KEY)
+
+
+def backup_taken_at() -> float | None:
+    """Return when a backup was last taken, as seconds since 1970; None: never, or Redis was emptied since."""
+    return _time(BACKUP_KEY)
+
+
+def _time(key: str) -> float | None:
+    text: Any = client().get(key)
     return float(text) if text else None
 
 

@@ -146,6 +146,14 @@ class TestWhatIsTold:
         assert "ispcore_outbox_events" not in told
 
 
+def test_a_backup_is_told_of_when_one_was_taken():
+    before = scrape()
+    pulse.note_backup()
+
+    assert ("ispcore_backup_taken_timestamp_seconds", ()) not in before
+    assert 0 <= time.time() - value(scrape(), "ispcore_backup_taken_timestamp_seconds") < 60
+
+
 class TestQueues:
     def test_tell_their_length_and_the_age_of_what_comes_next(self):
         for _ in range(3):

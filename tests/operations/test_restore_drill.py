@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -30,6 +31,7 @@ from ispcore.events.services import feed
 from ispcore.events.services.endpoints import create_webhook
 from ispcore.files.models import StoredFile
 from ispcore.files.services import open_file, write_file
+from ispcore.operations import pulse
 from ispcore.operations.backups import figures, positions
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant, User
@@ -227,7 +229,9 @@ def test_secrets_do_not_open_with_other_keys(
 ) -> None:
     with tenant_context(tenant.pk):
         OltFactory(community="snmp-community")
+    began = time.time()
     assert outcome(command("backup", "--folder", str(tmp_path), owner_url=owner_here()))[0] == 0
+    assert began <= (pulse.backup_taken_at() or 0) <= time.time()
     backup, target = the_backup(tmp_path), restored_as(second, "other_keys")
     other = "k1:" + base64.b64encode(os.urandom(32)).decode()
     in_the_files = b"".join(path.read_bytes() for path in backup.rglob("*") if path.is_file())

@@ -3,8 +3,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from redis.exceptions import RedisError
 
 from ispcore.environment import read_secret
+from ispcore.operations import pulse
 from ispcore.operations.backups import BackupError, taking
 
 
@@ -38,6 +40,10 @@ class Command(BaseCommand):
         self.stdout.write(
             "It opens no secret without the keys, which are not in it: `make backup-keys`, once."
         )
+        try:
+            pulse.note_backup()
+        except RedisError as error:
+            self.stderr.write(f"Prometheus is not told of it, as Valkey does not answer: {error}")
 
 
 def require_owner_url() -> str:
