@@ -54,7 +54,7 @@ def give_to_server(servers: Servers, *paths: Path) -> None:
 
 @contextmanager
 def archiving_server() -> Iterator[tuple[Servers, Postgres, Path]]:
-    """A server that keeps every piece of its log, and a folder with what it kept."""
+    """A server that keeps every piece of its log and lets itself be copied, and a folder with what it kept."""
     with scratch_directory() as path, start_servers(path / "data") as running:
         archive = path / "archive"
         archive.mkdir()
@@ -64,6 +64,8 @@ def archiving_server() -> Iterator[tuple[Servers, Postgres, Path]]:
             admin.execute(
                 f'ALTER SYSTEM SET archive_command = \'test ! -f "{archive}/%f" && cp "%p" "{archive}/%f"\''
             )
+        rules = running.home.root / "pg_hba.conf"
+        rules.write_text(rules.read_text() + "host replication postgres 127.0.0.1/32 scram-sha-256\n")
         postgres = Postgres(running.home, running.keys["POSTGRES_PASSWORD"])
         postgres.stop()
         postgres.start(die_with_parent=True)
@@ -74,10 +76,6 @@ def archiving_server() -> Iterator[tuple[Servers, Postgres, Path]]:
 
 
 def take_base_backup(servers: Servers, target: Path) -> None:
-    rules = servers.home.root / "pg_hba.conf"
-    rules.write_text(rules.read_text() + "host replication postgres 127.0.0.1/32 scram-sha-256\n")
-    with connected(servers.admin_url) as admin:
-        admin.execute("SELECT pg_reload_conf()")
     target.mkdir(mode=0o700)
     give_to_server(servers, target)
     for program, *arguments in (
