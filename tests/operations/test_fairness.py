@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,7 +33,8 @@ from tests.factories import SubscriberFactory
 from tests.operations.production import PROJECT
 from tests.workers import celery_worker, wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+# The time only ends what hangs, and no busy machine's slow run.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
 CONNECTIONS, JOBS, SEATS = 24, 40, 2
 
@@ -111,6 +113,18 @@ def end_of(tenant: Tenant, job_id: str) -> str:
         return Job.objects.get(pk=UUID(job_id)).status
 
 
+def begun_before(tenant: Tenant, moment: datetime) -> int:
+    with tenant_context(tenant.pk):
+        return Job.objects.filter(started_at__lt=moment).count()
+
+
+def beginning_of(tenant: Tenant, job_id: str) -> datetime:
+    with tenant_context(tenant.pk):
+        began = Job.objects.get(pk=UUID(job_id)).started_at
+    assert began
+    return began
+
+
 def test_a_flood_of_one_provider_leaves_the_others_served(
     make_tenant: Callable[..., Tenant], make_user: Callable[..., User], tmp_path: Path
 ) -> None:
@@ -138,12 +152,13 @@ def test_a_flood_of_one_provider_leaves_the_others_served(
                 most_running = max(most_running, statuses(flooder)[JobStatus.RUNNING])
                 for tenant in quiet:
                     ask_for_everything(address, tokens[tenant], asked, export=False)
-            left = statuses(flooder)
 
+    last = max(beginning_of(tenant, made[tenant]) for tenant in quiet)
     assert {status for _, status in asked} <= {200, 201, 202}, asked
     assert outcomes["429 too many at once"] > 0
     assert set(outcomes) <= {"200", "429 too many at once"}
-    assert left[JobStatus.QUEUED] > 0
+    # Few in truth; a half leaves room for a worker's thread that the machine lets wait.
+    assert begun_before(flooder, last) < JOBS / 2
     assert most_running <= settings.JOB_SLOTS["default"]
 
 
