@@ -5,12 +5,13 @@ docs/security.md names the tests of the classes that need a scene of their own.
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings as django_settings
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from ispcore import redis
 from ispcore.auth import access_tokens, guard
+from ispcore.auth.local_keys import signing_key
 from tests import contract
 from tests.api.routes import api_routes, operations
 from tests.client import Api
@@ -28,7 +30,7 @@ OPEN = {"auth/token", "auth/revoke", "billing/gateways/{pk}/callback"}
 BODILESS = {"billing/ledger-checks"}
 GUARDED = [(verb, path) for verb, path in operations() if path not in OPEN]
 WRITES = [(verb, path) for verb, path in operations() if verb in ("post", "put", "patch")]
-LISTS = [path for verb, path in operations() if verb == "get" and "{pk}" not in path]
+READS = [path for verb, path in operations() if verb == "get" and "{pk}" not in path]
 
 
 def at(path: str) -> str:
@@ -42,22 +44,11 @@ def forget_limits() -> None:
 
 class TestApi2BrokenAuthentication:
     def test_no_route_takes_a_forged_or_expired_token(self, admin_user):
-        now = datetime.now(UTC)
-        claims = {
-            "iss": django_settings.LOCAL_ISSUER,
-            "aud": django_settings.ACCESS_TOKEN_AUDIENCE,
-            "sub": str(admin_user.pk),
-            "iat": now,
-            "exp": now + timedelta(minutes=10),
-        }
-        forged = {
-            "alg none": jwt.encode(claims, None, algorithm="none", headers={"typ": "at+jwt"}),
-            "guessed secret": jwt.encode(claims, "secret" * 8, algorithm="HS256", headers={"typ": "at+jwt"}),
-            "expired": access_tokens.mint(user_id=admin_user.pk, at=timezone.now() - timedelta(hours=1)),
-        }
+        genuine = access_tokens.mint(user_id=admin_user.pk, at=timezone.now())
+        late = access_tokens.mint(user_id=admin_user.pk, at=timezone.now() - timedelta(hours=1))
         let_in = []
 
-        for name, token in forged.items():
+        for name, token in {**_forged(genuine), "expired": late}.items():
             api = Api(token=token)
             for verb, path in GUARDED:
                 forget_limits()
@@ -66,10 +57,13 @@ class TestApi2BrokenAuthentication:
                     let_in.append((name, verb, path, answer.status_code))
 
         assert let_in == []
+        forget_limits()
+        assert Api(token=genuine).get("me").status_code == 200
 
     def test_no_route_takes_the_session_of_a_browser(self, admin_user):
         client = Client()
         client.force_login(admin_user)
+        assert client.get("/admin/account/").status_code == 200
         let_in = []
 
         for verb, path in GUARDED:
@@ -95,6 +89,7 @@ class TestApi3Properties:
         ("password", "services/{pk}/radius/status"),  # Masked.
     }
     NO_SECRETS = {"token_type", "previous_secret_until", "plan_hash"}
+    NOT_THEIRS = {"tenant", "tenant_id", "is_platform_staff", "is_superuser", "is_staff"}
 
     def test_no_answer_shows_a_secret_that_nobody_listed(self):
         shown = {
@@ -107,37 +102,45 @@ class TestApi3Properties:
 
         assert {each for each in shown if each[0] not in self.NO_SECRETS} == self.SHOWN
 
-    def test_no_write_takes_the_provider_or_the_id_from_its_body(self, api, other_tenant, tenant):
-        forget_limits()
-        foreign = {
-            "tenant": str(other_tenant.pk),
-            "tenant_id": str(other_tenant.pk),
-            "is_platform_staff": True,
-        }
-        taken = []
-
-        for verb, path in WRITES:
-            named = {
-                name
-                for schema in _bodies(verb, path)
-                for name, what in _properties(schema, deep=False)
-                if name in foreign and not what.get("readOnly")
-            }
-            if named:
-                taken.append((verb, path, named))
+    def test_no_body_names_the_provider_or_a_rank_above_it(self):
+        taken = [
+            (verb, path, name)
+            for verb, path in WRITES
+            for schema in _bodies(verb, path)
+            for name, what in _properties(schema)
+            if name in self.NOT_THEIRS and not what.get("readOnly")
+        ]
 
         assert taken == []
 
 
 class TestApi4ResourceConsumption:
-    def test_no_list_gives_more_than_a_page_may_hold(self, api):
+    # Short by what they are: kinds of events, months, currencies, what a provider lets customers write about.
+    UNPAGED = {
+        "event-types", "billing/reports/recurring-revenue", "billing/reports/cash", "support/subjects",
+        "me/subjects",
+    }  # fmt: skip
+
+    def test_every_list_that_grows_is_in_pages(self, api):
+        whole = set()
+
+        for path in READS:
+            forget_limits()
+            answer = api.get(path)
+            if answer.headers["Content-Type"] == "application/json" and "data" in answer.json():
+                said = answer.json()
+                if isinstance(said["data"], list) and "pagination" not in said["meta"]:
+                    whole.add(path)
+
+        assert whole == self.UNPAGED
+
+    def test_no_page_is_larger_than_the_most(self, api):
         given = []
 
-        for path in LISTS:
+        for path in READS:
             forget_limits()
             answer = api.get(path, {"page_size": "1000000"})
-            pages = answer.status_code == 200 and answer.json()["meta"].get("pagination", {})
-            if answer.status_code >= 500 or (pages and pages.get("page_size", 0) > 500):
+            if answer.status_code != 400:
                 given.append((path, answer.status_code))
 
         assert given == []
@@ -160,7 +163,8 @@ class TestApi4ResourceConsumption:
         for verb, path in WRITES:
             forget_limits()
             answer = api.send(verb, at(path), body, kind)
-            if not 400 <= answer.status_code < 500 and path not in BODILESS:
+            allowed = range(200, 500) if path in BODILESS else range(400, 500)
+            if answer.status_code not in allowed:
                 broken.append((verb, path, answer.status_code))
 
         assert broken == []
@@ -174,7 +178,7 @@ class TestApi4ResourceConsumption:
 
 
 class TestApi5Functions:
-    def test_a_header_or_parameter_does_not_change_the_verb(self, api, acting):
+    def test_a_header_or_parameter_does_not_change_the_verb(self, api):
         made = api.post("zones", {"name": "Kept"}).json()["data"]
 
         for header in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
@@ -235,18 +239,18 @@ class TestApi8Misconfiguration:
     def test_what_is_counted_is_for_nobody_without_the_token(self, client, db, settings):
         settings.METRICS_TOKEN = "right"
 
-        assert client.get("/metrics").status_code in (401, 403, 404)
-        assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code in (
-            401,
-            403,
-            404,
-        )
+        answers = [
+            client.get("/metrics", headers=headers).status_code
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer right"})
+        ]
+
+        assert answers == [401, 401, 200]
 
 
 class TestApi9Inventory:
     # Every address beside the API, the dialects and the staff site.
     KNOWN = {
-        "", "admin/", "oidc/begin/", "oidc/callback/", "oidc/backchannel-logout/", "pay/", "demo-bank/",
+        "admin/", "oidc/begin/", "oidc/callback/", "oidc/backchannel-logout/", "pay/", "demo-bank/",
         "notices/", "portal/", "api/schema", "docs", "redoc", "developers", "health", "ready", "metrics",
     }  # fmt: skip
 
@@ -269,9 +273,9 @@ class TestApi9Inventory:
         unknown = [
             path
             for path in _addresses(get_resolver().url_patterns, "")
-            if not path.startswith(("api/v1/", "compat/", "admin/"))
-            and path not in self.KNOWN
-            and not any(path.startswith(each) for each in self.KNOWN if each)
+            if path
+            and not path.startswith(("api/v1/", "compat/", "admin/"))
+            and not any(path.startswith(each) for each in self.KNOWN)
         ]
 
         assert unknown == []
@@ -284,6 +288,18 @@ def _addresses(patterns: list[Any], prefix: str) -> Iterator[str]:
             yield from _addresses(pattern.url_patterns, path)
         elif isinstance(pattern, URLPattern):
             yield path.removesuffix("/?$").removesuffix(r"/?\Z")
+
+
+def _forged(genuine: str) -> dict[str, str]:
+    """Sign what a genuine token says in the ways that are not ours."""
+    claims = jwt.decode(genuine, options={"verify_signature": False})
+    key = signing_key()
+    headers = {"typ": "at+jwt", "kid": key.kid}
+    return {
+        "unsigned": jwt.encode(claims, "", "none", headers),
+        "public key as a shared secret": jwt.encode(claims, key.public.public_bytes_raw(), "HS256", headers),
+        "another key": jwt.encode(claims, Ed25519PrivateKey.generate(), "EdDSA", headers),
+    }
 
 
 def _answers(verb: str, path: str) -> list[dict[str, Any]]:
@@ -299,21 +315,16 @@ def _bodies(verb: str, path: str) -> list[dict[str, Any]]:
     return [each["schema"] for each in operation.get("requestBody", {}).get("content", {}).values()]
 
 
-def _properties(
-    schema: Any, *, deep: bool = True, seen: frozenset[str] = frozenset()
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _properties(schema: Any, seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the properties a schema names, with those of the components it points to."""
     if name := schema.get("$ref", "").rpartition("/")[2]:
         if name not in seen:
-            yield from _properties(
-                contract.document()["components"]["schemas"][name], deep=deep, seen=seen | {name}
-            )
+            yield from _properties(contract.document()["components"]["schemas"][name], seen | {name})
         return
     for each in [*schema.get("allOf", []), *schema.get("oneOf", []), *schema.get("anyOf", [])]:
-        yield from _properties(each, deep=deep, seen=seen)
+        yield from _properties(each, seen)
     for name, what in schema.get("properties", {}).items():
         yield name, what
-        if deep:
-            yield from _properties(what, seen=seen)
+        yield from _properties(what, seen)
     if isinstance(schema.get("items"), dict):
-        yield from _properties(schema["items"], deep=deep, seen=seen)
+        yield from _properties(schema["items"], seen)

@@ -11,7 +11,7 @@ from django.test import Client
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
-HOME, LOGIN = "/admin/", "/admin/login/"
+LOGIN = "/admin/login/"
 
 
 @pytest.fixture
@@ -75,17 +75,23 @@ def test_a_page_seen_again_within_a_minute_costs_no_write(client, admin_user, qu
     assert query_count(is_in, client) > soon
 
 
-def test_the_key_changes_at_log_in(client, admin_user):
-    client.get(LOGIN)
-    client.post(LOGIN, {"username": admin_user.email, "password": PASSWORD})
-    first = client.cookies["sessionid"].value
+def test_a_key_from_before_the_log_in_is_worth_nothing(client, admin_user):
+    planted = client.session
+    planted["chosen_by"] = "somebody else"
+    planted.save()
 
     client.post(LOGIN, {"username": admin_user.email, "password": PASSWORD})
-    again = Client()
-    again.cookies["sessionid"] = "planted0planted0planted0planted0"
-    again.post(LOGIN, {"username": admin_user.email, "password": PASSWORD})
 
-    assert again.cookies["sessionid"].value not in (first, "planted0planted0planted0planted0")
+    thief = Client()
+    thief.cookies["sessionid"] = planted.session_key
+    assert (is_in(client), is_in(thief)) == (True, False)
+
+
+def test_no_script_and_no_other_site_has_the_cookie(client, admin_user):
+    client.post(LOGIN, {"username": admin_user.email, "password": PASSWORD})
+
+    cookie = client.cookies["sessionid"]
+    assert (cookie["httponly"], cookie["samesite"], cookie["domain"]) == (True, "Lax", "")
 
 
 def test_a_new_password_ends_the_log_ins_of_other_browsers(client, admin_user):

@@ -10,6 +10,7 @@ import pytest
 from billing.services.bank import camt, csv_files
 from billing.services.bank.entries import StatementUnreadable
 from ipam.services.imports import netbox
+from ipam.services.imports.entries import SubnetEntry
 from ispcore.files import tables
 from tests.subscribers.importing import xlsx_of
 
@@ -112,4 +113,5 @@ def test_half_a_surrogate_pair_becomes_text_that_can_be_stored():
 
     [entry] = netbox.entries_of(stream, netbox.read_lookup(stream))
 
+    assert isinstance(entry, SubnetEntry)
     assert (entry.details["name"], entry.values["description"]) == ("?", "?")
