@@ -1,7 +1,9 @@
 """One tenant's requests take so many threads and so much time of the database; the others have the rest."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -9,6 +11,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from ispcore.api import seats
 from ispcore.api.seats import NoSeat, seat
 from ispcore.tenants import middleware
 from ispcore.tenants.context import JOB, Limits, tenant_context
@@ -83,6 +86,53 @@ def test_callers_at_once_never_hold_more_seats_than_there_are(settings: Any) -> 
     assert (outcomes.count("served"), outcomes.count("refused")) == (3, 13)
 
 
+def test_who_asks_alone_has_all_seats_at_once(settings: Any) -> None:
+    settings.REQUESTS_PER_TENANT = 8
+    tenant_id, together = Tenant(slug="x").pk, threading.Barrier(8)
+
+    def call(_: int) -> None:
+        with seat(tenant_id):
+            together.wait(30)
+
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(call, range(8)))
+
+
+def test_while_others_ask_a_quarter_is_worked_on_and_the_rest_wait_for_their_turn(settings: Any) -> None:
+    settings.REQUESTS_PER_TENANT = 8
+    ours, theirs = Tenant(slug="x").pk, Tenant(slug="y").pk
+    lock, at_work = threading.Lock(), [0]
+    seen: list[int] = []
+
+    def call(_: int) -> None:
+        with seat(ours):
+            with lock:
+                at_work[0] += 1
+                seen.append(at_work[0])
+            time.sleep(0.02)
+            with lock:
+                at_work[0] -= 1
+
+    with seat(theirs), ThreadPoolExecutor(8) as callers:
+        list(callers.map(call, range(8)))
+
+    assert len(seen) == 8
+    assert max(seen) == 2
+
+
+def test_nobody_waits_for_a_turn_for_ever(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.REQUESTS_PER_TENANT = 4
+    monkeypatch.setattr(seats, "MOST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(seats, "LATELY_SECONDS", 0.01)
+    ours, theirs = Tenant(slug="x").pk, Tenant(slug="y").pk
+
+    with seat(theirs), seat(ours), pytest.raises(NoSeat), seat(ours):
+        pass
+
+    assert not seats._taken
+    assert not seats._working
+
+
 def test_waiting_for_jobs_takes_seats_of_its_own(settings: Any) -> None:
     settings.REQUESTS_PER_TENANT = 4
     tenant_id = Tenant(slug="x").pk
@@ -90,20 +140,20 @@ def test_waiting_for_jobs_takes_seats_of_its_own(settings: Any) -> None:
     with seat(tenant_id, waiting=True), seat(tenant_id, waiting=True):
         with pytest.raises(NoSeat), seat(tenant_id, waiting=True):
             pass
-        with ExitStack() as seats:
+        with ExitStack() as taken:
             for _ in range(4):
-                seats.enter_context(seat(tenant_id))
+                taken.enter_context(seat(tenant_id))
             with pytest.raises(NoSeat):
-                seats.enter_context(seat(tenant_id))
+                taken.enter_context(seat(tenant_id))
 
 
 def test_zero_means_no_bound(settings: Any) -> None:
     settings.REQUESTS_PER_TENANT = 0
     tenant_id = Tenant(slug="x").pk
 
-    with ExitStack() as seats:
+    with ExitStack() as taken:
         for _ in range(100):
-            seats.enter_context(seat(tenant_id))
+            taken.enter_context(seat(tenant_id))
 
 
 @pytest.mark.django_db(transaction=True)

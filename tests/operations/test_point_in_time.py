@@ -54,7 +54,7 @@ def give_to_server(servers: Servers, *paths: Path) -> None:
 
 @contextmanager
 def archiving_server() -> Iterator[tuple[Servers, Postgres, Path]]:
-    """A server that keeps every piece of its log and lets itself be copied, and a folder with what it kept."""
+    """A server that keeps every piece of its log and a folder with what it kept."""
     with scratch_directory() as path, start_servers(path / "data") as running:
         archive = path / "archive"
         archive.mkdir()
@@ -64,8 +64,6 @@ def archiving_server() -> Iterator[tuple[Servers, Postgres, Path]]:
             admin.execute(
                 f'ALTER SYSTEM SET archive_command = \'test ! -f "{archive}/%f" && cp "%p" "{archive}/%f"\''
             )
-        rules = running.home.root / "pg_hba.conf"
-        rules.write_text(rules.read_text() + "host replication postgres 127.0.0.1/32 scram-sha-256\n")
         postgres = Postgres(running.home, running.keys["POSTGRES_PASSWORD"])
         postgres.stop()
         postgres.start(die_with_parent=True)
@@ -76,6 +74,12 @@ def archiving_server() -> Iterator[tuple[Servers, Postgres, Path]]:
 
 
 def take_base_backup(servers: Servers, target: Path) -> None:
+    rules = servers.home.root / "pg_hba.conf"
+    rules.write_text(rules.read_text() + "host replication postgres 127.0.0.1/32 scram-sha-256\n")
+    with connected(servers.admin_url) as admin:
+        loaded = admin.execute("SELECT pg_conf_load_time()").fetchone()
+        admin.execute("SELECT pg_reload_conf()")  # Returns before the server has read them.
+    wait_for(lambda: loaded_at(servers) != loaded)
     target.mkdir(mode=0o700)
     give_to_server(servers, target)
     for program, *arguments in (
@@ -84,6 +88,12 @@ def take_base_backup(servers: Servers, target: Path) -> None:
     ):
         done = run_as(servers.home.account, [str(servers.home.postgres_bin / program), *arguments])
         assert done.returncode == 0, done.stdout
+
+
+def loaded_at(servers: Servers) -> Any:
+    """Return when the settings were read, as a new connection is told."""
+    with connected(servers.admin_url) as admin:
+        return admin.execute("SELECT pg_conf_load_time()").fetchone()
 
 
 def archive_all(admin_url: str) -> None:
