@@ -26,6 +26,9 @@ from tests.needs import require
 from tests.operations import certificates, delivered
 from tests.operations.production import PROJECT, SETTINGS
 
+# Nothing here is timed: this ends what hangs, and no busy machine's slow run.
+pytestmark = pytest.mark.timeout(900)
+
 CLIENTS = 4
 # Of each phase of a restart, so many requests are waited for.
 AT_LEAST = 40
@@ -141,8 +144,8 @@ class Load:
     def run(self, client: int) -> None:
         for number in itertools.count():
             name, ip = f"olt-{client}-{number}", f"10.{client}.{number // 250}.{number % 250 + 1}"
-            self.asked.append(outcome(lambda: self.behind.call("GET", "hardware/olts?page_size=1")))
-            self.added[name] = outcome(lambda name=name, ip=ip: self.behind.add_olt(name, ip))
+            self.asked.append(outcome(self.behind.call, "GET", "hardware/olts?page_size=1"))
+            self.added[name] = outcome(self.behind.add_olt, name, ip)
             if self.ending.wait(0.02):
                 return
 
@@ -156,12 +159,13 @@ def workers_of(master: int) -> set[str]:
     return set(Path(f"/proc/{master}/task/{master}/children").read_text().split())
 
 
-def outcome(call: Callable[[], requests.Response]) -> int | str:
-    """Return the answer's status, or what came in the place of an answer."""
+def outcome(call: Callable[..., requests.Response], *arguments: str) -> int | str:
+    """Return the answer's status, or what came in the place of an answer and when."""
+    began = time.monotonic()
     try:
-        return call().status_code
+        return call(*arguments).status_code
     except requests.RequestException as error:
-        return repr(error)
+        return f"{error!r} after {time.monotonic() - began:.1f} s"
 
 
 @contextlib.contextmanager
