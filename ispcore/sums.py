@@ -66,7 +66,8 @@ def due() -> dict[UUID, list[str]]:
     store.zremrangebyscore(WANTED, "-inf", time.time() - WANTED_SECONDS)
     autodiscover_modules("admin")  # Whatever a page shows.
     found: dict[UUID, list[str]] = {}
-    for member in store.zrange(WANTED, 0, -1):
+    members: list[Any] = list(store.zrange(WANTED, 0, -1))
+    for member in members:
         tenant, _, name = member.partition("/")
         one = _sums.get(name)
         if one is not None and store.ttl(_key(tenant, name)) <= GRACE_SECONDS:

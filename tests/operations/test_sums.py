@@ -112,7 +112,7 @@ def test_whoever_looks_keeps_it_wanted(tenant, customers):
 
     read(customers, tenant)
 
-    assert redis.client().zscore(WANTED, member) > long_ago
+    assert (redis.client().zscore(WANTED, member) or 0) > long_ago
 
 
 def test_a_name_that_this_release_does_not_know_is_left_out(tenant):
@@ -141,7 +141,12 @@ def test_the_clock_sends_them_tenant_by_tenant(tenant, other_tenant, customers):
 def test_a_month_is_one_of_the_tenants_calendar(tenant, monkeypatch):
     Tenant.objects.filter(pk=tenant.pk).update(timezone="Pacific/Kiritimati")
     seen: list[datetime] = []
-    one = Sum("tests.day", lambda: (seen.append(timezone.localtime()), 0), seconds=FOREVER)
+
+    def look() -> tuple[None, int]:
+        seen.append(timezone.localtime())
+        return None, 0
+
+    one = Sum("tests.day", look, seconds=FOREVER)
     monkeypatch.setitem(sums._sums, one.name, one)
 
     make_sums(tenant_id=str(tenant.pk), names=[one.name])

@@ -29,4 +29,4 @@ def call_command(name: Any, *args: Any, **options: Any) -> Any:
     )  # fmt: skip
 
 
-management.call_command = call_command  # Before the older tree's conftest takes it by its name.
+management.call_command = call_command  # type: ignore[assignment]  # Before the older tree's conftest takes it by its name.
