@@ -27,6 +27,9 @@ class Part:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._part.close()
 
     def begin(self) -> None:
