@@ -46,6 +46,7 @@ EXCLUDED_HEADERS = {
     "content-encoding": "the transport's",
     "content-language": "the transport's",
     "content-length": "the transport's",
+    "content-security-policy": "for browsers",
     "content-type": "checked by itself",
     "cross-origin-opener-policy": "for browsers",
     "ratelimit": "on refusals too; said once of each operation, where it succeeds, and of 429",

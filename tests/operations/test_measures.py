@@ -127,6 +127,7 @@ class TestWhatIsTold:
         wrong = measures.Measure("aaa_wrong", series=(measures.Series("y", "y"),), sql="SELECT no_such")
         all_of_them = (slow, wrong, *measures.all_measures())
         monkeypatch.setattr(measures, "all_measures", lambda: all_of_them)
+        monkeypatch.setattr(measures, "STATEMENT_SECONDS", 5.0)
 
         found = scrape()
 
