@@ -7,7 +7,8 @@ answered, so that waiting counts: a list of 50, one record, a new one; and every
 
 First they are alone. Then the third floods the API with 64 connections of its dearest requests, in a process of the
 lowest priority, half of them waiting as `Retry-After` says and half not at all; it has asked for 200 exports of all its
-subscribers before, and starts a billing run. Clients, web, PostgreSQL and workers share the machine's cores.
+subscribers before, and starts a billing run; `ARGS="--abuse flood"` (or `exports`, or `billing`) lets it do only that.
+Clients, web, PostgreSQL and workers share the machine's cores.
 """
 
 import argparse
@@ -20,8 +21,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,7 @@ JOBS = 200
 STAFF = 8  # Each credential has a limit of its own.
 WARM_SECONDS = 5.0
 WORKERS = ("worker", "billing")
+ABUSES = ("flood", "exports", "billing")
 REST_SECONDS = 60  # So long the quiet ones' last jobs may take to end.
 OK = (200, 201, 202)
 CITIES = ("lisboa", "porto", "braga", "faro", "evora")
@@ -90,6 +92,9 @@ def main() -> None:
     parser.add_argument(
         "--subscribers", type=int, default=SUBSCRIBERS, help="of the large one; the others have a tenth"
     )
+    parser.add_argument(
+        "--abuse", nargs="+", choices=ABUSES, default=ABUSES, help="what the third one does; all of it"
+    )
     options = parser.parse_args()
     with scratch_directory() as directory, start_servers(directory / "data") as servers:
         prepare(servers)
@@ -99,19 +104,29 @@ def main() -> None:
             serving(servers, directory, RATE_LIMIT_PER_MINUTE="1200") as (address, _),
             working(servers, directory),
         ):
-            measure(address, third, quiet, options.seconds)
+            measure(address, third, quiet, options.seconds, options.abuse)
 
 
-def measure(address: tuple[str, int], third: Provider, quiet: list[Provider], seconds: float) -> None:
+def measure(
+    address: tuple[str, int],
+    third: Provider,
+    quiet: list[Provider],
+    seconds: float,
+    abuses: Sequence[str],
+) -> None:
     ask_quietly(address, quiet, min(seconds, WARM_SECONDS))
     alone = ask_quietly(address, quiet, seconds)
     print("the quiet ones were alone", flush=True)
-    enqueue_many(third)
     abuse = Abuse()
-    with flooding(address, third, abuse), billing(third, abuse):
+    if "exports" in abuses:
+        enqueue_many(third)
+    with (
+        flooding(address, third, abuse) if "flood" in abuses else nullcontext(),
+        billing(third, abuse) if "billing" in abuses else nullcontext(),
+    ):
         beside = ask_quietly(address, quiet, seconds)
         left = count_jobs(third)
-    print("the flood has ended", flush=True)
+    print("the abuse has ended: " + ", ".join(abuses), flush=True)
     wait_for_jobs(quiet)
     print_machine()
     print_times(alone, beside)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from ispcore.auth import services
@@ -20,9 +20,9 @@ from ispcore.tenants.models import Tenant, User
 from ispcore.tenants.roles import Role
 from ispcore.tenants.selectors import grants_of
 from tests import identity_provider
+from tests.browser import browsing
 from tests.conftest import PASSWORD
 from tests.identity_provider import SECRET, Running
-from tests.needs import require
 
 AUDIENCE = "urn:ispcore:api"
 ACCOUNTS = {
@@ -84,19 +84,10 @@ def local(admin_user: User) -> User:
 
 @contextmanager
 def chromium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    (path,) = require("chromium")
-    # The browser's own event loop runs in this thread, and Django would take it for an asynchronous view.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        try:
-            page = browser.new_page(viewport={"width": 390, "height": 844})
-            page.set_default_timeout(20_000)
-            # The provider's sample pages ask for a font that nobody here can reach.
-            page.route("https://**", lambda route: route.abort())
-            yield page
-        finally:
-            browser.close()
+    with browsing(monkeypatch, viewport={"width": 390, "height": 844}) as page:
+        # The provider's sample pages ask for a font that nobody here can reach.
+        page.route("https://**", lambda route: route.abort())
+        yield page
 
 
 @pytest.fixture

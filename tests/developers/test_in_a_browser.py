@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.needs import require
+from tests.browser import browsing
 
 PAGES = (
     "/developers",
@@ -58,17 +58,11 @@ def troubles() -> list[str]:
 @pytest.fixture
 def page(request: Any, live_server: Any, monkeypatch: Any, troubles: list[str]) -> Iterator[Page]:
     width, scheme = request.param
-    (chromium,) = require("chromium")
-    # The browser's own event loop runs in this thread, and Django would take it for an asynchronous view.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(
-            viewport={"width": width, "height": 844}, color_scheme=scheme, base_url=live_server.url
-        )
+    with browsing(
+        monkeypatch, viewport={"width": width, "height": 844}, color_scheme=scheme, base_url=live_server.url
+    ) as page:
         page.on("console", lambda message: troubles.append(message.text))
         yield page
-        browser.close()
 
 
 BOTH = pytest.mark.parametrize(

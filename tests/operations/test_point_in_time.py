@@ -128,6 +128,15 @@ def recover(servers: Servers, postgres: Postgres, *, base: Path, archive: Path, 
         wait_for(lambda: admin.execute("SELECT pg_is_in_recovery()").fetchone() == (False,))
 
 
+def lasting_contents(owner: Any) -> dict[str, tuple[int, int]]:
+    """Return contents without those of unlogged tables: a recovery empties them, and log-ins fill them again."""
+    unlogged = owner.execute(
+        "SELECT oid::regclass::text FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'"
+    ).fetchall()
+    assert unlogged == [("aaa_reservation",)]
+    return {table: found for table, found in contents_of(owner).items() if table != "public.aaa_reservation"}
+
+
 def totals_of(owner: Any, tenant: Tenant) -> dict[str, dict[str, str]]:
     return figures.read_totals(owner)[tenant.slug]
 
@@ -148,7 +157,7 @@ def test_the_moment_before_a_disaster_comes_back(
             for amount in ("20.00", "30.00"):
                 bill(tenant, amount=amount)
         with connected(running.owner_url) as owner:
-            wanted = contents_of(owner)
+            wanted = lasting_contents(owner)
             row = owner.execute("SELECT clock_timestamp()").fetchone()
             assert row is not None
             with working_on(running.app_url):
@@ -159,7 +168,7 @@ def test_the_moment_before_a_disaster_comes_back(
         recover(running, postgres, base=base, archive=archive, moment=row[0])
 
         with connected(running.owner_url) as owner:
-            assert contents_of(owner) == wanted
+            assert lasting_contents(owner) == wanted
             assert totals_of(owner, tenant) == {
                 "Booked": {"EUR": "75.0000"},
                 "Customers' balances": {"EUR": "45.0000"},

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from aaa.models import DailyUsage
 from billing.models import Language
@@ -15,24 +15,19 @@ from support.models import PortalLink, Ticket
 from support.services import tickets
 from support.services.portal import access
 from tests.billing.issued import make_identity, make_issued
-from tests.needs import require
+from tests.browser import browsing
 from tests.support.customers import make_reachable
 from tests.support.desk import make_subject
 from tests.support.homes import make_home
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# The time only ends what hangs, and no busy machine's slow run.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
 
 @pytest.fixture
 def phone(monkeypatch) -> Iterator[Page]:
-    (chromium,) = require("chromium")
-    # The browser's own event loop runs in this thread, and Django would take it for an asynchronous view.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False)
-        yield context.new_page()
-        browser.close()
+    with browsing(monkeypatch, viewport={"width": 390, "height": 844}, java_script_enabled=False) as page:
+        yield page
 
 
 @pytest.fixture
