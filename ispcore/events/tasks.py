@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from ispcore.events import services
 from ispcore.events.models import Event
-from ispcore.events.services import deliveries, endpoints, keeping, telling
+from ispcore.events.services import deliveries, endpoints, keeping, outbox, telling
 from ispcore.events.services.sending import Sender
 from ispcore.jobs.bases import PlatformTask
 from ispcore.tenants.context import tenant_context
@@ -16,24 +16,43 @@ from ispcore.tenants.models import Tenant
 def relay() -> int:
     """Deliver what is waiting, a batch of each tenant in turn; only tenants with something waiting are visited.
 
-    A billing run tells of every invoice: what happens meanwhile does not wait for the next look.
+    A billing run tells of every invoice: what happens meanwhile does not wait for the next look. Where that means more
+    messages than a tenant may send at a time, the rest goes on behind them.
     """
     services.begin_to_look()
     waiting = (
         Event._base_manager.using("platform").filter(delivered_at=None).values_list("tenant_id").distinct()
     )
-    tenants = [tenant_id for (tenant_id,) in waiting]
+    tenants = outbox.without_paused([tenant_id for (tenant_id,) in waiting])
     delivered = 0
     while tenants:
         more = []
         for tenant_id in tenants:
             with tenant_context(tenant_id):
                 told = services.relay_tenant()
-            delivered += told
-            if told == services.BATCH:
+            delivered += told.events
+            if told.queues:
+                outbox.pause(tenant_id, told.queues)
+            elif told.events == services.BATCH:
                 more.append(tenant_id)
         tenants = more
     return delivered
+
+
+@shared_task(base=PlatformTask, name="ispcore.events.tasks.relay_rest")
+def relay_rest(*, tenant_id: str, queues: list[str]) -> int:
+    """Deliver the next of a tenant's many events as soon as `queues` have taken most of those before."""
+    tenant = UUID(tenant_id)
+    if not outbox.are_taken(queues):
+        outbox.pause(tenant, queues, seconds=1)
+        return 0
+    with tenant_context(tenant):
+        told = services.relay_tenant()
+    if told.queues:
+        outbox.pause(tenant, told.queues)
+    else:
+        outbox.end_pause(tenant)
+    return told.events
 
 
 @shared_task(base=PlatformTask, name="ispcore.events.tasks.find_due_webhooks")

@@ -10,7 +10,8 @@ from django.db import transaction
 from ispcore import redis, wiring
 from ispcore.events import services
 from ispcore.events.models import Event
-from ispcore.events.tasks import relay
+from ispcore.events.services import outbox
+from ispcore.events.tasks import relay, relay_rest
 from ispcore.tenants.context import tenant_context
 from ispcore.tenants.models import Tenant
 
@@ -80,9 +81,10 @@ class TestRelay:
             str(other_tenant.pk),
         }
 
-    def test_what_is_more_than_a_batch_is_told_at_once_and_others_do_not_wait_for_all_of_it(
-        self, tenant: Tenant, other_tenant: Tenant
+    def test_what_is_more_than_a_batch_and_has_no_handler_is_told_at_once(
+        self, tenant: Tenant, other_tenant: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setitem(wiring.HANDLERS, NAME, ())
         with tenant_context(tenant.pk):
             services.publish_each(NAME, [{"olt_id": "x"}] * (services.BATCH + 1))
         with tenant_context(other_tenant.pk):
@@ -90,9 +92,36 @@ class TestRelay:
 
         assert (relay(), relay()) == (services.BATCH + 2, 0)
 
-        told = [each["olt_id"] for each in reversed(messages("tests.first"))]
-        assert sorted(told) == ["x"] * (services.BATCH + 1) + ["y"]
-        assert told[-1] == "x"
+    def test_many_messages_go_in_parts_and_others_come_between(
+        self, tenant: Tenant, other_tenant: Tenant
+    ) -> None:
+        part = outbox.MOST_MESSAGES // 2  # Each event has two handlers.
+        with tenant_context(tenant.pk):
+            services.publish_each(NAME, [{"olt_id": str(number)} for number in range(part + 1)])
+        with tenant_context(other_tenant.pk):
+            services.publish(NAME, olt_id="y")
+
+        assert (relay(), relay()) == (part + 1, 0)
+        (rest,) = messages("ispcore.events.tasks.relay_rest")
+        assert rest == {"tenant_id": str(tenant.pk), "queues": ["default"]}
+        assert relay_rest(**rest) == 0  # Nobody has taken what was sent.
+        redis.client().delete("celery:default")
+        assert relay_rest(**rest) == 1
+
+        assert [told["olt_id"] for told in messages("tests.first")] == [str(part)]
+        with tenant_context(tenant.pk):
+            services.publish(NAME, olt_id="later")
+        assert relay() == 1
+
+    def test_a_word_to_go_on_that_was_lost_is_not_waited_for_for_ever(self, tenant: Tenant) -> None:
+        part = outbox.MOST_MESSAGES // 2
+        with tenant_context(tenant.pk):
+            services.publish_each(NAME, [{"olt_id": "x"}] * (part + 1))
+        relay()
+
+        assert 0 < redis.client().ttl(outbox.PAUSED.format(tenant.pk)) <= outbox.PAUSED_SECONDS
+        redis.client().flushdb()
+        assert relay() == 1
 
     def test_a_crash_between_sending_and_committing_tells_twice_and_never_not(self, tenant: Tenant) -> None:
         with tenant_context(tenant.pk):

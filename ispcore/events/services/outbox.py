@@ -1,6 +1,9 @@
 """The outbox: events are rows, delivered at least once."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -17,10 +20,23 @@ from ispcore.tenants.context import current_tenant_id
 from ispcore.wiring import HANDLERS
 
 BATCH = 500
+# So many messages a tenant puts into the queues at a time: others, and their jobs, come before its next ones.
+MOST_MESSAGES = 100
+# Stands while a tenant's next messages wait for those before to be taken.
+PAUSED = "events:paused:{}"
+# A word to go on that was lost is not waited for longer than this.
+PAUSED_SECONDS = 60
 # Stands while a relay has been called that has not begun to look: it will find what comes meanwhile, too.
 CALLED = "events:relay-called"
 # A call that was lost is repeated after this long.
 CALLED_SECONDS = 1
+
+
+class Relayed(NamedTuple):
+    """What became of one batch: how many events it was, and where messages wait if there were too many for one."""
+
+    events: int
+    queues: tuple[str, ...] = ()
 
 
 def publish(name: str, **ids: str) -> None:
@@ -50,8 +66,8 @@ def publish_each(name: str, payloads: Iterable[dict[str, str]]) -> None:
         transaction.on_commit(_wake_relay, robust=True)
 
 
-def relay_tenant() -> int:
-    """Hand one batch of the bound tenant's undelivered events to their handlers and webhooks; return how many.
+def relay_tenant() -> Relayed:
+    """Hand one batch of the bound tenant's undelivered events to their handlers and webhooks.
 
     Safe to run in parallel: relays of one tenant take turns, so that none overtakes another. Sends before it commits,
     so a crash between the two delivers an event twice and never not at all. What webhooks are to be told is rows,
@@ -63,13 +79,47 @@ def relay_tenant() -> int:
         .order_by("id")
         .select_for_update(skip_locked=True, of=("self",))[:BATCH]
     )
+    sent: Counter[str] = Counter()
+    keys = []
     for event in batch:
+        if sent.total() >= MOST_MESSAGES:
+            break
+        keys.append(event.pk)
         for task in HANDLERS.get(event.name, ()):
             app.send_task(task, kwargs={"tenant_id": str(current_tenant_id()), **event.payload})
-    keys = [event.pk for event in batch]
+            sent[_queue_of(task)] += 1
     _tell_webhooks(keys)
     Event.objects.filter(pk__in=keys).update(delivered_at=Now())
-    return len(batch)
+    return Relayed(len(keys), tuple(sorted(sent)) if sent.total() >= MOST_MESSAGES else ())
+
+
+def pause(tenant_id: UUID, queues: Sequence[str], *, seconds: int = 0) -> None:
+    """Let the tenant's next events wait behind the messages that were sent of those before, in `queues`."""
+    redis.client().set(PAUSED.format(tenant_id), 1, ex=PAUSED_SECONDS)
+    app.send_task(
+        "ispcore.events.tasks.relay_rest",
+        kwargs={"tenant_id": str(tenant_id), "queues": list(queues)},
+        countdown=seconds or None,
+    )
+
+
+def end_pause(tenant_id: UUID) -> None:
+    redis.client().delete(PAUSED.format(tenant_id))
+
+
+def without_paused(tenants: Sequence[UUID]) -> list[UUID]:
+    """Return those whose events wait for no messages before."""
+    if not tenants:
+        return []
+    marks: Any = redis.client().mget([PAUSED.format(tenant_id) for tenant_id in tenants])
+    return [tenant_id for tenant_id, mark in zip(tenants, marks, strict=True) if mark is None]
+
+
+def are_taken(queues: Sequence[str]) -> bool:
+    """Tell whether most of what was put into some queues has been taken by workers."""
+    prefix = app.conf.broker_transport_options["global_keyprefix"]
+    waiting: Any = sum(redis.client().llen(prefix + queue) for queue in queues)
+    return bool(waiting < MOST_MESSAGES)
 
 
 def begin_to_look() -> None:
@@ -78,6 +128,11 @@ def begin_to_look() -> None:
         redis.client().delete(CALLED)
     except RedisError:
         return  # The mark ends by itself.
+
+
+@cache
+def _queue_of(task: str) -> str:
+    return str(app.amqp.router.route({}, task)["queue"].name)
 
 
 def _wait_for_turn() -> None:
