@@ -10,7 +10,7 @@ from ispcore.events.services import publish_each
 from ispcore.files import exports
 from ispcore.jobs.models import Job, JobStatus
 from ispcore.tenants.context import tenant_context
-from ispcore.tenants.models import Tenant
+from ispcore.tenants.models import Tenant, User
 from ispcore.tenants.roles import Role
 from tests.factories import SubscriberFactory
 from tests.workers import celery_worker, wait_for
@@ -29,7 +29,7 @@ def untold(tenant: Tenant) -> int:
 
 
 def test_an_export_does_not_stand_behind_all_events_of_another(
-    tenant: Tenant, other_tenant: Tenant, make_user: Callable[..., object], tmp_path: Path
+    tenant: Tenant, other_tenant: Tenant, make_user: Callable[..., User], tmp_path: Path
 ) -> None:
     with tenant_context(tenant.pk):
         customer = SubscriberFactory()
