@@ -20,7 +20,7 @@ from ispcore.embedded import roles
 from ispcore.embedded.database import OF_THE_APPLICATION, own_database
 from ispcore.embedded.home import Home, open_home
 from ispcore.embedded.keys import parse_env
-from ispcore.embedded.process import Account, EmbeddedError, last_lines, signal_and_wait, spawn
+from ispcore.embedded.process import Account, EmbeddedError, last_lines, poll, signal_and_wait, spawn
 from ispcore.embedded.runner import PROJECT, data_directory, read_settings
 from ispcore.embedded.servers import DATABASE, hold, require_keys, role_passwords
 from ispcore.embedded.supervisor import KEEP_LOG_BYTES
@@ -100,7 +100,7 @@ class FreeRadius:
         )
         deadline = time.monotonic() + START_SECONDS
         while READY not in self._log_since(mark):
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if poll(self.process) is not None or time.monotonic() > deadline:
                 self.stop()
                 raise EmbeddedError(
                     f"FreeRADIUS did not start. The end of {self.log}:\n{last_lines(self.log)}"
@@ -174,7 +174,7 @@ def _serve(home: Home, given: Mapping[str, str], host: str, port: int) -> int:
         print(SCREEN.format(host=host, port=port, next_port=port + 1, log=log), flush=True)
         shown = log.stat().st_size
         told: dict[str, float] = {}
-        while server.process is not None and server.process.poll() is None:
+        while server.process is not None and poll(server.process) is None:
             time.sleep(0.5)
             shown = _show_errors(log, shown, told)
             # `make run` may have had to take another port for its database.

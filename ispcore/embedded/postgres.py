@@ -20,6 +20,7 @@ from ispcore.embedded.process import (
     free_port,
     is_alive,
     last_lines,
+    poll,
     run_as,
     runs_on,
     signal_and_wait,
@@ -116,7 +117,7 @@ class Postgres(Server):
         SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for ever for a client that stays connected.
         """
         own = self._own
-        pid = own.pid if own is not None and own.poll() is None else self.running_pid()
+        pid = own.pid if own is not None and poll(own) is None else self.running_pid()
         if pid is not None:
             signal_and_wait(pid, signal.SIGINT, own=own)
         self._own = None
@@ -184,7 +185,7 @@ class Postgres(Server):
         """Wait for the first accepted login; False when the server ends instead."""
         started = time.monotonic()
         told = False
-        while own.poll() is None if own is not None else is_alive(pid):
+        while poll(own) is None if own is not None else is_alive(pid):
             try:
                 psycopg.connect(self.url, connect_timeout=5).close()
             except psycopg.OperationalError as error:

@@ -83,6 +83,24 @@ def run_as(account: Account | None, argv: Sequence[str]) -> subprocess.Completed
     )
 
 
+def poll(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the exit status of a child process, None while it runs; never waits.
+
+    For Popen.poll where the handler of a signal may raise: raised between two of that method's lines it leaves
+    its lock taken, and Popen.wait then waits for the lock for ever.
+    """
+    if process.returncode is None:
+        try:
+            pid, status = os.waitpid(process.pid, os.WNOHANG)
+        except ChildProcessError:
+            # Collected by a call that a signal cut short; Popen, too, then takes 0 for what it was.
+            process.returncode = 0
+        else:
+            if pid:
+                process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode
+
+
 def _parent_watch(sig: signal.Signals | None) -> Callable[[], None] | None:
     if sig is None or sys.platform != "linux":
         return None
@@ -165,7 +183,7 @@ def signal_and_wait(pid: int, sig: signal.Signals, *, own: subprocess.Popen[byte
         os.kill(pid, sig)
     while is_alive(pid):
         if own is not None:
-            own.poll()
+            poll(own)
         time.sleep(0.02)
     if own is not None:
         own.wait()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ispcore.embedded.process import is_alive, spawn, start_mark
+from ispcore.embedded.process import is_alive, poll, spawn, start_mark
 
 # A worker finishes its running tasks on SIGTERM; what it does not finish is delivered again (acks_late).
 PATIENCE_SECONDS = 10
@@ -94,7 +94,7 @@ class Supervisor:
 
     def find_dead(self) -> Child | None:
         """Return a process that has ended by itself, None while all run."""
-        return next((child for child in self.children if child.process.poll() is not None), None)
+        return next((child for child in self.children if poll(child.process) is not None), None)
 
     def show_trouble(self) -> None:
         """Print the warnings and errors logged since the last call, or everything when verbose."""
@@ -109,7 +109,7 @@ class Supervisor:
             _signal_group(child.process.pid, signal.SIGTERM, leader_only=True)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.hurry and time.monotonic() < deadline:
-            if all(child.process.poll() is not None for child in self.children):
+            if all(poll(child.process) is not None for child in self.children):
                 break
             time.sleep(0.05)
         for child in self.children:

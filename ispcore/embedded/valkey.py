@@ -11,7 +11,15 @@ from typing import ClassVar
 import redis
 
 from ispcore.embedded.home import Server
-from ispcore.embedded.process import EmbeddedError, free_port, last_lines, runs_on, signal_and_wait, spawn
+from ispcore.embedded.process import (
+    EmbeddedError,
+    free_port,
+    last_lines,
+    poll,
+    runs_on,
+    signal_and_wait,
+    spawn,
+)
 
 # Celery's queues live here, so nothing may be evicted; everysec loses at most one second on a power cut.
 CONFIGURATION = """\
@@ -87,7 +95,7 @@ class Valkey(Server):
     def stop(self) -> None:
         """Stop the server if it runs; SIGTERM makes it write its append-only file to the end."""
         own = self._own
-        pid = own.pid if own is not None and own.poll() is None else self.running_pid()
+        pid = own.pid if own is not None and poll(own) is None else self.running_pid()
         if pid is not None:
             signal_and_wait(pid, signal.SIGTERM, own=own)
         self._own = None
@@ -121,7 +129,7 @@ class Valkey(Server):
 
     def _wait_until_ready(self, own: subprocess.Popen[bytes] | None) -> bool:
         """Wait for the first PONG, through the loading of a long append-only file; False when it ends."""
-        while own.poll() is None if own is not None else self.running_pid() is not None:
+        while poll(own) is None if own is not None else self.running_pid() is not None:
             with redis.Redis(
                 host="127.0.0.1", port=self.port, password=self.password, socket_timeout=5
             ) as client:
