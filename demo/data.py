@@ -65,8 +65,9 @@ def load(*, at: datetime) -> None:
             if owner == slug:
                 _make_olt(tenant, name=olt_name, vendor=vendor, ip=ip, site=site, onus=onus, at=at)
         if slug == "demo":
-            _make_outage(tenant, at=at)
+            # Nobody sees the outage before those it took down are told: a worker that is up would tell them, too.
             with tenant_context(tenant.pk):
+                _make_outage(tenant, at=at)
                 support.load(at=at)
 
 

@@ -28,6 +28,8 @@ from ispcore.environment import SecretUnreadable, with_secrets
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120
+# What is said while a command runs that takes a minute or two on its first time.
+STEPS = {"migrate": "Bringing the tables up to date", "load_demo": "Filling in the demo"}
 # Where a front end under development listens on the same machine; its pages may then call the demo.
 DEMO_ORIGINS = (
     "http://localhost,http://localhost:3000,http://localhost:8080,http://localhost:8081,http://localhost:8082"
@@ -260,6 +262,8 @@ def _manage(current: Run, *arguments: str, **environment: str) -> Child:
 
 def _finish(current: Run, child: Child) -> None:
     """Wait for a management command; raises EmbeddedError with the end of its output when it failed."""
+    if child.name in STEPS:
+        print(f"{STEPS[child.name]} (a minute or two on the first start) …", flush=True)
     status = current.supervisor.wait_for(child)
     if status != 0:
         raise EmbeddedError(

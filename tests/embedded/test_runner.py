@@ -139,6 +139,8 @@ def test_run_shows_one_screen_and_leaves_nothing_behind(project: Project, sig: s
     rest, _ = run.communicate(timeout=30)
 
     url = f"http://127.0.0.1:{project.port}"
+    said = [line.partition(" (")[0] for line in screen.splitlines()]
+    assert said[:2] == ["Bringing the tables up to date", "Filling in the demo"]
     assert f"{url}/admin/" in screen
     assert (
         f"TOKEN=$(curl -s {url}/api/v1/auth/token -d username=admin@demo.example -d password=demo-admin "
